@@ -1,1 +1,8 @@
 //! Waypost.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+pub mod chat;
+pub mod clock;
+pub mod config;
+pub mod id;
+pub mod money;

@@ -1,0 +1,219 @@
+//! Newtypes for everything that is "a string, but which one?".
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::sync::Arc;
+
+use rand::RngExt as _;
+use serde::{Deserialize, Serialize};
+
+/// Makes a cheaply cloned name type over `Arc<str>`.
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// The name as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl<T: Into<Arc<str>>> From<T> for $name {
+            fn from(text: T) -> Self {
+                Self(text.into())
+            }
+        }
+
+        impl Borrow<str> for $name {
+            fn borrow(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Debug::fmt(&self.0, f)
+            }
+        }
+    };
+}
+
+name!(
+    /// A tenant, as the configuration names it.
+    TenantName
+);
+name!(
+    /// A team within a tenant.
+    TeamName
+);
+name!(
+    /// The id of a virtual key (never the key itself).
+    KeyId
+);
+name!(
+    /// A model as the operator names it: `r1-distill-32b`.
+    ModelName
+);
+name!(
+    /// An operator's endpoint: `gpu-paris`.
+    ProviderName
+);
+name!(
+    /// One model at one provider: `r1-distill-32b@gpu-paris`.
+    TargetName
+);
+name!(
+    /// A policy file's name.
+    PolicyName
+);
+name!(
+    /// A rule within a policy; `max_cost` and the like for ceilings of the objective.
+    RuleName
+);
+
+/// The place of a target in the running configuration. Valid only with the configuration it came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TargetId(pub u16);
+
+impl TargetId {
+    /// As an index into `Config::targets`.
+    #[must_use]
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// Crockford's base 32 without vowels that could spell words: unambiguous in a log and safe in a URL.
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// 26 characters: 48 bits of milliseconds since 1970, so ids sort by time, then 80 random bits (the ULID layout,
+/// <https://github.com/ulid/spec>), in lower case.
+fn ulid() -> [u8; 26] {
+    let millis = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis());
+    let random: u128 = rand::rng().random();
+    let mut bits = (millis << 80) | (random >> 48);
+    let mut text = [0; 26];
+    for place in text.iter_mut().rev() {
+        *place = ALPHABET[(bits & 31) as usize];
+        bits >>= 5;
+    }
+    text
+}
+
+/// The id of one decision record: `dec_` and 26 characters.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DecisionId([u8; 26]);
+
+impl DecisionId {
+    /// A fresh id.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(ulid())
+    }
+
+    /// Reads what `Display` wrote; `None` for anything else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let rest: [u8; 26] = text.strip_prefix("dec_")?.as_bytes().try_into().ok()?;
+        rest.iter().all(|byte| ALPHABET.contains(byte)).then_some(Self(rest))
+    }
+
+    fn as_str(&self) -> &str {
+        // The bytes come from ALPHABET alone, so this never falls back.
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl Default for DecisionId {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Display for DecisionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "dec_{}", self.as_str())
+    }
+}
+
+impl fmt::Debug for DecisionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The id of one request: the client's own `x-request-id` where it is sane, else a fresh one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestId(String);
+
+impl RequestId {
+    /// Longest id taken from a client, in bytes.
+    const MAX: usize = 128;
+
+    /// Takes the client's id if it is 1 to 128 visible ASCII characters, else makes one. Ids end up in headers and
+    /// logs, so nothing that could break a line is let in.
+    #[must_use]
+    pub fn from_client(given: Option<&[u8]>) -> Self {
+        given
+            .filter(|id| (1..=Self::MAX).contains(&id.len()) && id.iter().all(u8::is_ascii_graphic))
+            .and_then(|id| std::str::from_utf8(id).ok())
+            .map_or_else(Self::new, |id| Self(id.to_owned()))
+    }
+
+    /// A fresh id.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(format!("req_{}", String::from_utf8_lossy(&ulid())))
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for RequestId {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_decision_id_survives_its_text() {
+        let id = DecisionId::new();
+        assert_eq!(DecisionId::parse(&id.to_string()), Some(id));
+        assert_eq!(DecisionId::parse("dec_../../etc/passwd0000000000"), None);
+    }
+
+    #[test]
+    fn a_client_cannot_break_a_line_with_its_request_id() {
+        assert_eq!(RequestId::from_client(Some(b"trace-1")).as_str(), "trace-1");
+        for bad in [&b"a\r\nset-cookie: x"[..], b"", &[b'a'; 129], "ü".as_bytes(), b"a b"] {
+            assert!(RequestId::from_client(Some(bad)).as_str().starts_with("req_"));
+        }
+    }
+}

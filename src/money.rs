@@ -1,0 +1,158 @@
+//! Money in integer nano-USD: no float ever meets a budget, and every rounding goes up.
+
+use std::fmt;
+use std::iter::Sum;
+use std::ops::{Add, AddAssign, Sub};
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Nano-USD in one US dollar.
+const NANOS_PER_USD: i64 = 1_000_000_000;
+
+/// An amount in nano-USD (1e-9 US dollar). Sums saturate instead of wrapping: i64 holds ± 9.2 billion dollars.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct NanoUsd(pub i64);
+
+impl NanoUsd {
+    /// Nothing.
+    pub const ZERO: Self = Self(0);
+
+    /// The amount in US dollars, for metrics and display only.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "display and counters tolerate rounding beyond 2^53 nano-USD")]
+    pub fn as_usd(self) -> f64 {
+        self.0 as f64 / NANOS_PER_USD as f64
+    }
+}
+
+impl Add for NanoUsd {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+}
+
+impl AddAssign for NanoUsd {
+    fn add_assign(&mut self, other: Self) {
+        *self = *self + other;
+    }
+}
+
+impl Sub for NanoUsd {
+    type Output = Self;
+    fn sub(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+}
+
+impl Sum for NanoUsd {
+    fn sum<I: Iterator<Item = Self>>(amounts: I) -> Self {
+        amounts.fold(Self::ZERO, Add::add)
+    }
+}
+
+/// Plain decimal dollars without trailing zeros: `0.00042`, never an exponent.
+impl fmt::Display for NanoUsd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = if self.0 < 0 { "-" } else { "" };
+        let nanos = self.0.unsigned_abs();
+        let (whole, rest) = (nanos / NANOS_PER_USD.unsigned_abs(), nanos % NANOS_PER_USD.unsigned_abs());
+        if rest == 0 {
+            return write!(f, "{sign}{whole}");
+        }
+        let digits = format!("{rest:09}");
+        write!(f, "{sign}{whole}.{}", digits.trim_end_matches('0'))
+    }
+}
+
+/// Why a decimal is no amount of money.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MoneyError {
+    /// Not digits with at most one point.
+    #[error("`{0}` is not a decimal number of US dollars")]
+    NotDecimal(String),
+    /// Finer than a nano-dollar, or beyond what 64 bits hold.
+    #[error("`{0}` has more than nine decimals or is too large")]
+    OutOfRange(String),
+}
+
+impl FromStr for NanoUsd {
+    type Err = MoneyError;
+
+    fn from_str(text: &str) -> Result<Self, MoneyError> {
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+        let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+        if (whole.is_empty() && fraction.is_empty()) || !digits(whole) || !digits(fraction) {
+            return Err(MoneyError::NotDecimal(text.to_owned()));
+        }
+        if fraction.len() > 9 {
+            return Err(MoneyError::OutOfRange(text.to_owned()));
+        }
+        format!("{whole}{fraction:0<9}")
+            .parse()
+            .map(Self)
+            .map_err(|_| MoneyError::OutOfRange(text.to_owned()))
+    }
+}
+
+/// A price in nano-USD per million tokens: fine enough for the cheapest list prices, still an integer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Rate(pub i64);
+
+impl Rate {
+    /// Tokens in the unit that providers quote prices for.
+    pub const UNIT: i64 = 1_000_000;
+
+    /// From US dollars per million tokens, as price lists state them.
+    #[must_use]
+    pub const fn per_million(usd: NanoUsd) -> Self {
+        Self(usd.0)
+    }
+
+    /// What `tokens` cost, rounded up to the next nano-USD.
+    #[must_use]
+    pub fn cost(self, tokens: u64) -> NanoUsd {
+        let exact = i128::from(self.0) * i128::from(tokens);
+        let up = exact.div_euclid(i128::from(Self::UNIT)) + i128::from(exact.rem_euclid(i128::from(Self::UNIT)) != 0);
+        NanoUsd(i64::try_from(up).unwrap_or(i64::MAX))
+    }
+
+    /// US dollars per million tokens.
+    #[must_use]
+    pub fn as_usd(self) -> f64 {
+        NanoUsd(self.0).as_usd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fraction_of_a_nano_dollar_is_rounded_up() {
+        let rate = Rate::per_million("0.55".parse().unwrap());
+        assert_eq!(rate.cost(1), NanoUsd(550));
+        assert_eq!(Rate(1).cost(1), NanoUsd(1), "rounding goes against the budget");
+        assert_eq!(Rate(1).cost(1_000_001), NanoUsd(2));
+        assert_eq!(rate.cost(0), NanoUsd::ZERO);
+    }
+
+    #[test]
+    fn dollars_are_read_and_shown_without_floats() {
+        for text in ["0.55", "1000", "0.000000001", "12.5"] {
+            assert_eq!(text.parse::<NanoUsd>().unwrap().to_string(), text);
+        }
+        assert_eq!(NanoUsd(-1_500_000_000).to_string(), "-1.5");
+        assert!(matches!("1e3".parse::<NanoUsd>(), Err(MoneyError::NotDecimal(_))));
+        assert!(matches!("".parse::<NanoUsd>(), Err(MoneyError::NotDecimal(_))));
+        assert!(matches!("0.0000000001".parse::<NanoUsd>(), Err(MoneyError::OutOfRange(_))));
+        assert!(matches!("99999999999999999999".parse::<NanoUsd>(), Err(MoneyError::OutOfRange(_))));
+    }
+
+    #[test]
+    fn sums_saturate() {
+        assert_eq!(NanoUsd(i64::MAX) + NanoUsd(1), NanoUsd(i64::MAX));
+    }
+}
