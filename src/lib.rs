@@ -5,4 +5,6 @@ pub mod chat;
 pub mod clock;
 pub mod config;
 pub mod id;
+pub mod ledger;
 pub mod money;
+pub mod telemetry;
