@@ -18,15 +18,13 @@ pub struct Decision {
     /// Version of this shape: 1.
     pub schema: u8,
     /// `dec_…`
-    #[serde(serialize_with = "as_text")]
     #[schemars(with = "String")]
     pub id: DecisionId,
     /// When the request's head was read, RFC 3339 in UTC.
-    #[serde(serialize_with = "as_time")]
+    #[serde(serialize_with = "crate::clock::rfc3339")]
     #[schemars(with = "String")]
     pub at: SystemTime,
     /// The client's own `x-request-id`, or one that was made.
-    #[serde(serialize_with = "as_text")]
     #[schemars(with = "String")]
     pub request_id: RequestId,
     #[schemars(with = "String")]
@@ -67,7 +65,7 @@ pub struct Decision {
     /// The error code, where there is one.
     pub error: Option<&'static str>,
     /// Milliseconds from head to end.
-    #[serde(serialize_with = "as_millis")]
+    #[serde(serialize_with = "crate::clock::millis")]
     #[schemars(with = "f64")]
     pub ms: Duration,
 }
@@ -99,7 +97,7 @@ pub struct Score {
     pub unscored: Option<&'static str>,
     /// Hash of the classifier's file.
     pub model: Arc<str>,
-    #[serde(rename = "ms", serialize_with = "as_millis")]
+    #[serde(rename = "ms", serialize_with = "crate::clock::millis")]
     #[schemars(with = "f64")]
     pub elapsed: Duration,
 }
@@ -145,23 +143,9 @@ pub struct Attempt {
     pub status: Option<u16>,
     /// `ok`, or what went wrong.
     pub result: &'static str,
-    #[serde(rename = "ms", serialize_with = "as_millis")]
+    #[serde(rename = "ms", serialize_with = "crate::clock::millis")]
     #[schemars(with = "f64")]
     pub elapsed: Duration,
-}
-
-fn as_text<T: std::fmt::Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(value)
-}
-
-fn as_time<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
-    let time = jiff::Timestamp::try_from(*time).map_err(serde::ser::Error::custom)?;
-    serializer.collect_str(&format_args!("{time:.3}"))
-}
-
-/// Microseconds are kept, noise below is not.
-fn as_millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64((duration.as_secs_f64() * 1e6).round() / 1e3)
 }
 
 fn as_map<S: Serializer>(labels: &[(String, Label)], serializer: S) -> Result<S::Ok, S::Error> {

@@ -16,6 +16,7 @@ use tracing_subscriber::fmt::time::SystemTime as LogTime;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::LogFormat;
+use crate::id::DecisionId;
 
 /// How long a line may wait to be written.
 const FLUSH_EVERY: Duration = Duration::from_millis(50);
@@ -45,9 +46,10 @@ pub fn init(format: LogFormat) -> bool {
 #[derive(Debug, Serialize)]
 pub struct RequestLine<'a> {
     /// RFC 3339, UTC.
-    pub at: String,
+    #[serde(serialize_with = "crate::clock::rfc3339")]
+    pub at: std::time::SystemTime,
     pub request_id: &'a str,
-    pub decision: String,
+    pub decision: DecisionId,
     pub tenant: &'a str,
     pub key: Option<&'a str>,
     pub operation: &'static str,
@@ -60,8 +62,10 @@ pub struct RequestLine<'a> {
     pub input_tokens: u64,
     pub output_tokens: u64,
     pub cost_nusd: i64,
-    pub ms: f64,
-    pub ttft_ms: Option<f64>,
+    #[serde(serialize_with = "crate::clock::millis")]
+    pub ms: Duration,
+    #[serde(serialize_with = "crate::clock::some_millis")]
+    pub ttft_ms: Option<Duration>,
     pub attempts: usize,
     pub cache: Option<&'a str>,
 }
@@ -157,8 +161,8 @@ fn flush(shared: &Shared) {
 
 fn render_text(line: &RequestLine<'_>, into: &mut Vec<u8>) {
     let mut text = format!(
-        "{} {} {} {} -> {}",
-        line.at,
+        "{:.3} {} {} {} -> {}",
+        jiff::Timestamp::try_from(line.at).unwrap_or_default(),
         line.status,
         line.outcome,
         line.model,
@@ -173,7 +177,7 @@ fn render_text(line: &RequestLine<'_>, into: &mut Vec<u8>) {
         line.input_tokens,
         line.output_tokens,
         crate::money::NanoUsd(line.cost_nusd),
-        line.ms,
+        line.ms.as_secs_f64() * 1e3,
         line.attempts,
         line.decision,
         line.request_id,
