@@ -1,7 +1,7 @@
 """Serves one GGUF model with llama.cpp's own HTTP server, on loopback, until the process that started it ends.
 
     serve_model.py serve MODEL.gguf --port 8091 --alias NAME --log FILE [--context 4096] [--slots 2]
-    serve_model.py wait --port 8091 [--seconds 120]
+    serve_model.py wait --port 8091 [--seconds 120] [--pid N]
 
 `serve` ignores Ctrl-C on purpose: the gateway in front drains its running streams first, and this process leaves
 when its parent has. `wait` succeeds only when the server has answered a real chat request.
@@ -13,7 +13,6 @@ import os
 import signal
 import sys
 import time
-import urllib.error
 import urllib.request
 
 
@@ -65,12 +64,21 @@ def answers(port: int, timeout: float) -> bool:
         return False
 
 
+def ended(pid: int) -> bool:
+    """Whether that process is gone, or over and only waiting to be noticed by its parent."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
+            return stat.read().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
 def wait(args: argparse.Namespace) -> int:
     deadline = time.monotonic() + args.seconds
     while True:
-        if answers(args.port, timeout=min(30.0, args.seconds)):
+        if answers(args.port, timeout=min(30.0, args.seconds) or 5.0):
             return 0
-        if time.monotonic() >= deadline:
+        if time.monotonic() >= deadline or (args.pid and ended(args.pid)):
             return 1
         time.sleep(0.1)
 
@@ -91,6 +99,7 @@ def main() -> int:
     ready = commands.add_parser("wait")
     ready.add_argument("--port", type=int, default=8091)
     ready.add_argument("--seconds", type=float, default=120.0)
+    ready.add_argument("--pid", type=int, help="give up as soon as this process has ended")
     ready.set_defaults(act=wait)
     args = parser.parse_args()
     return args.act(args)
