@@ -8,12 +8,25 @@ import sys
 import time
 import unicodedata
 
-# Heading, width, and whether numbers line up on the right. `removed` comes last: it is as long as it is.
+# Heading, width, and whether numbers line up on the right. `removed by` comes last: it is as long as it is.
 COLUMNS = [
     ("#", 3, True), ("prompt", 34, False), ("lang", 4, False), ("class", 8, False), ("hard", 4, True),
-    ("went to", 26, False), ("answer", 8, False), ("tokens", 9, True), ("cost USD", 11, True), ("cache", 6, False),
-    ("ms", 6, True), ("why", 26, False), ("removed by", 0, False),
+    ("went to", 26, False), ("answer", 8, False), ("tokens", 9, True), ("cost USD", 10, True), ("cache", 6, False),
+    ("ms", 6, True), ("why", 34, False), ("removed by", 0, False),
 ]
+# What a narrow terminal goes without, first to last.
+SPARE = ["lang", "why", "ms", "cost USD", "cache"]
+
+
+def columns_for(terminal: int) -> list[tuple[int, bool]]:
+    """The width of each column and whether it is shown, so that a little is left for `removed by`."""
+    narrow = {"prompt": 20, "went to": 20} if terminal < 150 else {}
+    widths = {heading: narrow.get(heading, w) for heading, w, _ in COLUMNS}
+    shown = set(widths)
+    for spare in SPARE:
+        if sum(widths[heading] + 2 for heading in shown) + 12 > terminal:
+            shown.discard(spare)
+    return [(widths[heading], heading in shown) for heading, _, _ in COLUMNS]
 
 
 def width(text: str) -> int:
@@ -65,11 +78,13 @@ class Report:
         return f"\x1b[{code}m{text}\x1b[0m" if self.colour and text else text
 
     def line(self, cells: list[str]) -> str:
-        parts = [pad(cut(cell, w) if w else cell, w, right) for cell, (_, w, right) in zip(cells, COLUMNS)]
-        text = "  ".join(parts).rstrip()
-        if self.terminal:
-            text = cut_keeping_spaces(text, shutil.get_terminal_size((200, 24)).columns)
-        return text
+        size = shutil.get_terminal_size((200, 24)).columns if self.terminal else 10_000
+        parts = [
+            pad(cut(cell, w) if w else cell, w, right)
+            for cell, (_, _, right), (w, shown) in zip(cells, COLUMNS, columns_for(size))
+            if shown
+        ]
+        return cut_keeping_spaces("  ".join(parts).rstrip(), size)
 
     def begin(self, planned: int) -> None:
         self.planned = planned

@@ -31,6 +31,7 @@ def serve(args: argparse.Namespace) -> int:
     params.model_alias = {args.alias}
     params.hostnames = ["127.0.0.1"]
     params.port = args.port
+    params.cors_origins = f"http://127.0.0.1:{args.port}"  # no other page in a browser may read answers
     # The context is shared out among the slots, so each of them gets the whole that a client is promised.
     params.n_ctx = args.context * args.slots
     params.n_parallel = args.slots
