@@ -1,8 +1,11 @@
 //! Waypost.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod auth;
 pub mod chat;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod id;
+pub mod limit;
 pub mod money;
