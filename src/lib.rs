@@ -1,1 +1,4 @@
 //! Waypost.
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
+
+pub mod scripted;
