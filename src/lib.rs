@@ -3,6 +3,7 @@
 
 pub mod auth;
 pub mod chat;
+pub mod classify;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -10,4 +11,5 @@ pub mod id;
 pub mod ledger;
 pub mod limit;
 pub mod money;
+pub mod scripted;
 pub mod telemetry;
