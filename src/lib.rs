@@ -4,7 +4,7 @@
 pub mod auth;
 pub mod chat;
 pub mod classify;
-pub mod cli;
+// pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod id;
