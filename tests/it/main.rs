@@ -1,0 +1,37 @@
+//! What Waypost promises, seen from outside: real processes on loopback, one integration binary.
+//!
+//! A test arranges with a builder (`harness::Setup`), acts once and looks at what a client or an operator can see. It
+//! waits for nothing but what it can observe, and never longer than `harness::PATIENCE`.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod harness;
+
+mod architecture;
+mod auth;
+mod bad_bodies;
+mod bad_http;
+mod cache;
+mod cache_store;
+mod check;
+mod clients;
+mod commands;
+mod commit;
+mod dashboards;
+mod dashboards_load;
+mod decisions;
+mod fallback;
+mod hang_up;
+mod hang_up_llama;
+mod limits;
+mod log;
+mod metrics;
+mod models;
+mod money;
+mod passthrough;
+mod policy;
+mod provider_errors;
+mod routing;
+mod stop;
+mod streams;
+mod tokens;
+mod usage;

@@ -1,0 +1,115 @@
+//! Which names a key may ask for, and what each stands for.
+
+use std::collections::BTreeSet;
+
+use crate::harness::{Answer, Gateway, Setup, Upstream, VirtualKey, chat};
+
+fn ids(answer: &Answer) -> BTreeSet<String> {
+    let list = answer.json();
+    assert_eq!(list["object"], "list");
+    let models = list["data"].as_array().expect("a list");
+    models.iter().map(|model| model["id"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn every_model_and_alias_is_listed_in_openais_shape_and_can_be_fetched() {
+    let upstream = Upstream::plain();
+    let gateway = Setup::one(&upstream).section("aliases: [{ name: mine, targets: [{ model: small }] }]").start();
+    let answer = gateway.get("/v1/models").send();
+    let listed = ids(&answer);
+    for name in ["auto", "small", "mine"] {
+        assert!(listed.contains(name), "{listed:?}");
+        let model = gateway.get(&format!("/v1/models/{name}")).send();
+        assert_eq!(model.status, 200);
+        assert_eq!(model.json()["id"], name);
+        assert_eq!(model.json()["object"], "model");
+        assert!(model.json()["owned_by"].is_string());
+    }
+    let model = gateway.get("/v1/models/own/small").send();
+    assert_eq!(model.json()["id"], "own/small", "a name with a slash can be fetched too");
+}
+
+fn two_keys() -> (Upstream, VirtualKey, VirtualKey, Gateway) {
+    let upstream = Upstream::plain();
+    let (all, some) = (VirtualKey::create(), VirtualKey::create());
+    let keys = [all.entry("all", ""), some.entry("some", "models: [auto, \"small*\"]")].join(", ");
+    let gateway = Setup::one(&upstream)
+        .model("large", "own", "tier: strong")
+        .section(&format!("auth: {{ keys: [{keys}] }}"))
+        .start();
+    (upstream, all, some, gateway)
+}
+
+#[test]
+fn a_key_sees_only_its_models() {
+    let (_upstream, all, some, gateway) = two_keys();
+    assert!(ids(&gateway.get("/v1/models").key(&all.secret).send()).contains("large"));
+    let listed = ids(&gateway.get("/v1/models").key(&some.secret).send());
+    assert!(listed.contains("small") && listed.contains("auto"), "{listed:?}");
+    assert!(!listed.iter().any(|name| name.contains("large")), "{listed:?}");
+}
+
+#[test]
+fn a_model_that_is_forbidden_and_one_that_is_not_there_look_the_same() {
+    let (upstream, _all, some, gateway) = two_keys();
+    let asked = |name: &str| {
+        let answer = gateway.chat(&chat(name, "hi")).key(&some.secret).send();
+        answer.must_be_error(404, "model_not_found").replace(name, "NAME")
+    };
+    assert_eq!(asked("large"), asked("no-such-model"));
+    let fetched = |name: &str| {
+        let answer = gateway.get(&format!("/v1/models/{name}")).key(&some.secret).send();
+        answer.must_be_error(404, "model_not_found").replace(name, "NAME")
+    };
+    assert_eq!(fetched("large"), fetched("no-such-model"));
+    assert_eq!(asked("own/large"), asked("own/no-such-model"));
+    upstream.must_be_untouched();
+}
+
+#[test]
+fn auto_never_chooses_a_model_that_the_key_may_not_use() {
+    let upstream = Upstream::plain();
+    let key = VirtualKey::create();
+    let gateway = Setup::one(&upstream)
+        .model("large", "own", "tier: strong, price: { input: 0, output: 0 }")
+        .section(&format!("auth: {{ keys: [{}] }}", key.entry("k", "models: [auto, small]")))
+        .start();
+    let answer = gateway.chat(&chat("auto", "hi")).key(&key.secret).send();
+    assert_eq!(answer.expect_header("x-waypost-model"), "small", "`large` is better and free, but not this key's");
+}
+
+#[test]
+fn an_alias_shares_requests_out_by_weight() {
+    let upstream = Upstream::plain();
+    let gateway = Setup::one(&upstream)
+        .model("large", "own", "tier: strong")
+        .section("aliases: [{ name: mine, targets: [{ model: small, weight: 3 }, { model: large, weight: 1 }] }]")
+        .start();
+    let mut connection = gateway.connect();
+    let mut large = 0;
+    for _ in 0..120 {
+        let answer = gateway.chat(&chat("mine", "hi")).over(&mut connection);
+        assert_eq!(answer.status, 200);
+        large += u32::from(answer.expect_header("x-waypost-model") == "large");
+    }
+    // 30 are expected, with a standard deviation of 4.7; the bounds are five of them away.
+    assert!((6..=54).contains(&large), "{large} of 120 went to the one of four");
+}
+
+#[test]
+fn provider_and_model_together_name_one_target() {
+    let (here, there) = (Upstream::plain(), Upstream::plain());
+    let gateway = Setup::one(&here).provider("other", &there, "").model("small", "other", "tier: weak").start();
+    let answer = gateway.chat(&chat("other/small", "hi")).send();
+    assert_eq!(answer.expect_header("x-waypost-provider"), "other");
+    assert_eq!((here.requests(), there.requests()), (0, 1));
+}
+
+#[test]
+fn a_path_that_is_not_served_is_not_proxied() {
+    let upstream = Upstream::plain();
+    let gateway = Setup::one(&upstream).start();
+    gateway.post("/v1/images/generations", &chat("small", "hi")).send().must_be_error(404, "not_proxied");
+    gateway.get("/v1/files").send().must_be_error(404, "not_proxied");
+    upstream.must_be_untouched();
+}

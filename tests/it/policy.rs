@@ -1,0 +1,147 @@
+//! Rules hold: what is forbidden gets not one byte, and no client can loosen what applies to it.
+
+use crate::harness::{Gateway, Setup, Upstream, VirtualKey, chat, chat_stream, waypost};
+
+fn start(sections: &[&str]) -> (Upstream, Upstream, Gateway) {
+    let (own, paid) = (Upstream::plain(), Upstream::plain());
+    let setup = sections.iter().fold(Setup::own_and_paid(&own, &paid), |setup, section| setup.section(section));
+    let gateway = setup.start();
+    (own, paid, gateway)
+}
+
+#[test]
+fn personal_data_is_refused_at_a_provider_abroad_which_never_hears_of_it() {
+    let (own, paid, gateway) = start(&[]);
+    for body in [chat("large", "hi"), chat_stream("large", "hi"), chat("paid/large", "hi")] {
+        let answer = gateway.chat(&body).labels("data-class=personal").send();
+        let message = answer.must_be_error(403, "policy_denied");
+        assert!(message.contains("personal-data-stays-in-the-eea"), "the rules are named: {message}");
+        assert_eq!(answer.expect_header("x-should-retry"), "false");
+    }
+    paid.must_be_untouched();
+    own.must_be_untouched();
+    assert_eq!(gateway.chat(&chat("large", "hi")).send().status, 200, "without the label it goes");
+}
+
+#[test]
+fn auto_goes_where_the_rules_allow() {
+    let (own, paid, gateway) = start(&[]);
+    let answer = gateway.chat(&chat("auto", "hi")).labels("data-class=personal").send();
+    assert_eq!(answer.expect_header("x-waypost-provider"), "own");
+    assert_eq!(own.requests(), 1);
+    paid.must_be_untouched();
+}
+
+#[test]
+fn a_tenants_floor_cannot_be_lowered_by_its_client() {
+    let (_own, paid, gateway) = start(&["tenants: [{ name: default, floor: { data-class: personal } }]"]);
+    for labels in ["data-class=public", "data-class=internal"] {
+        gateway.chat(&chat("large", "hi")).labels(labels).send().must_be_error(403, "policy_denied");
+    }
+    gateway.chat(&chat("large", "hi")).send().must_be_error(403, "policy_denied");
+    paid.must_be_untouched();
+}
+
+#[test]
+fn a_keys_label_cannot_be_lowered_by_its_client() {
+    let key = VirtualKey::create();
+    let entry = key.entry("k", "labels: { data-class: secret }");
+    let (_own, paid, gateway) = start(&[&format!("auth: {{ keys: [{entry}] }}")]);
+    let answer = gateway.chat(&chat("large", "hi")).key(&key.secret).labels("data-class=public").send();
+    answer.must_be_error(403, "policy_denied");
+    paid.must_be_untouched();
+}
+
+#[test]
+fn a_value_that_the_client_set_cannot_switch_a_rule_off() {
+    let (own, paid) = (Upstream::plain(), Upstream::plain());
+    let gateway = Setup::own_and_paid(&own, &paid)
+        .section("labels: { purpose: { values: [support, dev] } }")
+        .policy(
+            "default",
+            "policy: default\nrules:\n  - name: only-dev-may-leave\n    when: labels[\"purpose\"] != \"dev\"\n    \
+             require: { location.countries: { in: EEA } }\nobjective: { minimise: cost }\n",
+        )
+        .start();
+    let answer = gateway.chat(&chat("large", "hi")).labels("purpose=dev").send();
+    assert!(answer.must_be_error(403, "policy_denied").contains("only-dev-may-leave"));
+    paid.must_be_untouched();
+}
+
+#[test]
+fn a_fact_that_a_rule_names_and_a_target_does_not_state_excludes_the_target() {
+    let (stated, silent) = (Upstream::plain(), Upstream::plain());
+    let gateway = Setup::one(&stated)
+        .provider("silent", &silent, "operator: { name: Silent }")
+        .model("large", "silent", "tier: strong")
+        .start();
+    // The built-in policy forbids jurisdictions in CN; this provider does not say whose law it is under.
+    gateway.chat(&chat("large", "hi")).send().must_be_error(403, "policy_denied");
+    assert_eq!(gateway.chat(&chat("auto", "hi")).send().expect_header("x-waypost-provider"), "own");
+    silent.must_be_untouched();
+}
+
+#[test]
+fn a_label_that_is_not_declared_or_has_no_such_value_is_a_clear_error() {
+    let (own, paid, gateway) = start(&[]);
+    for labels in ["no-such-label=1", "data-class=top-secret", "data-class", "=personal", "data-class=personal,data-class=public"] {
+        let answer = gateway.chat(&chat("auto", "hi")).labels(labels).send();
+        answer.must_be_error(400, "label_invalid");
+    }
+    let message = gateway.chat(&chat("auto", "hi")).labels("data-clas=personal").send().must_be_error(400, "label_invalid");
+    assert!(message.contains("data-clas"), "{message}");
+    own.must_be_untouched();
+    paid.must_be_untouched();
+}
+
+#[test]
+fn another_policy_than_the_tenants_own_is_refused() {
+    let (own, _paid, gateway) = start(&[]);
+    let asked = gateway.chat(&chat("auto", "hi")).header("x-waypost-policy", "open-weights-only").send();
+    asked.must_be_error(403, "permission_denied");
+    gateway.chat(&chat("auto/open-weights-only", "hi")).send().must_be_error(403, "permission_denied");
+    own.must_be_untouched();
+    assert_eq!(gateway.chat(&chat("auto/default", "hi")).send().status, 200, "one's own may be named");
+}
+
+#[test]
+fn a_refusal_says_as_much_as_it_is_told_to() {
+    let said = |detail: &str| {
+        let (_own, _paid, gateway) = start(&[&format!("errors: {{ detail: {detail} }}")]);
+        let answer = gateway.chat(&chat("large", "hi")).labels("data-class=personal").send();
+        answer.must_be_error(403, "policy_denied");
+        answer.text()
+    };
+    let rule = "personal-data-stays-in-the-eea";
+    assert!(!said("none").contains(rule));
+    assert!(said("rules").contains(rule));
+    let full = said("full");
+    assert!(full.contains(rule) && full.contains("large@paid"), "{full}");
+}
+
+#[test]
+fn the_shipped_policies_pass_their_own_cases() {
+    let ran = waypost(&["policy", "test", "policies"], &[]);
+    assert_eq!(ran.code, 0, "{ran}");
+    for policy in ["default", "eu-residency", "open-weights-only"] {
+        assert!(ran.stdout.contains(policy), "{policy} has cases: {ran}");
+    }
+}
+
+#[test]
+fn a_policy_case_that_fails_is_named_and_the_exit_code_is_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let from = crate::harness::repository().join("policies");
+    std::fs::create_dir(folder.path().join("tests")).unwrap();
+    for entry in std::fs::read_dir(&from).unwrap().chain(std::fs::read_dir(from.join("tests")).unwrap()) {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            let to = folder.path().join(path.strip_prefix(&from).unwrap());
+            // Without this rule, the cases that rely on it must fail.
+            let text = std::fs::read_to_string(&path).unwrap().replace("in: EEA", "in: [US, FR, DE, SE]");
+            std::fs::write(to, text).unwrap();
+        }
+    }
+    let ran = waypost(&["policy", "test", folder.path().to_str().unwrap()], &[]);
+    assert_eq!(ran.code, 1, "{ran}");
+}
