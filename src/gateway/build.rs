@@ -16,7 +16,7 @@ use crate::policy::Policies;
 use crate::route::{Health, Observed};
 use crate::telemetry::metrics::TargetLabels;
 use crate::telemetry::{Metrics, RequestLog, Shape};
-use crate::upstream::{self, Calls};
+use crate::upstream::{self, Upstreams};
 
 /// Largest key set taken from an issuer, in bytes.
 const MAX_JWKS: usize = 256 << 10;
@@ -65,7 +65,7 @@ impl Gateway {
             Some(settings) => Classifier::load(&settings)?,
             None => Classifier::off(),
         };
-        let client = Arc::new(upstream::Client::new(&config)?);
+        let calls = Arc::new(Upstreams::new(&config)?);
         let decisions =
             Decisions::new(config.decisions.keep, config.decisions.file.as_deref()).map_err(BuildError::Decisions)?;
         let metrics = Metrics::new(shape(&config, &policies));
@@ -78,13 +78,12 @@ impl Gateway {
                 .collect(),
             config_hash: Arc::from(config.hash.as_str()),
             classifier_hash: Arc::from(classifier.model_hash()),
-            auth: Authenticator::new(&config, fetch(Arc::clone(&client)), Clock::System),
+            auth: Authenticator::new(&config, fetch(Arc::clone(&calls)), Clock::System),
             limiter: Limiter::new(&config),
-            labels: crate::policy::labels::Declared::new(&config.labels),
             latency: Observed::new(&config),
             health: Health::new(&config),
             cache: Cache::new(&config),
-            calls: Calls::new(&config, client),
+            calls,
             classifier,
             policies,
             metrics,
@@ -96,10 +95,12 @@ impl Gateway {
 }
 
 /// Key sets come through the one outbound client, so that egress is held to the configured hosts.
-fn fetch(client: Arc<upstream::Client>) -> Fetch {
+fn fetch(calls: Arc<Upstreams>) -> Fetch {
     Arc::new(move |url| {
-        let client = Arc::clone(&client);
-        Box::pin(async move { client.get(&url, MAX_JWKS, JWKS_TIMEOUT).await.map_err(|error| error.to_string()) })
+        let calls = Arc::clone(&calls);
+        Box::pin(async move {
+            calls.client().get(&url, MAX_JWKS, JWKS_TIMEOUT).await.map_err(|error| error.to_string())
+        })
     })
 }
 
