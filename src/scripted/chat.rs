@@ -140,7 +140,10 @@ impl<'a> Answer<'a> {
     /// One choice; returns the place where its text ends.
     fn choice(&self, out: &mut Vec<u8>, index: u64) -> Option<usize> {
         // Writing to a vector does not fail; so everywhere in this file.
-        let _ = write!(out, "{{\"index\":{index},\"message\":{{\"role\":\"assistant\",\"content\":");
+        let _ = write!(
+            out,
+            "{{\"index\":{index},\"message\":{{\"role\":\"assistant\",\"content\":"
+        );
         let mut end_of_text = None;
         if self.text.is_some() {
             out.push(b'"');
@@ -197,9 +200,9 @@ impl<'a> Answer<'a> {
     /// The usage object.
     fn usage(&self, out: &mut Vec<u8>, tokens: &Tokens) {
         let (behaviour, ask) = (self.behaviour, self.ask);
-        let prompt = behaviour.prompt_tokens.unwrap_or_else(|| {
-            3 * ask.messages + 85 * ask.images + ask.characters.div_ceil(4)
-        });
+        let prompt = behaviour
+            .prompt_tokens
+            .unwrap_or_else(|| 3 * ask.messages + 85 * ask.images + ask.characters.div_ceil(4));
         let thought = self.behaviour.think.as_deref();
         let thought = thought.map_or(0, |text| text.chars().count() as u64);
         let reasoning = behaviour
@@ -284,7 +287,10 @@ impl<'a> Chunks<'a> {
                 out.extend_from_slice(b"\"\"}}]");
             }
             Delta::Arguments(place, part) => {
-                let _ = write!(out, "\"tool_calls\":[{{\"index\":{place},\"function\":{{\"arguments\":");
+                let _ = write!(
+                    out,
+                    "\"tool_calls\":[{{\"index\":{place},\"function\":{{\"arguments\":"
+                );
                 string(out, part);
                 out.extend_from_slice(b"}}]");
             }

@@ -107,12 +107,12 @@ impl Connection {
         loop {
             if !self.input.is_empty() {
                 match parse_head(&self.input) {
-                    Ok(Some(head)) => return Ok(Some(head)),
-                    Ok(None) if self.input.len() > MAX_HEAD => {
+                    Ok(Some(head)) if head.length <= MAX_HEAD => return Ok(Some(head)),
+                    Ok(None) if self.input.len() <= MAX_HEAD => {}
+                    Ok(_) => {
                         let message = "the request's head is too long";
                         return Err(ReadError::Refused(Refusal::new(431, message)));
                     }
-                    Ok(None) => {}
                     Err(message) => return Err(ReadError::Refused(Refusal::new(400, message))),
                 }
             }
@@ -259,7 +259,10 @@ impl Connection {
     /// Closes such that the client can still read everything: a socket closed with unread input
     /// sends a reset, which would throw away what the client has not read yet.
     async fn close(&mut self) {
-        if tokio::io::AsyncWriteExt::shutdown(&mut self.stream).await.is_err() {
+        if tokio::io::AsyncWriteExt::shutdown(&mut self.stream)
+            .await
+            .is_err()
+        {
             return;
         }
         let mut dropped = vec![0; READ_STEP];
