@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::ask::Ask;
-use super::chat::{Answer, Chunks};
+use super::chat::Answer;
+use super::chunks::Chunks;
 use super::fields::Point;
 use super::http::{Connection, Ending, Stop};
 use super::refusal::Refusal;

@@ -59,7 +59,7 @@ async fn a_stream_says_the_same_as_a_whole_answer() {
     assert_eq!(stream.joined("reasoning_content"), "Let me see.");
 
     let events = stream.events();
-    let mut calls = vec![json!({"arguments": ""}), json!({"arguments": ""})];
+    let mut calls = [json!({"arguments": ""}), json!({"arguments": ""})];
     let mut fragments = 0;
     for event in &events {
         let Some(part) = event["choices"][0]["delta"]["tool_calls"].get(0) else {
