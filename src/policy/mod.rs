@@ -1,0 +1,2 @@
+//! The law.
+pub mod node;
