@@ -1,0 +1,6 @@
+//! OpenAI's Chat Completions format, which most providers and nearly all clients speak.
+
+pub mod request;
+pub mod types;
+
+
