@@ -1,8 +1,11 @@
 //! Waypost.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod cache;
 pub mod chat;
 pub mod clock;
 pub mod config;
 pub mod id;
 pub mod money;
+pub mod store;
+pub mod upstream;
