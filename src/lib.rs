@@ -1,10 +1,15 @@
-//! Waypost.
+//! Waypost: an AI gateway.
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
+pub mod auth;
 pub mod chat;
+pub mod classify;
+// pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod id;
 pub mod ledger;
+pub mod limit;
 pub mod money;
+pub mod scripted;
 pub mod telemetry;

@@ -174,7 +174,7 @@ impl<'g> Record<'g> {
             schema: 1,
             id: self.id,
             at: self.at,
-            request_id: std::mem::take(&mut self.request_id),
+            request_id: self.request_id.clone(),
             tenant: self.principal.tenant.name.clone(),
             team: self.principal.team.clone(),
             key: self.principal.key.clone(),
