@@ -1,7 +1,7 @@
 //! Makes a gateway instance out of a checked configuration and its policies.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Gateway;
 use super::headers::ServedBy;
@@ -13,7 +13,10 @@ use crate::config::{ClassifierModel, Config};
 use crate::ledger::Decisions;
 use crate::limit::Limiter;
 use crate::policy::Policies;
-use crate::route::{Health, Observed};
+use crate::route::health::Health;
+use crate::route::inflight::InFlight;
+use crate::route::latency::Observed;
+use crate::store::{self, StoreError};
 use crate::telemetry::metrics::TargetLabels;
 use crate::telemetry::{Metrics, RequestLog, Shape};
 use crate::upstream::{self, Upstreams};
@@ -32,6 +35,9 @@ pub enum BuildError {
     /// Certificates for calls to upstreams.
     #[error("the upstream client cannot be made: {0}")]
     Client(#[from] upstream::ClientError),
+    /// The store's address.
+    #[error("the store cannot be used: {0}")]
+    Store(#[from] StoreError),
     /// The decisions file.
     #[error("`decisions.file` cannot be opened: {0}")]
     Decisions(#[source] std::io::Error),
@@ -66,6 +72,8 @@ impl Gateway {
             None => Classifier::off(),
         };
         let calls = Arc::new(Upstreams::new(&config)?);
+        let store = store::open(&config.store)?;
+        let now = Instant::now();
         let decisions =
             Decisions::new(config.decisions.keep, config.decisions.file.as_deref()).map_err(BuildError::Decisions)?;
         let metrics = Metrics::new(shape(&config, &policies));
@@ -80,9 +88,11 @@ impl Gateway {
             classifier_hash: Arc::from(classifier.model_hash()),
             auth: Authenticator::new(&config, fetch(Arc::clone(&calls)), Clock::System),
             limiter: Limiter::new(&config),
-            latency: Observed::new(&config),
-            health: Health::new(&config),
-            cache: Cache::new(&config),
+            latency: Observed::new(config.targets.iter().map(|target| target.latency_prior.first_token), now),
+            health: Health::new(config.targets.len(), now),
+            places: InFlight::new(config.targets.iter().map(|target| target.max_concurrent)),
+            cache: Cache::new(&config.cache, store.clone()),
+            store,
             calls,
             classifier,
             policies,

@@ -6,9 +6,10 @@ use super::Gateway;
 use super::decide::Constrained;
 use super::headers::{CacheWish, Wishes};
 use super::relay::Whole;
-use crate::cache::{Entry, Key};
+use crate::cache::{self, Entry, Key};
 use crate::chat;
 use crate::config::Target;
+use crate::id::TargetName;
 use crate::policy::Permitted;
 use crate::wire::openai;
 
@@ -52,7 +53,7 @@ pub(super) async fn look_up(
     } else {
         Lookup::Bypass
     };
-    if gateway.cache.is_on() {
+    if !gateway.cache.is_off() {
         gateway.metrics.cache(lookup.word());
     }
     lookup
@@ -60,30 +61,27 @@ pub(super) async fn look_up(
 
 async fn ask(gateway: &Gateway, constrained: &Constrained<'_>, wishes: &Wishes, request: &chat::Request) -> Lookup {
     let policy = constrained.asked.policy;
-    let key = Key::new(constrained.tenant, &policy.name, &policy.hash, &request.model, openai::request::cache_view(request));
+    let view: Vec<&[u8]> = openai::request::cache_view(request).collect();
+    let key = Key::new(constrained.tenant, &policy.name, &policy.hash, &request.model, &view);
     if wishes.cache == CacheWish::NoCache {
         return Lookup::Miss(Slot(key));
     }
-    match gateway.cache.get(&key).await {
-        crate::cache::Lookup::Hit(entry) => match permitted(gateway, constrained, &entry) {
-            Some(target) => Lookup::Hit(Hit { target, entry }),
-            // What was allowed when it was stored is not what is allowed now.
-            None => Lookup::Miss(Slot(key)),
-        },
-        crate::cache::Lookup::Miss => Lookup::Miss(Slot(key)),
-        crate::cache::Lookup::Bypass => Lookup::Bypass,
+    // What was allowed when it was stored need not be allowed now.
+    let permit = |name: &TargetName| {
+        let target = gateway.config.targets.iter().find(|target| target.name == *name)?;
+        constrained.allowed.permit(target.id)
+    };
+    match gateway.cache.get(&key, permit).await {
+        cache::Lookup::Hit { entry, permitted } => Lookup::Hit(Hit { target: permitted, entry }),
+        cache::Lookup::Miss => Lookup::Miss(Slot(key)),
+        cache::Lookup::Bypass(_) => Lookup::Bypass,
     }
-}
-
-fn permitted(gateway: &Gateway, constrained: &Constrained<'_>, entry: &Entry) -> Option<Permitted<Arc<Target>>> {
-    let target = gateway.config.targets.iter().find(|target| target.name == entry.target)?;
-    constrained.allowed.permit(target.id)
 }
 
 /// Answers drawn at random would all be the first one's; classes above the limit are kept nowhere.
 fn may_cache(gateway: &Gateway, constrained: &Constrained<'_>, wishes: &Wishes, request: &chat::Request) -> bool {
     let settings = &gateway.config.cache;
-    if !gateway.cache.is_on() || wishes.cache == CacheWish::NoStore || (request.sampled && !settings.sampled) {
+    if gateway.cache.is_off() || wishes.cache == CacheWish::NoStore || (request.sampled && !settings.sampled) {
         return false;
     }
     settings.max_data_class.as_ref().is_none_or(|highest| constrained.labels.at_most("data-class", highest))
@@ -92,6 +90,6 @@ fn may_cache(gateway: &Gateway, constrained: &Constrained<'_>, wishes: &Wishes, 
 /// Keeps a good answer, without holding anybody up.
 pub(super) fn store(gateway: &Gateway, slot: Option<Slot>, kept: Option<Whole>) {
     if let (Some(Slot(key)), Some(whole)) = (slot, kept) {
-        gateway.cache.put(key, &whole.target, whole.body, whole.usage);
+        gateway.cache.put(key, Entry::new(&whole.target, whole.body, whole.usage));
     }
 }

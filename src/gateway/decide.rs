@@ -4,6 +4,7 @@
 //! their own.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::Gateway;
 use super::asked::{self, Asked, Considered};
@@ -16,8 +17,11 @@ use crate::classify::{self, Part, Prompt, Score};
 use crate::config::{ErrorDetail, Target};
 use crate::id::TargetId;
 use crate::policy::{self, Allowed, Labels, LabelSources, Permitted, labels};
-use crate::route::{self, Inputs, Named};
+use crate::route::{self, Inputs, Named, NoCandidate, Why};
 use crate::wire::openai;
+
+/// When to come again if nothing is known.
+const ONE_SECOND: Duration = Duration::from_secs(1);
 
 /// What the rules left of what was asked.
 pub(super) struct Constrained<'g> {
@@ -127,29 +131,51 @@ pub(super) fn choose(
         record.scored(score);
     }
     let allowed = &constrained.allowed;
+    let single;
     let named = match &constrained.asked.targets {
         Considered::Auto(_) => None,
-        Considered::Alias(weighted) => Some(Named::Weighted { targets: weighted, random: rand::random() }),
-        Considered::Named(_) => Some(Named::InOrder),
+        Considered::Alias(weighted) => Some(*weighted),
+        Considered::Named(ids) => {
+            single = in_order(ids);
+            Some(single.as_slice())
+        }
     };
-    let now = std::time::Instant::now();
+    let now = Instant::now();
     let inputs = Inputs {
         difficulty: score.and_then(|score| score.difficulty),
         input_tokens: request.input_tokens_estimate,
         max_output: request.max_output_tokens,
         n: request.n,
-        ttft: &|id: TargetId| gateway.latency.first_token_p95(id),
-        healthy: &|id: TargetId| gateway.health.is_healthy(id, now),
+        ttft: &|id| gateway.latency.first_token_p95(id, now),
+        healthy: &|id| gateway.health.is_healthy(id, now) && gateway.places.has_room(id),
         ceiling: wishes.max_cost,
-        named,
+        named: named.map(|targets| Named { targets, random: rand::random() }),
     };
-    let plan = route::choose(allowed, &allowed.policy().objective, &inputs).map_err(|none| {
-        let policy = allowed.policy().name.as_str();
-        record.planned(allowed, &none.plan);
-        gateway.metrics.denied(policy, none.rule.as_str());
-        let message = format!("no allowed target meets the ceiling `{}`", none.rule);
-        GatewayError::new(Code::PolicyDenied, message)
-    })?;
-    record.planned(allowed, &plan);
-    Ok(plan.targets().filter_map(|id| allowed.permit(id)).collect())
+    match route::choose(allowed, &allowed.policy().objective, &inputs) {
+        Ok(plan) => {
+            record.planned(allowed, &plan);
+            let order = plan.order.iter().filter_map(|&place| plan.candidates.get(place));
+            Ok(order.filter_map(|candidate| allowed.permit(candidate.target)).collect())
+        }
+        Err(none) => {
+            record.considered(allowed, &none.candidates);
+            Err(no_candidate(gateway, allowed, &none, now))
+        }
+    }
+}
+
+/// A model at several providers: the first is asked first, the others are its fallbacks.
+fn in_order(ids: &[TargetId]) -> Vec<(TargetId, u32)> {
+    ids.iter().enumerate().map(|(place, id)| (*id, u32::from(place == 0))).collect()
+}
+
+fn no_candidate(gateway: &Gateway, allowed: &Allowed, none: &NoCandidate, now: Instant) -> GatewayError {
+    if none.why == Why::Health {
+        let back_in = gateway.health.back_in(allowed.permitted(), now);
+        let message = "every allowed target is failing or full at the moment";
+        return GatewayError::new(Code::NoHealthyTarget, message).retry_after(back_in.unwrap_or(ONE_SECOND));
+    }
+    let ceiling = none.why.as_str();
+    gateway.metrics.denied(allowed.policy().name.as_str(), ceiling);
+    GatewayError::new(Code::PolicyDenied, format!("no allowed target meets the ceiling `{ceiling}`"))
 }

@@ -9,6 +9,7 @@ use super::{Gateway, headers};
 use crate::chat;
 use crate::telemetry::metrics::InFlight;
 use crate::wire::openai;
+use crate::wire::openai::request::RequestError;
 
 /// Bodies up to this many bytes are checked in place: at about a gigabyte a second that keeps a worker for less than
 /// a tenth of a millisecond. Larger ones go to a thread of their own.
@@ -42,13 +43,18 @@ pub(super) async fn request<C: Client>(
             GatewayError::new(Code::InvalidRequest, "the request body could not be checked")
         })?
     };
-    let request = decoded.map_err(|error| {
-        let plain = GatewayError::new(Code::InvalidRequest, &error.message);
+    let request = checked(decoded)?;
+    record.asked(&request.model);
+    Ok(Decoded { request, _held: held })
+}
+
+/// A refused body in the gateway's words.
+pub(super) fn checked(decoded: Result<chat::Request, RequestError>) -> Result<chat::Request, GatewayError> {
+    decoded.map_err(|error| {
+        let plain = GatewayError::new(Code::InvalidRequest, error.message);
         match error.param {
             Some(param) => plain.param(param),
             None => plain,
         }
-    })?;
-    record.asked(&request.model);
-    Ok(Decoded { request, _held: held })
+    })
 }

@@ -38,7 +38,10 @@ use crate::id::TargetId;
 use crate::ledger::Decisions;
 use crate::limit::{Admitted, Limiter, RateLimit};
 use crate::policy::Policies;
-use crate::route::{Health, Observed};
+use crate::route::health::Health;
+use crate::route::inflight::InFlight;
+use crate::route::latency::Observed;
+use crate::store::Redis;
 use crate::telemetry::{Metrics, RequestLog};
 use crate::upstream::Upstreams;
 
@@ -49,10 +52,12 @@ pub struct Gateway {
     auth: Authenticator,
     limiter: Limiter,
     classifier: Classifier,
+    store: Option<Redis>,
     cache: Cache,
     calls: Arc<Upstreams>,
     latency: Observed,
     health: Health,
+    places: Arc<InFlight>,
     metrics: Metrics,
     decisions: Decisions,
     log: RequestLog,
@@ -141,7 +146,7 @@ async fn answer<C: Client>(
     let lookup = while_there(client, cached::look_up(gateway, &constrained, &wishes, request)).await?;
     record.cache = Some(lookup.word());
     let slot = match lookup {
-        Lookup::Hit(hit) => return relay::cached(gateway, client, &hit, request, record, *rate).await,
+        Lookup::Hit(hit) => return relay::cached(client, &hit, request, record, *rate).await,
         Lookup::Miss(slot) => Some(slot),
         Lookup::Bypass => None,
     };
@@ -212,14 +217,14 @@ impl Gateway {
     /// Its metrics.
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
-        self.metrics.store_up(self.cache.store_is_up());
+        self.metrics.store_up(self.store_is_up());
         &self.metrics
     }
 
     /// Whether the store answers; a gateway without one has nothing that could be down.
     #[must_use]
     pub fn store_is_up(&self) -> bool {
-        self.cache.store_is_up()
+        self.store.as_ref().is_none_or(Redis::is_up)
     }
 
     /// Name of the difficulty model in use.
