@@ -2,6 +2,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod auth;
+pub mod catalog;
 pub mod chat;
 pub mod classify;
 // pub mod cli;
