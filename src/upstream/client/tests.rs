@@ -12,7 +12,8 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use super::*;
 
 const LONG: Duration = Duration::from_secs(20);
-const SHORT: Duration = Duration::from_millis(60);
+/// Long enough for a busy machine to connect and answer in.
+const SHORT: Duration = Duration::from_millis(400);
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
 /// Serves each connection with `answer(number, stream)`; returns the address.
@@ -266,7 +267,7 @@ async fn a_socket_that_accepts_nothing_is_a_connect_timeout() {
     let listener = socket.listen(1).unwrap();
     let address = listener.local_addr().unwrap();
     let mut held = Vec::new();
-    while let Ok(stream) = tokio::time::timeout(SHORT, TcpStream::connect(address)).await {
+    while let Ok(stream) = tokio::time::timeout(SHORT * 2, TcpStream::connect(address)).await {
         held.push(stream.unwrap());
     }
     let limits = Timeouts {
@@ -352,6 +353,32 @@ async fn a_stall_is_first_byte_before_content_idle_after_it_and_total_in_the_end
         }
         assert_eq!(incoming.chunk().await.unwrap_err().word(), expected);
     }
+}
+
+#[tokio::test]
+async fn a_wait_for_a_piece_may_be_given_up_and_taken_up_again() {
+    let address = serve(|_, mut stream| async move {
+        request(&mut stream).await;
+        for byte in
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0c;x=y\r\ndefghijklmno\r\n0\r\n\r\n"
+        {
+            stream.write_all(&[*byte]).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    let mut incoming = local().send(&endpoint(address), post(timeouts())).await.unwrap();
+    let mut body = Vec::new();
+    loop {
+        match tokio::time::timeout(Duration::ZERO, incoming.chunk()).await {
+            Ok(piece) => match piece.unwrap() {
+                Some(piece) => body.extend_from_slice(&piece),
+                None => break,
+            },
+            Err(_) => tokio::task::yield_now().await,
+        }
+    }
+    assert_eq!(body, b"abcdefghijklmno");
 }
 
 #[tokio::test]
