@@ -1,21 +1,27 @@
 //! All outbound HTTP: one pool of connections to the hosts that the configuration names, and to no others.
 
+mod faults;
+mod incoming;
+
+pub use incoming::Incoming;
+
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+use http::Method;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, USER_AGENT};
-use http::{HeaderMap, Method};
+use pingora_core::BError;
 use pingora_core::connectors::ConnectorOptions;
 use pingora_core::connectors::http::Connector;
 use pingora_core::protocols::http::client::HttpSession;
 use pingora_core::upstreams::peer::{ALPN, HttpPeer};
-use pingora_core::{BError, ErrorType, RetryType};
 use pingora_http::RequestHeader;
 use tokio::time::{Instant as TokioInstant, timeout_at};
 
+use self::faults::{not_connected, unanswered, unsent};
 use super::error::{CallError, Cause, ClientError, GetError};
 use super::resolve::{Host, Hosts, bare};
 use super::roots::RootsFile;
@@ -92,7 +98,10 @@ impl Client {
         // Pingora replaces the system's roots by the file's, so it is given a file of both, for as long as it reads.
         let roots = extra.map(roots).transpose()?;
         options.ca_file = roots.as_ref().map(|file| file.path().to_string_lossy().into_owned());
-        Ok(Self { connector: Arc::new(Connector::new(Some(options))), hosts })
+        Ok(Self {
+            connector: Arc::new(Connector::new(Some(options))),
+            hosts,
+        })
     }
 
     /// Sends one request and waits for the head of the answer. Redirects are answers like any other.
@@ -106,7 +115,12 @@ impl Client {
         let started = Instant::now();
         let total = call.timeouts.total;
         let by = started + call.timeouts.first_token.min(total);
-        match timeout_at(TokioInstant::from_std(by), self.exchange(endpoint, host, &call, started)).await {
+        match timeout_at(
+            TokioInstant::from_std(by),
+            self.exchange(endpoint, host, &call, started),
+        )
+        .await
+        {
             Ok(answer) => answer,
             Err(_) if total <= call.timeouts.first_token => Err(CallError::Total),
             Err(_) => Err(CallError::FirstByteTimeout),
@@ -126,11 +140,31 @@ impl Client {
         let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
             return Err(GetError::Address);
         };
-        let authority = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-        let endpoint = Endpoint { tls, host: bare(host).to_owned(), port, authority, chat_path: String::new() };
-        let timeouts = Timeouts { connect: within, first_token: within, idle: within, total: within };
+        let authority = url
+            .port()
+            .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        let endpoint = Endpoint {
+            tls,
+            host: bare(host).to_owned(),
+            port,
+            authority,
+            chat_path: String::new(),
+        };
+        let timeouts = Timeouts {
+            connect: within,
+            first_token: within,
+            idle: within,
+            total: within,
+        };
         let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
-        let call = Call { method: Method::GET, path, headers: &[], body: Bytes::new(), timeouts, pool_group: 0 };
+        let call = Call {
+            method: Method::GET,
+            path,
+            headers: &[],
+            body: Bytes::new(),
+            timeouts,
+            pool_group: 0,
+        };
         let mut incoming = self.send(&endpoint, call).await?;
         if incoming.status != 200 {
             return Err(GetError::Status(incoming.status));
@@ -177,20 +211,16 @@ impl Client {
         }
     }
 
-    async fn connect(
-        &self,
-        endpoint: &Endpoint,
-        host: &Host,
-        call: &Call<'_>,
-        fresh: bool,
-    ) -> Result<Line, CallError> {
+    async fn connect(&self, endpoint: &Endpoint, host: &Host, call: &Call<'_>, fresh: bool) -> Result<Line, CallError> {
         let by = Instant::now() + call.timeouts.connect;
         let looked_up;
         let (addresses, first): (&[IpAddr], usize) = match host {
             Host::Address(address) => (address, 0),
             Host::Name(name) => {
                 let addresses = timeout_at(TokioInstant::from_std(by), name.addresses()).await;
-                looked_up = addresses.map_err(|_| CallError::ConnectTimeout)?.map_err(CallError::Resolve)?;
+                looked_up = addresses
+                    .map_err(|_| CallError::ConnectTimeout)?
+                    .map_err(CallError::Resolve)?;
                 (&looked_up, name.first(looked_up.len()))
             }
         };
@@ -216,7 +246,12 @@ impl Client {
                         name.worked(index);
                     }
                     route.group_key = call.pool_group;
-                    return Ok(Line { session, route, reused, address });
+                    return Ok(Line {
+                        session,
+                        route,
+                        reused,
+                        address,
+                    });
                 }
                 Err(error) => failed = not_connected(error),
             }
@@ -226,7 +261,10 @@ impl Client {
 }
 
 fn roots(own: &Path) -> Result<RootsFile, ClientError> {
-    let unusable = |cause: Cause| ClientError::Roots { path: own.display().to_string(), cause };
+    let unusable = |cause: Cause| ClientError::Roots {
+        path: own.display().to_string(),
+        cause,
+    };
     let system = pingora_core::tls::load_native_certs().map_err(|error| unusable(error.into()))?;
     let file = RootsFile::write(system.iter().map(AsRef::as_ref), own).map_err(|error| unusable(error.into()))?;
     // The connector panics on a file that it cannot use: try it as the connector will.
@@ -244,7 +282,11 @@ struct Line {
 }
 
 fn route(endpoint: &Endpoint, address: SocketAddr, group: u64, connect: Duration) -> HttpPeer {
-    let sni = if endpoint.tls { bare(&endpoint.host).to_owned() } else { String::new() };
+    let sni = if endpoint.tls {
+        bare(&endpoint.host).to_owned()
+    } else {
+        String::new()
+    };
     let mut route = HttpPeer::new(address, endpoint.tls, sni);
     route.group_key = group;
     route.options.total_connection_timeout = Some(connect);
@@ -259,7 +301,7 @@ fn route(endpoint: &Endpoint, address: SocketAddr, group: u64, connect: Duration
 /// Writes the request and reads the head of the answer. Says whether the whole request went out.
 async fn ask(session: &mut HttpSession, endpoint: &Endpoint, call: &Call<'_>) -> Result<bool, CallError> {
     let head = head(endpoint, call).map_err(|error| CallError::Request(error))?;
-    session.write_request_header(Box::new(head)).await.map_err(unanswered)?;
+    session.write_request_header(Box::new(head)).await.map_err(unsent)?;
     let mut sent = Ok(());
     if !call.body.is_empty() {
         sent = session.write_request_body(call.body.clone(), true).await;
@@ -296,148 +338,21 @@ fn head(endpoint: &Endpoint, call: &Call<'_>) -> Result<RequestHeader, BError> {
 async fn read_head(session: &mut HttpSession) -> Result<(), CallError> {
     for _ in 0..INTERIM {
         session.read_response_header().await.map_err(unanswered)?;
-        let interim = session.response_header().is_some_and(|head| head.status.is_informational());
+        let interim = session
+            .response_header()
+            .is_some_and(|head| head.status.is_informational());
         if !interim {
             return Ok(());
         }
         // HTTP/2 passes over interim heads itself; what it shows is the answer's own, and can be read once.
-        let switched = session.response_header().is_some_and(|head| head.status.as_u16() == 101);
+        let switched = session
+            .response_header()
+            .is_some_and(|head| head.status.as_u16() == 101);
         if switched || matches!(session, HttpSession::H2(_)) {
             break;
         }
     }
     Err(CallError::Protocol("the server sent no head but interim ones".into()))
-}
-
-fn not_connected(error: BError) -> CallError {
-    match error.etype() {
-        ErrorType::ConnectTimedout | ErrorType::TLSHandshakeTimedout => CallError::ConnectTimeout,
-        ErrorType::TLSHandshakeFailure
-        | ErrorType::InvalidCert
-        | ErrorType::HandshakeError
-        | ErrorType::TLSWantX509Lookup => CallError::Tls(error),
-        _ => CallError::Connect(error),
-    }
-}
-
-/// What an error before the head means: closed without a byte of an answer (nobody answered this request), or broken.
-fn unanswered(error: BError) -> CallError {
-    let nothing_read = || error.context.as_ref().is_some_and(|context| context.as_str().ends_with("already read: 0"));
-    let closed = match error.etype() {
-        ErrorType::WriteError => true,
-        // HTTP/1 says in its text alone how much of a head had come; a test holds the text.
-        ErrorType::ConnectionClosed | ErrorType::ReadError if error.context.is_some() && nothing_read() => true,
-        // HTTP/2: shutting down, stream refused unprocessed, or the connection gone.
-        ErrorType::H2Error => error.retry == RetryType::Decided(true),
-        ErrorType::ReadError => error.retry == RetryType::ReusedOnly && !is_h1(&error),
-        _ => false,
-    };
-    if closed { CallError::Closed } else { CallError::Protocol(error) }
-}
-
-fn is_h1(error: &BError) -> bool {
-    error.context.as_ref().is_some_and(|context| context.as_str().starts_with("while reading response headers"))
-}
-
-/// An answer: its head, and the way to its body. Dropping it closes the connection or resets the stream, at once.
-pub struct Incoming {
-    /// Status of the answer.
-    pub status: u16,
-    /// Where the request went.
-    pub peer: SocketAddr,
-    /// Whether an earlier request had opened the connection.
-    pub reused: bool,
-    session: HttpSession,
-    route: Box<HttpPeer>,
-    connector: Arc<Connector>,
-    first_by: Instant,
-    total_by: Instant,
-    idle: Duration,
-    content: bool,
-    complete: bool,
-    sent: bool,
-}
-
-impl Incoming {
-    /// The headers of the answer, names in lower case.
-    #[must_use]
-    pub fn headers(&self) -> &HeaderMap {
-        static NONE: std::sync::LazyLock<HeaderMap> = std::sync::LazyLock::new(HeaderMap::new);
-        self.session.response_header().map_or(&*NONE, |head| &head.headers)
-    }
-
-    /// Says that content has come: from here `idle` bounds each wait, until here `first_token` bounded all of them.
-    pub fn content_has_come(&mut self) {
-        self.content = true;
-    }
-
-    /// The next piece of the body as it came, never empty; `None` after the last. May be dropped and asked again.
-    ///
-    /// # Errors
-    /// `FirstByteTimeout` before [`Self::content_has_come`], `Idle` after it, `Total`, or `Protocol` where the body
-    /// breaks off.
-    pub async fn chunk(&mut self) -> Result<Option<Bytes>, CallError> {
-        loop {
-            let now = Instant::now();
-            let total = self.total_by.saturating_duration_since(now);
-            let (wait, late) = if self.content {
-                (self.idle, CallError::Idle)
-            } else {
-                (self.first_by.saturating_duration_since(now), CallError::FirstByteTimeout)
-            };
-            let (wait, late) = if total < wait { (total, CallError::Total) } else { (wait, late) };
-            if wait.is_zero() {
-                return Err(late);
-            }
-            self.session.set_read_timeout(Some(wait));
-            match self.session.read_response_body().await {
-                Ok(Some(piece)) if piece.is_empty() => {}
-                Ok(Some(piece)) => return Ok(Some(piece)),
-                Ok(None) => {
-                    self.complete = true;
-                    return Ok(None);
-                }
-                Err(error) if *error.etype() == ErrorType::ReadTimedout => return Err(late),
-                Err(error) => return Err(CallError::Protocol(error)),
-            }
-        }
-    }
-
-    /// The whole body.
-    ///
-    /// # Errors
-    /// `TooLarge` beyond `max` bytes, and whatever [`Self::chunk`] says.
-    pub async fn whole(&mut self, max: usize) -> Result<Bytes, CallError> {
-        let length = self.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-        if length.is_some_and(|length| length > max) {
-            return Err(CallError::TooLarge);
-        }
-        let Some(first) = self.chunk().await? else { return Ok(Bytes::new()) };
-        self.content_has_come();
-        let Some(second) = self.chunk().await? else { return within(first, max) };
-        let mut body = BytesMut::with_capacity(length.unwrap_or(first.len() + second.len()));
-        body.extend_from_slice(&first);
-        let mut next = Some(second);
-        while let Some(piece) = next {
-            if body.len() + piece.len() > max {
-                return Err(CallError::TooLarge);
-            }
-            body.extend_from_slice(&piece);
-            next = self.chunk().await?;
-        }
-        Ok(body.freeze())
-    }
-
-    /// Gives the connection back for the next request, if the body has come to its end; else closes it.
-    pub async fn release(mut self) {
-        if self.sent && (self.complete || self.session.response_done()) {
-            self.connector.release_http_session(self.session, &*self.route, Some(POOL_IDLE)).await;
-        }
-    }
-}
-
-fn within(body: Bytes, max: usize) -> Result<Bytes, CallError> {
-    if body.len() > max { Err(CallError::TooLarge) } else { Ok(body) }
 }
 
 #[cfg(test)]

@@ -9,7 +9,10 @@ use super::*;
 use crate::config::{Endpoint, Facts, LatencyPrior, ProviderKind, Secret, Tier};
 use crate::id::TargetId;
 
-const RETRY: Retry = Retry { attempts: 2, budget: 0.2 };
+const RETRY: Retry = Retry {
+    attempts: 2,
+    budget: 0.2,
+};
 
 /// A provider's endpoint that answers everything with `answer` and keeps the heads of requests, in lower case.
 async fn endpoint(answer: &'static str) -> (Endpoint, Arc<Mutex<Vec<String>>>) {
@@ -32,7 +35,9 @@ async fn endpoint(answer: &'static str) -> (Endpoint, Arc<Mutex<Vec<String>>>) {
                     text.extend_from_slice(&some[..read]);
                     // The tests' only body.
                     if text.ends_with(b"\r\n\r\n{}") {
-                        seen.lock().unwrap().push(String::from_utf8(std::mem::take(&mut text)).unwrap().to_lowercase());
+                        seen.lock()
+                            .unwrap()
+                            .push(String::from_utf8(std::mem::take(&mut text)).unwrap().to_lowercase());
                         stream.write_all(answer.as_bytes()).await.unwrap();
                     }
                 }
@@ -53,7 +58,12 @@ fn at(port: u16) -> Endpoint {
 }
 
 async fn closed_port() -> Endpoint {
-    at(TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port())
+    at(TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port())
 }
 
 fn target(endpoints: Vec<Endpoint>, keys: &[&str]) -> Target {
@@ -63,7 +73,12 @@ fn target(endpoints: Vec<Endpoint>, keys: &[&str]) -> Target {
         kind: ProviderKind::Openai,
         endpoints,
         credentials: keys.iter().map(|key| Secret::new((*key).to_owned())).collect(),
-        timeouts: Timeouts { connect: long, first_token: long, idle: long, total: long },
+        timeouts: Timeouts {
+            connect: long,
+            first_token: long,
+            idle: long,
+            total: long,
+        },
     });
     Target {
         id: TargetId(0),
@@ -77,7 +92,10 @@ fn target(endpoints: Vec<Endpoint>, keys: &[&str]) -> Target {
         context: None,
         max_output: None,
         max_concurrent: None,
-        latency_prior: LatencyPrior { first_token: long, tokens_per_second: 1.0 },
+        latency_prior: LatencyPrior {
+            first_token: long,
+            tokens_per_second: 1.0,
+        },
     }
 }
 
@@ -87,7 +105,12 @@ fn upstreams(target: &Target) -> Upstreams {
 }
 
 fn exchange(client: &HeaderMap) -> Exchange<'_> {
-    Exchange { body: Bytes::from_static(b"{}"), stream: true, client, by: None }
+    Exchange {
+        body: Bytes::from_static(b"{}"),
+        stream: true,
+        client,
+        by: None,
+    }
 }
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-request-id: up-1\r\n\r\n{}";
@@ -124,13 +147,18 @@ async fn only_the_listed_headers_of_a_client_reach_the_provider() {
 
     let heads = heads.lock().unwrap();
     let names = |head: &str| {
-        let mut names: Vec<String> =
-            head.lines().filter_map(|line| Some(line.split_once(": ")?.0.to_owned())).collect();
+        let mut names: Vec<String> = head
+            .lines()
+            .filter_map(|line| Some(line.split_once(": ")?.0.to_owned()))
+            .collect();
         names.sort();
         names.join(" ")
     };
     let always = "accept accept-encoding authorization content-length content-type host";
-    assert_eq!(names(&heads[0]), format!("{always} idempotency-key openai-beta traceparent user-agent"));
+    assert_eq!(
+        names(&heads[0]),
+        format!("{always} idempotency-key openai-beta traceparent user-agent")
+    );
     assert_eq!(names(&heads[1]), format!("{always} traceparent user-agent"));
     assert!(heads[0].contains("authorization: bearer sk-ours\r\n"));
     assert!(!heads[0].contains("theirs"));
@@ -151,9 +179,15 @@ async fn credentials_take_turns_and_none_sends_no_authorization() {
         .lock()
         .unwrap()
         .iter()
-        .map(|head| head.lines().find_map(|line| Some(line.strip_prefix("authorization: bearer ")?.to_owned())))
+        .map(|head| {
+            head.lines()
+                .find_map(|line| Some(line.strip_prefix("authorization: bearer ")?.to_owned()))
+        })
         .collect();
-    assert_eq!(sent, [Some("a".to_owned()), Some("b".to_owned()), Some("a".to_owned()), None]);
+    assert_eq!(
+        sent,
+        [Some("a".to_owned()), Some("b".to_owned()), Some("a".to_owned()), None]
+    );
 }
 
 #[tokio::test]
@@ -165,7 +199,10 @@ async fn endpoints_take_turns_and_one_that_failed_is_passed_over() {
     let upstreams = upstreams(&target);
     let none = HeaderMap::new();
     let first = upstreams.call(&target, &exchange(&none)).await.err().unwrap();
-    assert_eq!((first.word(), first.retry_same(), first.fall_back()), ("connect", true, true));
+    assert_eq!(
+        (first.word(), first.retry_same(), first.fall_back()),
+        ("connect", true, true)
+    );
     for _ in 0..6 {
         done(upstreams.call(&target, &exchange(&none)).await.unwrap()).await;
     }
@@ -179,13 +216,17 @@ async fn the_only_endpoint_is_asked_even_after_it_failed() {
     let upstreams = upstreams(&target);
     let none = HeaderMap::new();
     for _ in 0..2 {
-        assert_eq!(upstreams.call(&target, &exchange(&none)).await.err().unwrap().word(), "connect");
+        assert_eq!(
+            upstreams.call(&target, &exchange(&none)).await.err().unwrap().word(),
+            "connect"
+        );
     }
 }
 
 #[tokio::test]
 async fn an_error_answer_is_judged_with_its_body_and_its_connection_is_kept() {
-    let answer = "HTTP/1.1 429 Too Many Requests\r\nretry-after: 3\r\ncontent-length: 22\r\n\r\n{\"error\":{\"code\":\"a\"}}";
+    let answer =
+        "HTTP/1.1 429 Too Many Requests\r\nretry-after: 3\r\ncontent-length: 22\r\n\r\n{\"error\":{\"code\":\"a\"}}";
     let (endpoint, _) = endpoint(answer).await;
     let target = target(vec![endpoint], &[]);
     let upstreams = upstreams(&target);
@@ -202,7 +243,12 @@ async fn an_error_answer_is_judged_with_its_body_and_its_connection_is_kept() {
 async fn a_stream_is_bounded_by_its_first_token_and_a_whole_answer_by_the_total() {
     let short = Duration::from_millis(1);
     let long = Duration::from_secs(9);
-    let timeouts = Timeouts { connect: short, first_token: short, idle: short, total: long };
+    let timeouts = Timeouts {
+        connect: short,
+        first_token: short,
+        idle: short,
+        total: long,
+    };
     assert_eq!(limits(timeouts, true, None).first_token, short);
     assert_eq!(limits(timeouts, false, None).first_token, long);
     let over = limits(timeouts, false, Some(Instant::now()));
@@ -213,6 +259,8 @@ async fn a_stream_is_bounded_by_its_first_token_and_a_whole_answer_by_the_total(
 fn a_credential_that_no_header_can_hold_is_an_error_without_the_credential() {
     let target = target(vec![], &["sk-\n1"]);
     let client = Client::for_hosts(&[]).unwrap();
-    let error = Upstreams::with(client, &[Arc::clone(&target.provider)], RETRY).err().unwrap();
+    let error = Upstreams::with(client, &[Arc::clone(&target.provider)], RETRY)
+        .err()
+        .unwrap();
     assert!(!error.to_string().contains("sk-"));
 }
