@@ -4,6 +4,8 @@
 pub mod chat;
 pub mod clock;
 pub mod config;
+pub mod cost;
 pub mod id;
 pub mod money;
 pub mod policy;
+pub mod route;
