@@ -114,7 +114,7 @@ impl fmt::Display for Condition {
 
 /// A fact's value as explanations show it: `[FR, DE]`, `not stated`.
 #[must_use]
-pub fn shown(fact: Option<&Fact>) -> String {
+pub(super) fn shown(fact: Option<&Fact>) -> String {
     match fact {
         None => "not stated".to_owned(),
         Some(Fact::Set(members)) if members.is_empty() => "stated as empty".to_owned(),
