@@ -51,8 +51,8 @@ pub struct Exchange<'a> {
     pub body: Bytes,
     /// Whether a stream is asked for. A whole answer sends no byte before it is complete, so only `total` bounds it.
     pub stream: bool,
-    /// The client's headers; only those of the contract's list go on.
-    pub client: &'a HeaderMap,
+    /// The client's headers that go on: what [`forwarded`] took from them.
+    pub passed: &'a [(HeaderName, HeaderValue)],
     /// When the request as a whole must be over.
     pub by: Option<Instant>,
 }
@@ -101,7 +101,7 @@ impl Upstreams {
         if let Some(bearer) = line.credential() {
             headers.push((AUTHORIZATION, bearer.clone()));
         }
-        forward(exchange.client, &mut headers);
+        headers.extend_from_slice(exchange.passed);
         let call = Call {
             method: Method::POST,
             path: &endpoint.chat_path,
@@ -134,7 +134,9 @@ pub fn upstream_id(headers: &HeaderMap) -> Option<&HeaderValue> {
 
 /// The client's headers that go to the provider. The trace and the client's own key for repeats are passed as they
 /// are; nothing else of the client's is.
-fn forward(client: &HeaderMap, headers: &mut Vec<(HeaderName, HeaderValue)>) {
+#[must_use]
+pub fn forwarded(client: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
+    let mut headers = Vec::new();
     for name in [TRACEPARENT, IDEMPOTENCY_KEY] {
         if let Some(value) = client.get(&name)
             && value.len() <= FORWARDED
@@ -147,6 +149,7 @@ fn forward(client: &HeaderMap, headers: &mut Vec<(HeaderName, HeaderValue)>) {
     {
         headers.push((OPENAI_BETA, value.clone()));
     }
+    headers
 }
 
 fn limits(timeouts: Timeouts, stream: bool, by: Option<Instant>) -> Timeouts {

@@ -48,7 +48,9 @@ pub enum FailureKind {
 }
 
 impl Failure {
-    pub(super) fn of_call(error: CallError) -> Self {
+    /// An exchange that brought no status.
+    #[must_use]
+    pub fn of_call(error: CallError) -> Self {
         Self {
             retry: error.is_retryable(),
             kind: FailureKind::Call(error),
