@@ -3,6 +3,7 @@
 
 pub mod auth;
 pub mod catalog;
+pub mod cache;
 pub mod chat;
 pub mod classify;
 // pub mod cli;
