@@ -1,5 +1,7 @@
 //! The neutral words for a chat exchange: what the steps need to know of it, whatever the wire format.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
 /// Who says a part of the conversation.
@@ -51,21 +53,22 @@ pub struct Request {
     pub edits: Edits,
 }
 
-/// Byte ranges of `Request::body` that an attempt replaces.
+/// Byte ranges of `Request::body` that an attempt replaces or a cache key leaves out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Edits {
     /// The value of `model`, quotes included.
-    pub model: std::ops::Range<usize>,
+    pub model: Range<usize>,
     /// The value of `stream_options`, if there.
-    pub stream_options: Option<std::ops::Range<usize>>,
+    pub stream_options: Option<Range<usize>>,
     /// The value of `messages`.
-    pub messages: std::ops::Range<usize>,
-    /// The values of `stream` and of anything else that cannot change the answer, left out of cache keys.
-    pub stream: Option<std::ops::Range<usize>>,
+    pub messages: Range<usize>,
+    /// The members that cannot change the answer (`stream`, `stream_options`), each with one comma beside it, in order.
+    /// Unused ones are empty.
+    pub without_effect: [Range<usize>; 2],
 }
 
 /// Tokens of one exchange. `cached` and `cache_write` are part of `input`; `reasoning` is part of `output`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct Usage {
     /// All input tokens, cached ones included.
     pub input: u64,
@@ -79,4 +82,34 @@ pub struct Usage {
     pub reasoning: u64,
     /// Whether the provider named no figures and these are estimates.
     pub estimated: bool,
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// The client has its whole answer.
+    Ok,
+    /// Refused by the gateway.
+    Denied,
+    /// No answer, or one that was cut off.
+    Error,
+    /// The client hung up.
+    Cancelled,
+}
+
+impl Outcome {
+    /// How many there are.
+    pub const COUNT: usize = 4;
+
+    /// The word in records, logs and labels.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Denied => "denied",
+            Self::Error => "error",
+            Self::Cancelled => "cancelled",
+        }
+    }
 }

@@ -1,0 +1,61 @@
+//! The commands, one file each.
+
+mod banner;
+mod check;
+mod explain;
+mod keys;
+mod load;
+mod policy;
+mod serve;
+mod upstream;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Exit code of a finding: a problem in a configuration, a failed case, a start that did not happen.
+const FINDING: u8 = 1;
+
+/// An AI gateway that sends each chat request to the cheapest model that may see it, is good enough for it and is fast
+/// enough.
+#[derive(Debug, Parser)]
+#[command(name = "waypost", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the gateway; without a configuration, on what the environment offers.
+    Serve(serve::Args),
+    /// Find every problem of a configuration and its policies.
+    Check(check::Args),
+    /// Show where a prompt would go and why, without sending it.
+    Explain(explain::Args),
+    /// Test policies.
+    Policy(policy::Args),
+    /// Make virtual keys.
+    Keys(keys::Args),
+    /// Run the scripted provider, which plays a model or a fault.
+    Upstream(upstream::Args),
+}
+
+/// Runs the command line: 0 ok, 1 a finding, 2 wrong usage (clap's own code).
+#[must_use]
+pub fn run() -> ExitCode {
+    match Cli::parse().command {
+        Command::Serve(args) => serve::run(args),
+        Command::Check(args) => check::run(&args),
+        Command::Explain(args) => explain::run(args),
+        Command::Policy(args) => policy::run(&args),
+        Command::Keys(args) => keys::run(&args),
+        Command::Upstream(args) => upstream::run(args),
+    }
+}
+
+/// Tells why a command cannot go on.
+fn fail(error: impl std::fmt::Display) -> ExitCode {
+    eprintln!("error: {error}");
+    ExitCode::from(FINDING)
+}
