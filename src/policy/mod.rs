@@ -74,4 +74,8 @@ impl Policies {
 }
 
 #[cfg(test)]
-mod tests {}
+pub(crate) mod fixture;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;

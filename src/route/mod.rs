@@ -80,8 +80,8 @@ pub struct Candidate {
     pub target: TargetId,
     /// `None` where no price is known.
     pub expected_cost: Option<NanoUsd>,
-    /// Chance of a good answer, by the tier's prior. `None` where no difficulty is known.
-    pub p_good: Option<f32>,
+    /// Chance of a good answer, by the tier's prior; for a prompt that nobody scored, that of middle difficulty.
+    pub p_good: f32,
     /// Time to the first token, 95th percentile.
     pub ttft: Duration,
     /// What keeps it out; `None` for one that may be tried.
@@ -249,7 +249,7 @@ fn figures(allowed: &Allowed, objective: &Objective, inputs: &Inputs<'_>) -> Vec
         candidates.push(Candidate {
             target: id,
             expected_cost: expected,
-            p_good: Some(p_good(difficulty, target.tier)),
+            p_good: p_good(difficulty, target.tier),
             ttft,
             removed_by,
         });
@@ -306,7 +306,7 @@ fn auto_order(
 ) -> (Vec<usize>, Reason) {
     let good_enough = |place: usize| {
         let Some((best, tau)) = floor else { return true };
-        let p = |place: usize| candidates[place].p_good.unwrap_or_default();
+        let p = |place: usize| candidates[place].p_good;
         // The margin is for f32: 0.8 - 0.75 is a little more than 0.05.
         p(best) - p(place) <= tau + 1e-6
     };
@@ -346,8 +346,7 @@ fn by_latency(allowed: &Allowed, a: &Candidate, b: &Candidate) -> Ordering {
 }
 
 fn by_quality(allowed: &Allowed, a: &Candidate, b: &Candidate) -> Ordering {
-    let p = |candidate: &Candidate| candidate.p_good.unwrap_or_default();
-    p(b).total_cmp(&p(a)).then_with(|| by_cost(allowed, a, b))
+    b.p_good.total_cmp(&a.p_good).then_with(|| by_cost(allowed, a, b))
 }
 
 fn by_name(allowed: &Allowed, a: &Candidate, b: &Candidate) -> Ordering {
