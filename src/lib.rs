@@ -2,6 +2,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used))]
 
 pub mod auth;
+pub mod catalog;
 pub mod chat;
 pub mod classify;
 // pub mod cli;
@@ -11,5 +12,9 @@ pub mod id;
 pub mod ledger;
 pub mod limit;
 pub mod money;
+pub mod policy;
 pub mod scripted;
+pub mod store;
 pub mod telemetry;
+pub mod upstream;
+pub mod wire;

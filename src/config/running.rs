@@ -258,6 +258,27 @@ pub enum ProviderKind {
     Scripted,
 }
 
+impl ProviderKind {
+    /// The word the configuration uses.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Openai => "openai",
+            Self::Mistral => "mistral",
+            Self::Deepseek => "deepseek",
+            Self::Groq => "groq",
+            Self::Openrouter => "openrouter",
+            Self::Xai => "xai",
+            Self::Vllm => "vllm",
+            Self::Sglang => "sglang",
+            Self::Llamacpp => "llamacpp",
+            Self::Ollama => "ollama",
+            Self::OpenaiCompatible => "openai-compatible",
+            Self::Scripted => "scripted",
+        }
+    }
+}
+
 /// Where one provider listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Endpoint {

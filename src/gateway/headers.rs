@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::error::{Code, GatewayError};
+use crate::auth::Given;
 use crate::id::RequestId;
 use crate::limit::RateLimit;
 use crate::money::NanoUsd;
@@ -33,11 +34,14 @@ const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset-requests");
 
 /// Headers that pass from client to provider unchanged, if they are sane.
 const PASSED: [HeaderName; 2] = [TRACEPARENT, IDEMPOTENCY_KEY];
+/// Said by proxies in between.
+const FORWARDING: [HeaderName; 3] =
+    [header::FORWARDED, HeaderName::from_static("x-forwarded-for"), HeaderName::from_static("x-real-ip")];
 /// Longest header value of a client that passes on, in bytes.
 const MAX_PASSED: usize = 512;
 
 /// What a client asks for in its headers.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Wishes {
     pub(super) labels: Option<String>,
     pub(super) policy: Option<String>,
@@ -48,9 +52,10 @@ pub(super) struct Wishes {
 }
 
 /// `x-waypost-cache`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum CacheWish {
     /// Read and write.
+    #[default]
     Use,
     /// Write only: a fresh answer is wanted.
     NoCache,
@@ -100,13 +105,23 @@ fn invalid(name: &HeaderName, what: &str) -> GatewayError {
     GatewayError::new(code, format!("header `{name}`: {what}")).param(name.as_str())
 }
 
-/// The client's credentials, as they came.
-pub(super) fn credentials(headers: &HeaderMap, loopback: bool) -> crate::auth::Given<'_> {
-    crate::auth::Given {
-        authorization: headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes),
-        x_api_key: headers.get(X_API_KEY).map(HeaderValue::as_bytes),
-        loopback,
-    }
+/// The client's credentials, as they came. Behind a proxy the peer's address says nothing of the client's, so a
+/// request that was forwarded does not count as coming from this machine.
+pub(super) fn credentials(headers: &HeaderMap, loopback: bool) -> Result<Given<'_>, GatewayError> {
+    let single = |name: HeaderName| {
+        let mut values = headers.get_all(&name).iter();
+        match (values.next(), values.next()) {
+            (value, None) => Ok(value.map(HeaderValue::as_bytes)),
+            // Two readers could take two different ones.
+            _ => Err(GatewayError::new(Code::InvalidApiKey, format!("header `{name}` is given more than once"))),
+        }
+    };
+    let forwarded = FORWARDING.iter().any(|name| headers.contains_key(name));
+    Ok(Given {
+        authorization: single(header::AUTHORIZATION)?,
+        x_api_key: single(X_API_KEY)?,
+        loopback: loopback && !forwarded,
+    })
 }
 
 /// The client's request id, or a fresh one.
@@ -126,7 +141,7 @@ pub(super) fn expect_json(headers: &HeaderMap) -> Result<(), GatewayError> {
 }
 
 /// What an answer says beside its body. Fields that are not known yet are left out.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Notes<'a> {
     pub(super) request_id: Option<&'a RequestId>,
     pub(super) decision: Option<crate::id::DecisionId>,

@@ -1,0 +1,441 @@
+//! Turns the tree into the written types, reporting every fault on the way instead of stopping at the first.
+//!
+//! A serde deserializer over `document::Node`. An unknown key is reported and skipped; a value that cannot be read is
+//! reported and replaced by a stand-in (zero, nothing, the first word of an enumeration), so that reading goes on.
+//! The result is used only if nothing was reported.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use serde::de::value::{BorrowedStrDeserializer, U32Deserializer, U64Deserializer};
+use serde::de::{DeserializeSeed, EnumAccess, IntoDeserializer as _, MapAccess, SeqAccess, VariantAccess, Visitor};
+
+use super::document::{Key, Node, Value};
+use super::problem::suggestion;
+use super::report::{Place, Report};
+use super::values::{AT, SCALAR};
+use super::written;
+
+/// A deserializer for one node.
+#[derive(Clone, Copy)]
+pub(super) struct Reader<'a> {
+    pub(super) node: &'a Node,
+    pub(super) report: &'a Report<'a>,
+}
+
+/// Why a value came to nothing. The report already knows, or is about to.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReadError {
+    #[error("already reported")]
+    Reported,
+    #[error("a key is missing")]
+    Missing,
+    #[error("{0}")]
+    Other(String),
+}
+
+impl serde::de::Error for ReadError {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self::Other(message.to_string())
+    }
+
+    fn missing_field(_: &'static str) -> Self {
+        Self::Missing
+    }
+}
+
+impl<'a> Reader<'a> {
+    fn child(self, node: &'a Node) -> Self {
+        Self { node, ..self }
+    }
+
+    /// The scalar's text, or a report that says what was expected.
+    fn scalar(self, expected: &str) -> Option<&'a str> {
+        if let Value::Scalar(text) = &self.node.value {
+            return Some(text);
+        }
+        self.unreadable(expected);
+        None
+    }
+
+    fn unreadable(self, expected: &str) {
+        let found = match &self.node.value {
+            Value::Null => "nothing".to_owned(),
+            // A longer text may be a secret in the wrong place.
+            Value::Scalar(text) if text.chars().count() <= 40 => format!("`{text}`"),
+            Value::Scalar(_) => "a text".to_owned(),
+            Value::List(_) => "a list".to_owned(),
+            Value::Map(_) => "a map".to_owned(),
+        };
+        self.report.unreadable(
+            self.node.place,
+            format!("expected {expected}, found {found}"),
+            format!("write {expected} here"),
+        );
+    }
+
+    /// The scalar as a number, or zero with a report.
+    fn number<T: std::str::FromStr + Default>(self, expected: &str) -> T {
+        let Some(text) = self.scalar(expected) else { return T::default() };
+        // YAML writes large numbers with underscores in places.
+        text.replace('_', "").parse().unwrap_or_else(|_| {
+            self.unreadable(expected);
+            T::default()
+        })
+    }
+
+    /// Entries of a map whose keys were not there before.
+    fn entries(self, expected: &str) -> Vec<&'a (Key, Node)> {
+        let entries = match &self.node.value {
+            Value::Map(entries) => entries.as_slice(),
+            Value::Null => &[],
+            _ => {
+                self.unreadable(expected);
+                &[]
+            }
+        };
+        let mut seen = HashSet::new();
+        let mut fresh = Vec::new();
+        for entry in entries {
+            if seen.insert(entry.0.text.as_str()) {
+                fresh.push(entry);
+            } else {
+                self.report.error(
+                    entry.0.place,
+                    format!("`{}` is written twice", entry.0.text),
+                    "keep one of the two",
+                );
+            }
+        }
+        fresh
+    }
+
+    /// Reports what a struct lacks, as the schema knows it.
+    fn missing(self, name: &'static str) {
+        let required = written::required(name);
+        for key in required.iter().filter(|key| self.node.get(key).is_none()) {
+            let what = written::thing(name);
+            self.report.error(self.node.place, format!("{what} lacks `{key}`"), format!("add `{key}: …`"));
+        }
+    }
+}
+
+macro_rules! numbers {
+    ($($method:ident $visit:ident $expected:literal;)*) => {$(
+        fn $method<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, ReadError> {
+            visitor.$visit(self.number($expected))
+        }
+    )*};
+}
+
+impl<'a> serde::Deserializer<'a> for Reader<'a> {
+    type Error = ReadError;
+
+    fn deserialize_any<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, ReadError> {
+        match &self.node.value {
+            Value::Null => visitor.visit_unit(),
+            Value::Scalar(text) => visitor.visit_borrowed_str(text),
+            Value::List(_) => self.deserialize_seq(visitor),
+            Value::Map(_) => self.deserialize_map(visitor),
+        }
+    }
+
+    fn deserialize_bool<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, ReadError> {
+        let value = match self.scalar("true or false") {
+            Some("true") => true,
+            Some("false") | None => false,
+            Some(_) => {
+                self.unreadable("true or false");
+                false
+            }
+        };
+        visitor.visit_bool(value)
+    }
+
+    numbers! {
+        deserialize_i8 visit_i8 "a whole number";
+        deserialize_i16 visit_i16 "a whole number";
+        deserialize_i32 visit_i32 "a whole number";
+        deserialize_i64 visit_i64 "a whole number";
+        deserialize_u8 visit_u8 "a whole number from 0 to 255";
+        deserialize_u16 visit_u16 "a whole number from 0 to 65535";
+        deserialize_u32 visit_u32 "a whole number from 0 to 4294967295";
+        deserialize_u64 visit_u64 "a whole number from 0 up";
+        deserialize_f32 visit_f32 "a number";
+        deserialize_f64 visit_f64 "a number";
+    }
+
+    fn deserialize_str<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, ReadError> {
+        visitor.visit_borrowed_str(self.scalar("a text").unwrap_or_default())
+    }
+
+    fn deserialize_string<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, ReadError> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, ReadError> {
+        match self.node.value {
+            Value::Null => visitor.visit_none(),
+            _ => visitor.visit_some(self),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'a>>(self, _: &'static str, visitor: V) -> Result<V::Value, ReadError> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_seq<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, ReadError> {
+        let members = match &self.node.value {
+            Value::List(members) => members.as_slice(),
+            Value::Null => &[],
+            _ => {
+                self.unreadable("a list");
+                &[]
+            }
+        };
+        visitor.visit_seq(Members { members: members.iter(), reader: self })
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'a>>(
+        self,
+        name: &'static str,
+        _: usize,
+        visitor: V,
+    ) -> Result<V::Value, ReadError> {
+        if name == AT {
+            return visitor.visit_seq(Placed { step: 0, reader: self });
+        }
+        self.deserialize_seq(visitor)
+    }
+
+    fn deserialize_map<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, ReadError> {
+        visitor.visit_map(Entries { entries: self.entries("a map").into_iter(), value: None, reader: self })
+    }
+
+    fn deserialize_struct<V: Visitor<'a>>(
+        self,
+        name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ReadError> {
+        if fields.contains(&SCALAR) && matches!(self.node.value, Value::Scalar(_)) {
+            return visitor.visit_map(Shorthand { step: 0, reader: self });
+        }
+        let known = || fields.iter().copied().filter(|field| *field != SCALAR);
+        let expected = format!("a map with {}", listing(known()));
+        let mut entries = self.entries(&expected);
+        entries.retain(|(key, _)| {
+            if known().any(|field| field == key.text) {
+                return true;
+            }
+            let remedy = match suggestion(&key.text, known()) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("known here: {}", listing(known())),
+            };
+            let message = format!("unknown key `{}`{}", key.text, written::place_in(name));
+            self.report.error(key.place, message, remedy);
+            false
+        });
+        visitor.visit_map(Entries { entries: entries.into_iter(), value: None, reader: self }).map_err(|error| {
+            match error {
+                ReadError::Missing => self.missing(name),
+                ReadError::Other(message) => self.report.error(self.node.place, message, ""),
+                ReadError::Reported => {}
+            }
+            ReadError::Reported
+        })
+    }
+
+    fn deserialize_enum<V: Visitor<'a>>(
+        self,
+        _: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ReadError> {
+        let stand_in = variants.first().copied().unwrap_or_default();
+        let Some(text) = self.scalar(&format!("one of {}", listing(variants.iter().copied()))) else {
+            return visitor.visit_enum(Word(stand_in));
+        };
+        if let Some(variant) = variants.iter().find(|variant| **variant == text) {
+            return visitor.visit_enum(Word(variant));
+        }
+        let remedy = match suggestion(text, variants.iter().copied()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("write one of {}", listing(variants.iter().copied())),
+        };
+        self.report.unreadable(self.node.place, format!("`{text}` is not known here"), remedy);
+        visitor.visit_enum(Word(stand_in))
+    }
+
+    serde::forward_to_deserialize_any! {
+        <V: Visitor<'a>>
+        i128 u128 char bytes byte_buf unit unit_struct tuple identifier ignored_any
+    }
+}
+
+/// `a`, `b` or `c`.
+pub(super) fn listing<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
+    let quoted: Vec<_> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
+}
+
+struct Members<'a> {
+    members: std::slice::Iter<'a, Node>,
+    reader: Reader<'a>,
+}
+
+impl<'a> SeqAccess<'a> for Members<'a> {
+    type Error = ReadError;
+
+    fn next_element_seed<T: DeserializeSeed<'a>>(&mut self, seed: T) -> Result<Option<T::Value>, ReadError> {
+        let Some(member) = self.members.next() else { return Ok(None) };
+        seed.deserialize(self.reader.child(member)).map(Some)
+    }
+}
+
+struct Entries<'a> {
+    entries: std::vec::IntoIter<&'a (Key, Node)>,
+    value: Option<&'a Node>,
+    reader: Reader<'a>,
+}
+
+impl<'a> MapAccess<'a> for Entries<'a> {
+    type Error = ReadError;
+
+    fn next_key_seed<K: DeserializeSeed<'a>>(&mut self, seed: K) -> Result<Option<K::Value>, ReadError> {
+        let Some((key, value)) = self.entries.next() else { return Ok(None) };
+        self.value = Some(value);
+        seed.deserialize(KeyReader(key)).map(Some)
+    }
+
+    fn next_value_seed<T: DeserializeSeed<'a>>(&mut self, seed: T) -> Result<T::Value, ReadError> {
+        let Some(value) = self.value.take() else { return Err(ReadError::Reported) };
+        seed.deserialize(self.reader.child(value))
+    }
+}
+
+/// A key: a text, or a text with its place.
+struct KeyReader<'a>(&'a Key);
+
+impl<'a> serde::Deserializer<'a> for KeyReader<'a> {
+    type Error = ReadError;
+
+    fn deserialize_any<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, ReadError> {
+        visitor.visit_borrowed_str(&self.0.text)
+    }
+
+    fn deserialize_tuple_struct<V: Visitor<'a>>(
+        self,
+        _: &'static str,
+        _: usize,
+        visitor: V,
+    ) -> Result<V::Value, ReadError> {
+        visitor.visit_seq(PlacedKey { step: 0, key: self.0 })
+    }
+
+    serde::forward_to_deserialize_any! {
+        <V: Visitor<'a>>
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple map struct enum identifier ignored_any
+    }
+}
+
+/// Line and column, length, then the value: what `At` asks for.
+struct Placed<'a> {
+    step: u8,
+    reader: Reader<'a>,
+}
+
+impl<'a> SeqAccess<'a> for Placed<'a> {
+    type Error = ReadError;
+
+    fn next_element_seed<T: DeserializeSeed<'a>>(&mut self, seed: T) -> Result<Option<T::Value>, ReadError> {
+        self.step += 1;
+        match self.step {
+            1 => seed.deserialize(packed(self.reader.node.place)).map(Some),
+            2 => seed.deserialize(length(self.reader.node.place)).map(Some),
+            _ => seed.deserialize(self.reader).map(Some),
+        }
+    }
+}
+
+struct PlacedKey<'a> {
+    step: u8,
+    key: &'a Key,
+}
+
+impl<'a> SeqAccess<'a> for PlacedKey<'a> {
+    type Error = ReadError;
+
+    fn next_element_seed<T: DeserializeSeed<'a>>(&mut self, seed: T) -> Result<Option<T::Value>, ReadError> {
+        self.step += 1;
+        match self.step {
+            1 => seed.deserialize(packed(self.key.place)).map(Some),
+            2 => seed.deserialize(length(self.key.place)).map(Some),
+            _ => seed.deserialize(BorrowedStrDeserializer::new(&self.key.text)).map(Some),
+        }
+    }
+}
+
+fn packed(place: Place) -> U64Deserializer<ReadError> {
+    ((u64::from(place.line) << 32) | u64::from(place.column)).into_deserializer()
+}
+
+fn length(place: Place) -> U32Deserializer<ReadError> {
+    place.length.into_deserializer()
+}
+
+/// A struct written as one word: the word is its `SCALAR` field.
+struct Shorthand<'a> {
+    step: u8,
+    reader: Reader<'a>,
+}
+
+impl<'a> MapAccess<'a> for Shorthand<'a> {
+    type Error = ReadError;
+
+    fn next_key_seed<K: DeserializeSeed<'a>>(&mut self, seed: K) -> Result<Option<K::Value>, ReadError> {
+        self.step += 1;
+        if self.step > 1 {
+            return Ok(None);
+        }
+        seed.deserialize(BorrowedStrDeserializer::new(SCALAR)).map(Some)
+    }
+
+    fn next_value_seed<T: DeserializeSeed<'a>>(&mut self, seed: T) -> Result<T::Value, ReadError> {
+        seed.deserialize(self.reader)
+    }
+}
+
+/// A word of an enumeration.
+struct Word(&'static str);
+
+impl<'a> EnumAccess<'a> for Word {
+    type Error = ReadError;
+    type Variant = Self;
+
+    fn variant_seed<V: DeserializeSeed<'a>>(self, seed: V) -> Result<(V::Value, Self), ReadError> {
+        let value = seed.deserialize(BorrowedStrDeserializer::new(self.0))?;
+        Ok((value, self))
+    }
+}
+
+impl<'a> VariantAccess<'a> for Word {
+    type Error = ReadError;
+
+    fn unit_variant(self) -> Result<(), ReadError> {
+        Ok(())
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'a>>(self, _: T) -> Result<T::Value, ReadError> {
+        Err(ReadError::Reported)
+    }
+
+    fn tuple_variant<V: Visitor<'a>>(self, _: usize, _: V) -> Result<V::Value, ReadError> {
+        Err(ReadError::Reported)
+    }
+
+    fn struct_variant<V: Visitor<'a>>(self, _: &'static [&'static str], _: V) -> Result<V::Value, ReadError> {
+        Err(ReadError::Reported)
+    }
+}
