@@ -119,6 +119,28 @@ pub(super) fn read(source: &mut Source<'_>, node: &Node, what: &str, sets: &Sets
     conditions
 }
 
+/// Reads what must never be of an allowed target, as policy tests write it: `{ location.countries: [US] }`. Each fact
+/// stands by itself.
+pub(crate) fn read_never(source: &mut Source<'_>, node: &Node) -> Vec<Condition> {
+    let mut conditions = Vec::new();
+    let Value::Map(entries) = &node.value else {
+        source.error(node, "never must be a map of facts", "write never: { location.countries: [US] }");
+        return conditions;
+    };
+    for (path, value) in entries {
+        let Some(fact) = FactName::ALL.into_iter().find(|fact| fact.path() == path.value) else {
+            let known = FactName::ALL.into_iter().map(FactName::path);
+            source.unknown(path, &format!("unknown fact `{}`", path.value), known);
+            continue;
+        };
+        let op = if sort(fact).ops().contains(&"in") { "in" } else { "equals" };
+        if let Some(test) = read_test(source, fact, op, value, &Sets::new()) {
+            conditions.push(Condition { fact, test, written: written(value) });
+        }
+    }
+    conditions
+}
+
 fn read_test(source: &mut Source<'_>, fact: FactName, op: &str, value: &Node, sets: &Sets) -> Option<Test> {
     match sort(fact) {
         Sort::Boolean => {

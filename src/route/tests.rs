@@ -150,7 +150,8 @@ fn one_candidate_and_no_score_say_so() {
     assert_eq!(setting.choose(|inputs| inputs.healthy = &only).unwrap().reason, Reason::OnlyAllowed);
     let plan = setting.choose(|inputs| inputs.difficulty = None).unwrap();
     assert_eq!(plan.reason, Reason::NoScore);
-    assert_eq!(plan.candidates[0].p_good, 0.5);
+    assert_eq!(plan.candidates[0].p_good, None, "no figure is made up");
+    assert_eq!(order(&plan), [2, 3, 1, 0], "as for a prompt of middle difficulty");
 }
 
 #[test]
