@@ -15,7 +15,7 @@ use crate::config::{self, Config, Problem};
 use crate::gateway;
 use crate::policy::Policies;
 use cases::CaseFile;
-use verdict::{Outcome, Scorer};
+use verdict::Outcome;
 
 /// Tests policies.
 #[derive(Debug, clap::Args)]
@@ -145,13 +145,6 @@ impl LazyScorer {
             Self::Failed(why) => Err(why.clone()),
             Self::NotYet => Err("the classifier is not loaded".to_owned()),
         }
-    }
-}
-
-/// A scorer for a case's texts.
-impl<F: FnMut(&[(classify::Role, String)]) -> Result<f32, String>> Scorer for F {
-    fn score(&mut self, texts: &[(classify::Role, String)]) -> Result<f32, String> {
-        self(texts)
     }
 }
 

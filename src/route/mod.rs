@@ -199,10 +199,7 @@ pub fn choose(allowed: &Allowed, objective: &Objective, inputs: &Inputs<'_>) -> 
     let candidates = figures(allowed, objective, inputs);
     let free: Vec<usize> = (0..candidates.len()).filter(|&place| candidates[place].removed_by.is_none()).collect();
     if free.is_empty() {
-        return Err(NoCandidate {
-            why: blame(allowed, &candidates),
-            candidates,
-        });
+        return Err(NoCandidate { why: blame(allowed, &candidates), candidates });
     }
     let best = (0..candidates.len())
         .filter(|&place| {
@@ -215,14 +212,7 @@ pub fn choose(allowed: &Allowed, objective: &Objective, inputs: &Inputs<'_>) -> 
         Some(named) => named_order(named, &candidates, free),
         None => auto_order(allowed, objective, inputs, &candidates, free, best.zip(tau)),
     };
-    Ok(Plan {
-        candidates,
-        order,
-        reason,
-        tau,
-        at_least: objective.at_least,
-        best,
-    })
+    Ok(Plan { candidates, order, reason, tau, at_least: objective.at_least, best })
 }
 
 fn figures(allowed: &Allowed, objective: &Objective, inputs: &Inputs<'_>) -> Vec<Candidate> {

@@ -111,7 +111,11 @@ pub(super) fn read_all(folder: &Path, config: Option<&Path>) -> Result<Vec<CaseF
     }
     for path in without_cases {
         if !files.iter().any(|file: &CaseFile| file.config == path) {
-            problems.push(unreadable(&path, "holds no cases".to_owned(), "add cases: [], or name it as another's config"));
+            problems.push(unreadable(
+                &path,
+                "holds no cases".to_owned(),
+                "add cases: [], or name it as another's config",
+            ));
         }
     }
     if problems.is_empty() { Ok(files) } else { Err(problems) }

@@ -19,7 +19,9 @@ fn the_shipped_policies_pass_their_cases() {
 fn with_default(change: impl Fn(&str) -> String) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("tests")).unwrap();
-    for name in ["default.yaml", "eu-residency.yaml", "open-weights-only.yaml", "tests/default.yaml", "tests/targets.yaml"] {
+    for name in
+        ["default.yaml", "eu-residency.yaml", "open-weights-only.yaml", "tests/default.yaml", "tests/targets.yaml"]
+    {
         let text = fs::read_to_string(shipped().join(name)).unwrap();
         let text = if name == "default.yaml" { change(&text) } else { text };
         fs::write(folder.path().join(name), text).unwrap();
@@ -52,7 +54,8 @@ fn a_failed_case_says_what_was_expected_what_came_and_why() {
     let report = test(Some(folder.path()), None).unwrap();
     assert!(report.text.contains("  FAIL  personal data stays in the EEA"), "{}", report.text);
     assert!(report.text.contains("expected target r1-distill@hoster-de, got a denial by"), "{}", report.text);
-    let why = "small@own-paris: removed by personal-data-stays-in-the-eea (location.countries is [FR], required: in [US])";
+    let why =
+        "small@own-paris: removed by personal-data-stays-in-the-eea (location.countries is [FR], required: in [US])";
     assert!(report.text.contains(why), "{}", report.text);
     assert!(report.text.contains("  ok    an easy prompt stays on the own model"), "{}", report.text);
 }
@@ -80,7 +83,10 @@ cases:
         ("broken.yaml:6:5", "the case has no name"),
         ("stray.yaml", "holds no cases"),
     ] {
-        assert!(said.iter().any(|problem| problem.contains(place) && problem.contains(word)), "{place} {word}\n{said:#?}");
+        assert!(
+            said.iter().any(|problem| problem.contains(place) && problem.contains(word)),
+            "{place} {word}\n{said:#?}"
+        );
     }
 }
 

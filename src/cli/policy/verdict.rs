@@ -18,13 +18,11 @@ pub(super) enum Outcome {
     Failed(Vec<String>),
 }
 
-/// Scores prompts of cases that state no score.
-pub(super) trait Scorer {
-    fn score(&mut self, texts: &[(Role, String)]) -> Result<f32, String>;
-}
+/// Scores the prompt of a case that states no score.
+pub(super) type Scorer<'a> = dyn FnMut(&[(Role, String)]) -> Result<f32, String> + 'a;
 
 /// Judges a case.
-pub(super) fn judge(case: &Case, config: &Config, policies: &Policies, scorer: &mut impl Scorer) -> Outcome {
+pub(super) fn judge(case: &Case, config: &Config, policies: &Policies, scorer: &mut Scorer<'_>) -> Outcome {
     match run(case, config, policies, scorer) {
         Err(message) => Outcome::Failed(vec![message]),
         Ok((allowed, chosen)) => {
@@ -47,12 +45,15 @@ pub(super) fn judge(case: &Case, config: &Config, policies: &Policies, scorer: &
 
 type Chosen = Result<Plan, NoCandidate>;
 
-fn run(case: &Case, config: &Config, policies: &Policies, scorer: &mut impl Scorer) -> Result<(Allowed, Chosen), String> {
+fn run(
+    case: &Case,
+    config: &Config,
+    policies: &Policies,
+    scorer: &mut Scorer<'_>,
+) -> Result<(Allowed, Chosen), String> {
     let given = &case.given;
-    let tenant = config
-        .tenants
-        .get(given.tenant.as_str())
-        .ok_or_else(|| format!("there is no tenant `{}`", given.tenant))?;
+    let tenant =
+        config.tenants.get(given.tenant.as_str()).ok_or_else(|| format!("there is no tenant `{}`", given.tenant))?;
     let name = case.policy.as_deref().unwrap_or(tenant.policy.as_str());
     let policy = policies.get(name).ok_or_else(|| format!("there is no policy `{name}`"))?;
     let nothing = BTreeMap::new();
@@ -78,7 +79,7 @@ fn run(case: &Case, config: &Config, policies: &Policies, scorer: &mut impl Scor
     let difficulty = match (given.score, given.texts.is_empty()) {
         (Some(score), _) => Some(score),
         (None, true) => None,
-        (None, false) => Some(scorer.score(&given.texts).map_err(|why| format!("the prompt cannot be scored: {why}"))?),
+        (None, false) => Some(scorer(&given.texts).map_err(|why| format!("the prompt cannot be scored: {why}"))?),
     };
     let prior = |id: TargetId| {
         let target = config.targets.get(id.index());
@@ -117,9 +118,9 @@ fn named(config: &Config, model: &str) -> Result<Option<Vec<(TargetId, u32)>>, S
         return Ok(Some(alias.targets.clone()));
     }
     let targets = config.targets.iter().filter(|target| {
-        let by_provider = model.split_once('/').is_some_and(|(provider, name)| {
-            target.provider.name.as_str() == provider && target.model.as_str() == name
-        });
+        let by_provider = model
+            .split_once('/')
+            .is_some_and(|(provider, name)| target.provider.name.as_str() == provider && target.model.as_str() == name);
         by_provider || target.model.as_str() == model || target.name.as_str() == model
     });
     let targets: Vec<(TargetId, u32)> = targets.map(|target| (target.id, 1)).collect();
