@@ -1,6 +1,7 @@
 //! The cache on the path: a hit counts only if its target is allowed now, and only good answers are kept.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::Gateway;
 use super::decide::Constrained;
@@ -62,7 +63,7 @@ pub(super) async fn look_up(
 async fn ask(gateway: &Gateway, constrained: &Constrained<'_>, wishes: &Wishes, request: &chat::Request) -> Lookup {
     let policy = constrained.asked.policy;
     let view: Vec<&[u8]> = openai::request::cache_view(request).collect();
-    let key = Key::new(constrained.tenant, &policy.name, &policy.hash, &request.model, &view);
+    let key = Key::new(&constrained.tenant, &policy.name, &policy.hash, &request.model, &view);
     if wishes.cache == CacheWish::NoCache {
         return Lookup::Miss(Slot(key));
     }
@@ -90,6 +91,7 @@ fn may_cache(gateway: &Gateway, constrained: &Constrained<'_>, wishes: &Wishes, 
 /// Keeps a good answer, without holding anybody up.
 pub(super) fn store(gateway: &Gateway, slot: Option<Slot>, kept: Option<Whole>) {
     if let (Some(Slot(key)), Some(whole)) = (slot, kept) {
-        gateway.cache.put(key, Entry::new(&whole.target, whole.body, whole.usage));
+        let Whole { target, body, usage } = whole;
+        gateway.cache.put(key, Entry { target: target.name.clone(), body, usage, stored_at: SystemTime::now() });
     }
 }

@@ -3,7 +3,7 @@
 //! A label is declared with its values; a request carries, for each, the value with what the client said and the value
 //! without. Rules are judged on both, so a client can only tighten.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::config::{Label, LabelKind, LabelSource};
@@ -84,7 +84,7 @@ pub enum MaySet<'a> {
     /// Open mode on loopback.
     All,
     /// Those that its key names.
-    Named(&'a [String]),
+    Named(&'a BTreeSet<String>),
 }
 
 /// Who set a value.
@@ -215,6 +215,15 @@ impl Labels {
         set.with.max(set.without)
     }
 
+    /// Whether an ordered label is at most at this value, the client's word and the word without it both. A label or
+    /// value that is not declared, and a label without a value, are not.
+    #[must_use]
+    pub fn at_most(&self, name: &str, highest: &str) -> bool {
+        let declaration = self.declared.position(name).and_then(|position| self.declared.get(position));
+        let place = declaration.and_then(|label| label.values.iter().position(|value| **value == *highest)).and_then(index);
+        self.rank(name).zip(place).is_some_and(|(rank, highest)| rank <= highest)
+    }
+
     /// Every label with its value and who set it, in the order declared.
     pub fn iter(&self) -> impl Iterator<Item = LabelValue<'_>> {
         self.declared.iter().zip(&self.set).map(|(label, set)| LabelValue {
@@ -308,7 +317,7 @@ pub fn resolve(declared: &Arc<Declared>, sources: &LabelSources<'_>) -> Result<L
         let ordered = declared.get(position).is_some_and(|label| label.ordered);
         let named = match sources.may_set {
             MaySet::All => true,
-            MaySet::Named(names) => names.iter().any(|may| may == name),
+            MaySet::Named(names) => names.contains(name),
         };
         if !ordered && !named {
             return Err(LabelError::NotSettable { name: name.clone(), by: SetBy::Client });
