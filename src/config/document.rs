@@ -73,11 +73,12 @@ pub(super) fn parse(text: &str, report: &Report<'_>) -> Option<Node> {
             let message = error.without_snippet().to_string();
             // The crate repeats the place at the end of its message; the report prints it already.
             let message = message.split(" at line ").next().unwrap_or_default().to_lowercase();
-            report.error(
-                place,
-                format!("this is not valid YAML: {message}"),
-                "check indentation, colons, quotes and brackets here and just above",
-            );
+            let remedy = if report.line(place).contains("${") {
+                "put quotes around `${…}`: within `{ }` and `[ ]` YAML takes its braces for its own"
+            } else {
+                "check indentation, colons, quotes and brackets here and just above"
+            };
+            report.error(place, format!("this is not valid YAML: {message}"), remedy);
             None
         }
     }

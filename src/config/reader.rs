@@ -23,13 +23,11 @@ pub(super) struct Reader<'a> {
     pub(super) report: &'a Report<'a>,
 }
 
-/// Why a value came to nothing. The report already knows, or is about to.
+/// Why a value came to nothing.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ReadError {
     #[error("already reported")]
     Reported,
-    #[error("a key is missing")]
-    Missing,
     #[error("{0}")]
     Other(String),
 }
@@ -40,7 +38,8 @@ impl serde::de::Error for ReadError {
     }
 
     fn missing_field(_: &'static str) -> Self {
-        Self::Missing
+        // Every struct's missing keys are reported before it is read.
+        Self::Reported
     }
 }
 
@@ -61,8 +60,7 @@ impl<'a> Reader<'a> {
     fn unreadable(self, expected: &str) {
         let found = match &self.node.value {
             Value::Null => "nothing".to_owned(),
-            // A longer text may be a secret in the wrong place.
-            Value::Scalar(text) if text.chars().count() <= 40 => format!("`{text}`"),
+            Value::Scalar(text) if self.may_show(expected, text) => format!("`{text}`"),
             Value::Scalar(_) => "a text".to_owned(),
             Value::List(_) => "a list".to_owned(),
             Value::Map(_) => "a map".to_owned(),
@@ -72,6 +70,16 @@ impl<'a> Reader<'a> {
             format!("expected {expected}, found {found}"),
             format!("write {expected} here"),
         );
+    }
+
+    /// Whether a text may appear in a problem: not if it is long or stands where a map or list should, for then it
+    /// may be a key in the wrong place.
+    fn may_show(self, expected: &str, text: &str) -> bool {
+        let misplaced = expected.starts_with("a map") || expected.starts_with("a list");
+        if misplaced {
+            self.report.conceal(self.node.place);
+        }
+        !misplaced && text.chars().count() <= 40
     }
 
     /// The scalar as a number, or zero with a report.
@@ -236,11 +244,12 @@ impl<'a> serde::Deserializer<'a> for Reader<'a> {
             self.report.error(key.place, message, remedy);
             false
         });
+        if matches!(self.node.value, Value::Map(_) | Value::Null) {
+            self.missing(name);
+        }
         visitor.visit_map(Entries { entries: entries.into_iter(), value: None, reader: self }).map_err(|error| {
-            match error {
-                ReadError::Missing => self.missing(name),
-                ReadError::Other(message) => self.report.error(self.node.place, message, ""),
-                ReadError::Reported => {}
+            if let ReadError::Other(message) = error {
+                self.report.error(self.node.place, message, "");
             }
             ReadError::Reported
         })

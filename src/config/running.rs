@@ -178,6 +178,16 @@ pub enum LabelKind {
     Values(Vec<String>),
 }
 
+impl LabelKind {
+    /// All values, lowest first where they have an order.
+    #[must_use]
+    pub fn values(&self) -> &[String] {
+        match self {
+            Self::Ordered(values) | Self::Values(values) => values,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LabelSource {

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::running::{ErrorDetail, LogFormat};
-use super::values::{AddressText, At, DurationText, List, Named, PathText, SecretText, SizeText, SwitchText};
+use super::values::{AddressText, At, DurationText, Lenient, List, Named, PathText, SecretText, SizeText, SwitchText};
 
 pub(super) use self::identity::*;
 pub(super) use self::models::*;
@@ -80,7 +80,7 @@ pub(super) struct Listen {
     /// How long running requests may go on after SIGTERM. Default: 30s.
     pub(super) drain: Option<At<DurationText>>,
     /// Certificate and key. Left out: plain HTTP.
-    pub(super) tls: Option<Tls>,
+    pub(super) tls: Option<Lenient<Tls>>,
 }
 
 /// PEM files of the listener.

@@ -141,13 +141,15 @@ fn issuers(written: &List<written::JwtIssuer>, labels: &[Label], context: Contex
             let message = "no algorithm is accepted, so no token would be";
             context.error(issuer.issuer.place, message, "write `algorithms: [RS256]`, or what the issuer signs with");
         }
+        // What they lack was reported while reading.
+        let (Some(jwks), Some(claims)) = (&issuer.jwks.0, &issuer.claims.0) else { continue };
         issuers.push(JwtIssuer {
             issuer: issuer.issuer.value.clone(),
             audience: issuer.audience.value.clone(),
             algorithms: issuer.algorithms.0.iter().map(|algorithm| algorithm.value).collect(),
             leeway: context.duration(issuer.leeway.as_ref(), Duration::from_secs(30)),
-            jwks: jwks(&issuer.jwks, context),
-            claims: claims(&issuer.claims, labels, context),
+            jwks: self::jwks(jwks, context),
+            claims: self::claims(claims, labels, context),
         });
     }
     issuers

@@ -35,7 +35,7 @@ pub(super) fn listen(written: &written::Listen, context: Context<'_>) -> Listen 
         header_timeout: context.wait(written.header_timeout.as_ref(), Duration::from_secs(10)),
         body_timeout: context.wait(written.body_timeout.as_ref(), Duration::from_secs(60)),
         drain: context.duration(written.drain.as_ref(), Duration::from_secs(30)),
-        tls: written.tls.as_ref().map(|files| tls(files, context)),
+        tls: written.tls.as_ref().and_then(|files| files.0.as_ref()).map(|files| tls(files, context)),
     }
 }
 

@@ -150,6 +150,7 @@ impl<'a> Context<'a> {
 
     /// A secret: itself, or what a file holds less one line end.
     fn secret(self, written: &At<SecretText>) -> Secret {
+        self.report.conceal(written.place);
         let SecretText(text) = &written.value;
         let Some(path) = text.strip_prefix("file:") else { return Secret::new(text.clone()) };
         let path = self.base.join(path);
