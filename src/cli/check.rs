@@ -60,7 +60,10 @@ fn check(args: &Args, further: &[Check<'_>], out: &mut impl Write) -> io::Result
         Some(path) => path.as_path(),
         None if Path::new(DEFAULT_FILE).is_file() => Path::new(DEFAULT_FILE),
         None => {
-            writeln!(out, "no configuration: there is no {DEFAULT_FILE} in this folder\n  help: name one with `--config FILE`")?;
+            writeln!(
+                out,
+                "no configuration: there is no {DEFAULT_FILE} in this folder\n  help: name one with `--config FILE`"
+            )?;
             return Ok(USAGE);
         }
     };

@@ -53,20 +53,19 @@ const fn offer(kind: &'static str, upstream: &'static str, tier: Tier, context: 
 }
 
 /// Context windows and capabilities as the vendors' model pages (see `config/catalog/`) state them; tiers are ours.
-const OFFERS: [Offer; 13] = [
-    offer("openai", "gpt-4.1-nano", Tier::Weak, 1_047_576, "tools, parallel_tools, json_schema, images"),
-    offer("openai", "gpt-4.1-mini", Tier::Mid, 1_047_576, "tools, parallel_tools, json_schema, images"),
-    offer("openai", "gpt-4.1", Tier::Strong, 1_047_576, "tools, parallel_tools, json_schema, images"),
-    offer("deepseek", "deepseek-chat", Tier::Mid, 128_000, "tools"),
-    offer("deepseek", "deepseek-reasoner", Tier::Strong, 128_000, "reasoning"),
-    offer("mistral", "mistral-small-latest", Tier::Mid, 128_000, "tools, json_schema"),
-    offer("mistral", "mistral-large-latest", Tier::Strong, 128_000, "tools, json_schema"),
-    offer("groq", "llama-3.1-8b-instant", Tier::Weak, 131_072, "tools"),
-    offer("groq", "llama-3.3-70b-versatile", Tier::Mid, 131_072, "tools"),
+const OFFERS: [Offer; 12] = [
+    offer("openai", "gpt-6-luna", Tier::Mid, 1_050_000, "tools, parallel_tools, json_schema, images, reasoning"),
+    offer("openai", "gpt-6.1-sol", Tier::Strong, 1_050_000, "tools, parallel_tools, json_schema, images, reasoning"),
+    offer("deepseek", "deepseek-flash", Tier::Mid, 1_000_000, "tools, reasoning"),
+    offer("deepseek", "deepseek-v4-pro", Tier::Strong, 1_000_000, "tools, reasoning"),
+    offer("mistral", "mistral-medium-2508", Tier::Mid, 128_000, "tools, json_schema"),
+    offer("mistral", "mistral-large-2512", Tier::Strong, 256_000, "tools, json_schema"),
+    offer("groq", "openai/gpt-oss-20b", Tier::Weak, 131_072, "tools, reasoning"),
+    offer("groq", "openai/gpt-oss-120b", Tier::Mid, 131_072, "tools, reasoning"),
     offer("openrouter", "openai/gpt-4o-mini", Tier::Mid, 128_000, "tools, json_schema, images"),
-    offer("openrouter", "openai/gpt-4o", Tier::Strong, 128_000, "tools, json_schema, images"),
-    offer("xai", "grok-3-mini", Tier::Mid, 131_072, "tools, json_schema, reasoning"),
-    offer("xai", "grok-4", Tier::Strong, 256_000, "tools, json_schema, reasoning"),
+    offer("openrouter", "openai/gpt-6.1-terra", Tier::Strong, 1_050_000, "tools, json_schema, images, reasoning"),
+    offer("xai", "grok-4.3", Tier::Mid, 1_000_000, "tools, json_schema, images, reasoning"),
+    offer("xai", "grok-4.6", Tier::Strong, 500_000, "tools, json_schema, images, reasoning"),
 ];
 
 /// Keys of providers whose formats this version does not speak.
@@ -115,7 +114,9 @@ fn compose(lookup: Lookup<'_>, answers: &[Option<Vec<u8>>]) -> Result<Discovered
         found.push(Found { place: format!("127.0.0.1:{}", local.2), note, used: true });
     }
     for kind in &catalog::KINDS {
-        let Some(variable) = kind.key_variable else { continue };
+        let Some(variable) = kind.key_variable else {
+            continue;
+        };
         if lookup(variable).is_some_and(|key| !key.trim().is_empty()) {
             let names = write_public(kind, variable, &mut providers, &mut models);
             found.push(Found { place: variable.to_owned(), note: format!("{}: {names}", kind.name), used: true });
@@ -181,7 +182,7 @@ fn write_public(kind: &catalog::Kind, variable: &str, providers: &mut String, mo
 
 fn write_scripted(providers: &mut String, models: &mut String) {
     providers.push_str("  - { name: scripted, kind: scripted }\n");
-    for (upstream, tier) in [("gpt-4.1-nano", Tier::Weak), ("gpt-4.1", Tier::Strong)] {
+    for (upstream, tier) in [("gpt-6-luna", Tier::Weak), ("gpt-6.1-sol", Tier::Strong)] {
         let _ = writeln!(
             models,
             "  - {{ name: scripted-{upstream}, provider: scripted, upstream: {upstream}, tier: {}, price: catalog, \
@@ -218,7 +219,9 @@ fn served(body: &[u8]) -> Vec<Served> {
     struct Models {
         data: Vec<Served>,
     }
-    let Ok(Models { mut data }) = serde_json::from_slice(body) else { return Vec::new() };
+    let Ok(Models { mut data }) = serde_json::from_slice(body) else {
+        return Vec::new();
+    };
     data.retain(|model| {
         let id = model.id.to_lowercase();
         !id.is_empty() && !id.chars().any(char::is_control) && !id.contains("embed") && !id.contains("rerank")
@@ -231,7 +234,9 @@ fn served(body: &[u8]) -> Vec<Served> {
 fn model_name(id: &str, taken: &[String]) -> String {
     let last = id.rsplit('/').find(|part| !part.is_empty()).unwrap_or(id);
     let last = last.strip_suffix(".gguf").unwrap_or(last);
-    let fine = |c: char| if c.is_ascii_alphanumeric() || "._-:+".contains(c) { c } else { '-' };
+    let fine = |c: char| {
+        if c.is_ascii_alphanumeric() || "._-:+".contains(c) { c } else { '-' }
+    };
     let name: String = last.chars().take(100).map(fine).collect();
     let name = name.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
     let name = if name.is_empty() || name == "auto" { "model" } else { name };
@@ -250,7 +255,9 @@ fn tier_by_size(id: &str) -> Tier {
     let lower = id.to_lowercase();
     let mut billions: f64 = 0.0;
     for part in lower.split(|c: char| !c.is_ascii_alphanumeric() && c != '.') {
-        let Some(number) = part.strip_suffix('b') else { continue };
+        let Some(number) = part.strip_suffix('b') else {
+            continue;
+        };
         billions = billions.max(number.parse().unwrap_or(0.0));
     }
     match billions {
@@ -279,7 +286,7 @@ mod tests {
         let names: Vec<_> = discovered.config.targets.iter().map(|target| target.name.as_str()).collect();
         assert_eq!(
             names,
-            ["qwen2.5:14b@ollama", "HOME-@ollama", "deepseek-chat@deepseek", "deepseek-reasoner@deepseek"]
+            ["qwen2.5:14b@ollama", "HOME-@ollama", "deepseek-flash@deepseek", "deepseek-v4-pro@deepseek"]
         );
         assert_eq!(discovered.config.targets[0].tier, Tier::Mid);
         assert_eq!(discovered.config.targets[1].upstream, "x/${HOME}", "a model's name is never filled in");

@@ -86,12 +86,7 @@ fn load_text(file: &Path, path: Option<&Path>, text: &str, lookup: Lookup<'_>) -
     loaded(examine_text(file, path, text, lookup))
 }
 
-fn examine_text(
-    file: &Path,
-    path: Option<&Path>,
-    text: &str,
-    lookup: Lookup<'_>,
-) -> (Option<Config>, Vec<Problem>) {
+fn examine_text(file: &Path, path: Option<&Path>, text: &str, lookup: Lookup<'_>) -> (Option<Config>, Vec<Problem>) {
     // A byte order mark is not part of the text; without it columns of the first line are right.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let report = Report::new(file, text);

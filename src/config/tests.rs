@@ -112,7 +112,8 @@ fn the_environment_fills_in_values_and_never_structure() {
         "EMPTY" => Some(String::new()),
         _ => None,
     };
-    let text = MINIMAL.replace("8080", "${PORT}") + "
+    let text = MINIMAL.replace("8080", "${PORT}")
+        + "
 retry:
   attempts: ${ATTEMPTS:-3}
 tenants: [{ name: a, region: '${EVIL}' }, { name: b, region: '${EMPTY:-none}-$${x}' }]
@@ -186,7 +187,8 @@ models: [{ name: m, provider: p, price: { input: 0, output: 0 }, tier: weak }]
 ";
     let shown: String = read(text).unwrap_err().iter().map(ToString::to_string).collect();
     assert!(!shown.contains("hunter2"), "{shown}");
-    let misplaced = "providers: [{ name: p, kind: openai, credentials:\n  [sk-hunter2, { api_key:\n 'sk-hunter2 ' }] }]";
+    let misplaced =
+        "providers: [{ name: p, kind: openai, credentials:\n  [sk-hunter2, { api_key:\n 'sk-hunter2 ' }] }]";
     let misplaced: String = read(misplaced).unwrap_err().iter().map(ToString::to_string).collect();
     assert!(!misplaced.contains("hunter2") && misplaced.contains("found a text"), "{misplaced}");
     assert!(shown.contains("remove user and password") && shown.contains("stray character"), "{shown}");
@@ -279,8 +281,30 @@ mod any_edit {
 
     /// Words that mean something somewhere.
     const WORDS: [&str; 24] = [
-        "null", "true", "[]", "{}", "-1", "0", "1e400", "18446744073709551616", "name", "auto", "catalog", "${", "${X}",
-        "${X:-", "&a", "*a", "<<", "!!int", "|", "\"", "'", "\u{0}", "ü", "\n",
+        "null",
+        "true",
+        "[]",
+        "{}",
+        "-1",
+        "0",
+        "1e400",
+        "18446744073709551616",
+        "name",
+        "auto",
+        "catalog",
+        "${",
+        "${X}",
+        "${X:-",
+        "&a",
+        "*a",
+        "<<",
+        "!!int",
+        "|",
+        "\"",
+        "'",
+        "\u{0}",
+        "ü",
+        "\n",
     ];
 
     proptest! {

@@ -262,3 +262,20 @@ pub(super) fn thing(name: &str) -> String {
 pub(super) fn place_in(name: &str) -> String {
     if name == "Config" { String::new() } else { format!(" in {}", thing(name)) }
 }
+
+/// What a word of an enumeration is called in a message.
+pub(super) fn word_of(name: &str) -> &'static str {
+    match name {
+        "Capability" => "capability",
+        "ErrorDetail" => "level of detail",
+        "JwtAlgorithm" => "algorithm",
+        "LabelSource" => "source of a label",
+        "LogFormat" => "log format",
+        "Open" => "setting of `open`",
+        "Permission" => "permission",
+        "ProviderKind" => "kind of provider",
+        "RouteBy" => "way to route",
+        "Tier" => "tier",
+        _ => "word",
+    }
+}
