@@ -39,9 +39,12 @@ test: tools-build onnxruntime python-test $(SCRIPTED) ## every test, with real l
 	WAYPOST_TEST_PYTHON="$(abspath $(PYTHON))" WAYPOST_TEST_GGUF="$(abspath $(SCRIPTED))" \
 	ORT_DYLIB_PATH="$(abspath $(ONNXRUNTIME))" tests/run.sh $(TEST)
 
-bench: build ## the gateway beside a bare Pingora proxy and nginx
+# Not incremental: that would build the measured code in other units than a release has.
+bench: tools-build onnxruntime ## the gateway beside a bare Pingora proxy and nginx (BENCH=--short: 3 minutes)
 	@$(S)/need.sh wrk nginx:nginx-light
-	benches/bench.sh $(BENCH)
+	CARGO_INCREMENTAL=0 cargo build --locked --release --bins --example bare_proxy --example score_alone
+	@$(S)/beside.sh $(ONNXRUNTIME) "$(TARGET)/release"
+	python3 benches/gateway/run.py --binaries "$(TARGET)/release" $(BENCH)
 
 lint: ## rustfmt and clippy, warnings are errors
 	cargo fmt --check

@@ -1,5 +1,7 @@
 //! The neutral words for a chat exchange: what the steps need to know of it, whatever the wire format.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 
 /// Who says a part of the conversation.
@@ -51,17 +53,18 @@ pub struct Request {
     pub edits: Edits,
 }
 
-/// Byte ranges of `Request::body` that an attempt replaces.
+/// Byte ranges of `Request::body` that an attempt replaces or a cache key leaves out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Edits {
     /// The value of `model`, quotes included.
-    pub model: std::ops::Range<usize>,
+    pub model: Range<usize>,
     /// The value of `stream_options`, if there.
-    pub stream_options: Option<std::ops::Range<usize>>,
+    pub stream_options: Option<Range<usize>>,
     /// The value of `messages`.
-    pub messages: std::ops::Range<usize>,
-    /// The values of `stream` and of anything else that cannot change the answer, left out of cache keys.
-    pub stream: Option<std::ops::Range<usize>>,
+    pub messages: Range<usize>,
+    /// The members that cannot change the answer (`stream`, `stream_options`), each with one comma beside it, in order.
+    /// Unused ones are empty.
+    pub without_effect: [Range<usize>; 2],
 }
 
 /// Tokens of one exchange. `cached` and `cache_write` are part of `input`; `reasoning` is part of `output`.

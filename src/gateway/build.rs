@@ -1,7 +1,7 @@
 //! Makes a gateway instance out of a checked configuration and its policies.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Gateway;
 use super::headers::ServedBy;
@@ -13,10 +13,13 @@ use crate::config::{ClassifierModel, Config};
 use crate::ledger::Decisions;
 use crate::limit::Limiter;
 use crate::policy::Policies;
-use crate::route::{Health, Observed};
+use crate::route::health::Health;
+use crate::route::inflight::InFlight;
+use crate::route::latency::Observed;
+use crate::store::{self, StoreError};
 use crate::telemetry::metrics::TargetLabels;
 use crate::telemetry::{Metrics, RequestLog, Shape};
-use crate::upstream::{self, Calls};
+use crate::upstream::{self, Upstreams};
 
 /// Largest key set taken from an issuer, in bytes.
 const MAX_JWKS: usize = 256 << 10;
@@ -32,6 +35,9 @@ pub enum BuildError {
     /// Certificates for calls to upstreams.
     #[error("the upstream client cannot be made: {0}")]
     Client(#[from] upstream::ClientError),
+    /// The store's address.
+    #[error("the store cannot be used: {0}")]
+    Store(#[from] StoreError),
     /// The decisions file.
     #[error("`decisions.file` cannot be opened: {0}")]
     Decisions(#[source] std::io::Error),
@@ -65,7 +71,9 @@ impl Gateway {
             Some(settings) => Classifier::load(&settings)?,
             None => Classifier::off(),
         };
-        let client = Arc::new(upstream::Client::new(&config)?);
+        let calls = Arc::new(Upstreams::new(&config)?);
+        let store = store::open(&config.store)?;
+        let now = Instant::now();
         let decisions =
             Decisions::new(config.decisions.keep, config.decisions.file.as_deref()).map_err(BuildError::Decisions)?;
         let metrics = Metrics::new(shape(&config, &policies));
@@ -78,13 +86,14 @@ impl Gateway {
                 .collect(),
             config_hash: Arc::from(config.hash.as_str()),
             classifier_hash: Arc::from(classifier.model_hash()),
-            auth: Authenticator::new(&config, fetch(Arc::clone(&client)), Clock::System),
+            auth: Authenticator::new(&config, fetch(Arc::clone(&calls)), Clock::System),
             limiter: Limiter::new(&config),
-            labels: crate::policy::labels::Declared::new(&config.labels),
-            latency: Observed::new(&config),
-            health: Health::new(&config),
-            cache: Cache::new(&config),
-            calls: Calls::new(&config, client),
+            latency: Observed::new(config.targets.iter().map(|target| target.latency_prior.first_token), now),
+            health: Health::new(config.targets.len(), now),
+            places: InFlight::new(config.targets.iter().map(|target| target.max_concurrent)),
+            cache: Cache::new(&config.cache, store.clone()),
+            store,
+            calls,
             classifier,
             policies,
             metrics,
@@ -96,10 +105,12 @@ impl Gateway {
 }
 
 /// Key sets come through the one outbound client, so that egress is held to the configured hosts.
-fn fetch(client: Arc<upstream::Client>) -> Fetch {
+fn fetch(calls: Arc<Upstreams>) -> Fetch {
     Arc::new(move |url| {
-        let client = Arc::clone(&client);
-        Box::pin(async move { client.get(&url, MAX_JWKS, JWKS_TIMEOUT).await.map_err(|error| error.to_string()) })
+        let calls = Arc::clone(&calls);
+        Box::pin(async move {
+            calls.client().get(&url, MAX_JWKS, JWKS_TIMEOUT).await.map_err(|error| error.to_string())
+        })
     })
 }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::time::sleep_until;
 
-use super::client::{Client, HungUp};
+use super::client::Client;
 use super::error::{Code, GatewayError};
 use super::headers::Wishes;
 use super::record::Record;
@@ -19,6 +19,7 @@ use crate::chat;
 use crate::config::Target;
 use crate::ledger::Attempt;
 use crate::policy::Permitted;
+use crate::route::inflight::Place;
 use crate::upstream::retry::{Next, next};
 use crate::upstream::{CallError, Exchange, Failure, FailureKind, Incoming};
 use crate::wire::openai;
@@ -34,6 +35,8 @@ const PING: Bytes = Bytes::from_static(b": ping\n\n");
 pub(super) struct Answer {
     pub(super) target: Permitted<Arc<Target>>,
     pub(super) incoming: Incoming,
+    /// The target is busy with it until this is dropped.
+    pub(super) place: Place,
     pub(super) content: Content,
     /// Whether the client's stream has begun already.
     pub(super) committed: bool,
@@ -147,6 +150,7 @@ async fn attempt(
 ) -> Result<Answer, Failed> {
     let body = openai::request::upstream_body(request, &target.upstream);
     let bytes_sent = body.len();
+    let Some(place) = gateway.places.enter(target.id) else { return Err(Failed::Answer(full(target))) };
     let sent = Instant::now();
     record.sent(target, request);
     let exchange = Exchange { body, stream: request.stream, passed: &wishes.passed, by: None };
@@ -154,7 +158,7 @@ async fn attempt(
     let result = match gateway.calls.call(target, &exchange).await {
         Ok(incoming) => {
             peer = Some(incoming.peer);
-            read_until_content(target, incoming, request).await
+            read_until_content(target, incoming, place, request).await
         }
         Err(failure) => {
             peer = peer.or(failure.peer);
@@ -173,15 +177,15 @@ async fn attempt(
     match &result {
         Ok(_) => {
             record.first_token = Some(elapsed);
-            gateway.health.succeeded(target.id);
+            gateway.health.record_success(target.id);
             if request.stream {
-                gateway.latency.record(target.id, elapsed);
+                gateway.latency.record(target.id, elapsed, Instant::now());
             }
         }
         Err(failed) => {
             record.not_answered();
             if failed.is_the_targets_fault() {
-                gateway.health.failed(target.id, Instant::now());
+                gateway.health.record_failure(target.id, Instant::now());
             }
         }
     }
@@ -191,6 +195,7 @@ async fn attempt(
 async fn read_until_content(
     target: &Permitted<Arc<Target>>,
     mut incoming: Incoming,
+    place: Place,
     request: &chat::Request,
 ) -> Result<Answer, Failed> {
     let content = if request.stream {
@@ -200,7 +205,7 @@ async fn read_until_content(
         let answer = openai::response::read(&body).map_err(|error| Failed::Answer(bad_answer(target, &error)))?;
         Content::Whole { body, answer }
     };
-    Ok(Answer { target: target.clone(), incoming, content, committed: false })
+    Ok(Answer { target: target.clone(), incoming, place, content, committed: false })
 }
 
 async fn stream_until_content(
@@ -226,6 +231,11 @@ async fn stream_until_content(
             return Err(Failed::Answer(GatewayError::new(Code::UpstreamError, message)));
         }
     }
+}
+
+fn full(target: &Target) -> GatewayError {
+    GatewayError::new(Code::NoHealthyTarget, format!("`{}` has as many requests as it may have (max_concurrent)", target.name))
+        .retry_after(Duration::from_secs(1))
 }
 
 /// A 200 that holds no answer.

@@ -5,9 +5,11 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::error::{Code, GatewayError};
+use crate::auth::Given;
 use crate::id::RequestId;
 use crate::limit::RateLimit;
 use crate::money::NanoUsd;
+use crate::upstream;
 
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -15,8 +17,6 @@ const LABELS: HeaderName = HeaderName::from_static("x-waypost-labels");
 const POLICY: HeaderName = HeaderName::from_static("x-waypost-policy");
 const MAX_COST: HeaderName = HeaderName::from_static("x-waypost-max-cost-usd");
 const CACHE: HeaderName = HeaderName::from_static("x-waypost-cache");
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 const DECISION: HeaderName = HeaderName::from_static("x-waypost-decision");
 const MODEL: HeaderName = HeaderName::from_static("x-waypost-model");
@@ -31,13 +31,12 @@ const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit-requests");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining-requests");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset-requests");
 
-/// Headers that pass from client to provider unchanged, if they are sane.
-const PASSED: [HeaderName; 2] = [TRACEPARENT, IDEMPOTENCY_KEY];
-/// Longest header value of a client that passes on, in bytes.
-const MAX_PASSED: usize = 512;
+/// Said by proxies in between.
+const FORWARDING: [HeaderName; 3] =
+    [header::FORWARDED, HeaderName::from_static("x-forwarded-for"), HeaderName::from_static("x-real-ip")];
 
 /// What a client asks for in its headers.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Wishes {
     pub(super) labels: Option<String>,
     pub(super) policy: Option<String>,
@@ -48,9 +47,10 @@ pub(super) struct Wishes {
 }
 
 /// `x-waypost-cache`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum CacheWish {
     /// Read and write.
+    #[default]
     Use,
     /// Write only: a fresh answer is wanted.
     NoCache,
@@ -70,17 +70,12 @@ impl Wishes {
             Some("no-store") => CacheWish::NoStore,
             Some(_) => return Err(invalid(&CACHE, "use `no-store` or `no-cache`")),
         };
-        let passed = PASSED
-            .iter()
-            .filter_map(|name| Some((name.clone(), headers.get(name)?.clone())))
-            .filter(|(_, value)| value.len() <= MAX_PASSED && value.to_str().is_ok())
-            .collect();
         Ok(Self {
             labels: text(headers, &LABELS)?.map(str::to_owned),
             policy: text(headers, &POLICY)?.map(str::to_owned),
             max_cost,
             cache,
-            passed,
+            passed: upstream::forwarded(headers),
         })
     }
 }
@@ -100,13 +95,23 @@ fn invalid(name: &HeaderName, what: &str) -> GatewayError {
     GatewayError::new(code, format!("header `{name}`: {what}")).param(name.as_str())
 }
 
-/// The client's credentials, as they came.
-pub(super) fn credentials(headers: &HeaderMap, loopback: bool) -> crate::auth::Given<'_> {
-    crate::auth::Given {
-        authorization: headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes),
-        x_api_key: headers.get(X_API_KEY).map(HeaderValue::as_bytes),
-        loopback,
-    }
+/// The client's credentials, as they came. Behind a proxy the peer's address says nothing of the client's, so a
+/// request that was forwarded does not count as coming from this machine.
+pub(super) fn credentials(headers: &HeaderMap, loopback: bool) -> Result<Given<'_>, GatewayError> {
+    let single = |name: HeaderName| {
+        let mut values = headers.get_all(&name).iter();
+        match (values.next(), values.next()) {
+            (value, None) => Ok(value.map(HeaderValue::as_bytes)),
+            // Two readers could take two different ones.
+            _ => Err(GatewayError::new(Code::InvalidApiKey, format!("header `{name}` is given more than once"))),
+        }
+    };
+    let forwarded = FORWARDING.iter().any(|name| headers.contains_key(name));
+    Ok(Given {
+        authorization: single(header::AUTHORIZATION)?,
+        x_api_key: single(X_API_KEY)?,
+        loopback: loopback && !forwarded,
+    })
 }
 
 /// The client's request id, or a fresh one.
@@ -126,7 +131,7 @@ pub(super) fn expect_json(headers: &HeaderMap) -> Result<(), GatewayError> {
 }
 
 /// What an answer says beside its body. Fields that are not known yet are left out.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Notes<'a> {
     pub(super) request_id: Option<&'a RequestId>,
     pub(super) decision: Option<crate::id::DecisionId>,
@@ -204,15 +209,6 @@ fn printable(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
 }
 
-/// A provider's own request id, from whichever header it uses.
-pub(super) fn upstream_id(headers: &HeaderMap) -> Option<HeaderValue> {
-    ["x-request-id", "request-id", "x-amzn-requestid", "apim-request-id"]
-        .iter()
-        .find_map(|name| headers.get(*name))
-        .filter(|value| value.len() <= MAX_PASSED && value.to_str().is_ok())
-        .cloned()
-}
-
 /// Lets the page of an allowed origin read the answer (the listener has refused all other origins).
 pub(super) fn allow_origin(request: &HeaderMap, response: &mut HeaderMap) {
     if let Some(origin) = request.get(header::ORIGIN) {
@@ -255,7 +251,7 @@ mod tests {
 
     #[test]
     fn wishes_are_read() {
-        let wishes = Wishes::read(&headers(&[(MAX_COST, "0.02"), (CACHE, "no-store"), (TRACEPARENT, "00-ab")])).unwrap();
+        let wishes = Wishes::read(&headers(&[(MAX_COST, "0.02"), (CACHE, "no-store"), (HeaderName::from_static("traceparent"), "00-ab")])).unwrap();
         assert_eq!(wishes.max_cost, Some(NanoUsd(20_000_000)));
         assert_eq!(wishes.cache, CacheWish::NoStore);
         assert_eq!(wishes.passed.len(), 1);

@@ -3,7 +3,6 @@
 //! The record is a guard: dropping it charges, counts, logs and keeps the decision. A request whose future is dropped
 //! in mid-flight (the client hung up) is settled like any other, as `cancelled`.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -11,20 +10,26 @@ use http::StatusCode;
 
 use super::Gateway;
 use super::error::GatewayError;
+use super::headers::Notes;
 use crate::auth::Principal;
-use crate::chat::{Outcome, Usage};
+use crate::chat::{self, Outcome, Usage};
 use crate::config::Target;
 use crate::cost;
 use crate::id::{DecisionId, RequestId, TargetId};
 use crate::ledger::{self, Attempt, Candidate, Decision, Label};
 use crate::money::NanoUsd;
 use crate::policy::{Allowed, Labels, Policy};
-use crate::route::Plan;
+use crate::route::{self, Plan, RemovedBy};
 use crate::telemetry::{RequestLine, Settled};
+use crate::wire::openai::stream::Relay;
+
+/// Bytes of JSON that an unknown token count is estimated from, a token.
+const BYTES_PER_TOKEN: u64 = 4;
 
 /// One authenticated request.
 pub(super) struct Record<'g> {
     gateway: &'g Gateway,
+    rehearsal: bool,
     pub(super) id: DecisionId,
     pub(super) request_id: RequestId,
     principal: Arc<Principal>,
@@ -42,10 +47,16 @@ pub(super) struct Record<'g> {
     pub(super) reason: Option<&'static str>,
     pub(super) cache: Option<&'static str>,
     pub(super) attempts: Vec<Attempt>,
-    /// The target that answers, and the price and best alternative its cost is set against.
+    /// The target that answers, or was asked last.
     target: Option<Arc<Target>>,
+    /// What savings are measured against.
     best: Option<TargetId>,
-    pub(super) usage: Option<Usage>,
+    /// While an answer is awaited.
+    sent_at: Option<Instant>,
+    max_output: Option<u64>,
+    /// Answered from the cache.
+    free: bool,
+    usage: Option<Usage>,
     pub(super) first_token: Option<Duration>,
     status: StatusCode,
     outcome: Outcome,
@@ -53,9 +64,22 @@ pub(super) struct Record<'g> {
 }
 
 impl<'g> Record<'g> {
+    /// A dry run: settled nowhere.
+    pub(super) fn rehearse(
+        gateway: &'g Gateway,
+        principal: Arc<Principal>,
+        request_id: RequestId,
+        started: Instant,
+    ) -> Self {
+        let mut record = Self::begin(gateway, principal, request_id, started);
+        record.rehearsal = true;
+        record
+    }
+
     pub(super) fn begin(gateway: &'g Gateway, principal: Arc<Principal>, request_id: RequestId, started: Instant) -> Self {
         Self {
             gateway,
+            rehearsal: false,
             id: DecisionId::new(),
             request_id,
             principal,
@@ -74,6 +98,9 @@ impl<'g> Record<'g> {
             attempts: Vec::new(),
             target: None,
             best: None,
+            sent_at: None,
+            max_output: None,
+            free: false,
             usage: None,
             first_token: None,
             // What a log shows for a client that is gone; nginx' word for it.
@@ -95,16 +122,21 @@ impl<'g> Record<'g> {
             .iter()
             .map(|label| (label.name.to_owned(), Label { value: label.value.to_owned(), by: label.by.as_str() }))
             .collect();
-        for removal in allowed.removed() {
-            self.gateway.metrics.candidates_removed(removal.rule.as_str(), 1);
+        if self.rehearsal {
+            return;
+        }
+        for rule in allowed.considered().filter_map(|id| allowed.removed_by(id)) {
+            self.gateway.metrics.candidates_removed(rule.as_str(), 1);
         }
     }
 
     /// How hard the prompt is.
     pub(super) fn scored(&mut self, score: &crate::classify::Score) {
-        self.gateway.metrics.scored(score.stage.as_str(), score.elapsed, score.difficulty);
-        if let Some(reason) = score.reason {
-            self.gateway.metrics.unscored(reason.as_str());
+        if !self.rehearsal {
+            self.gateway.metrics.scored(score.stage.as_str(), score.elapsed, score.difficulty);
+            if let Some(reason) = score.reason {
+                self.gateway.metrics.unscored(reason.as_str());
+            }
         }
         self.score = Some(ledger::Score {
             difficulty: score.difficulty,
@@ -119,23 +151,113 @@ impl<'g> Record<'g> {
         self.score.as_ref()?.difficulty
     }
 
-    /// All candidates with their figures, and the one that comes first.
+    /// Whom to ask, in which order, and why.
     pub(super) fn planned(&mut self, allowed: &Allowed, plan: &Plan) {
-        self.candidates = candidates(self.gateway, allowed, Some(plan));
-        self.chosen = plan.first().map(|first| self.place_of(first));
+        self.considered(allowed, &plan.candidates);
+        self.chosen = plan.order.first().copied();
         self.reason = Some(plan.reason.as_str());
-        self.quality = plan.quality;
-        self.best = plan.best();
+        self.best = plan.best.and_then(|place| plan.candidates.get(place)).map(|best| best.target);
+        if let (Some(at_least), Some(tau)) = (plan.at_least, plan.tau) {
+            self.quality = Some(ledger::Quality { at_least, tau, basis: "prior" });
+        }
     }
 
-    /// Nothing was left to choose from.
+    /// Every target that was considered, with its figures or with what removed it.
+    pub(super) fn considered(&mut self, allowed: &Allowed, candidates: &[route::Candidate]) {
+        let scored = self.difficulty().is_some();
+        self.candidates = candidates
+            .iter()
+            .map(|candidate| Candidate {
+                target: self.gateway.config.targets[candidate.target.index()].name.clone(),
+                cost_nusd: candidate.expected_cost,
+                p_good: candidate.p_good.filter(|_| scored),
+                ttft_ms: Some(candidate.ttft.as_secs_f64() * 1e3),
+                removed_by: candidate.removed_by.as_ref().map(|removed| match removed {
+                    RemovedBy::Rule(rule) => rule.clone(),
+                    ceiling => ceiling.as_str().into(),
+                }),
+                detail: allowed.why_removed(candidate.target).map(|removal| removal.detail.into()),
+            })
+            .collect();
+    }
+
+    /// The rules left nothing to choose from.
     pub(super) fn nothing_allowed(&mut self, allowed: &Allowed) {
-        self.candidates = candidates(self.gateway, allowed, None);
+        self.candidates = allowed
+            .considered()
+            .filter_map(|id| {
+                let removal = allowed.why_removed(id)?;
+                Some(Candidate {
+                    target: allowed.target(id)?.name.clone(),
+                    cost_nusd: None,
+                    p_good: None,
+                    ttft_ms: None,
+                    removed_by: Some(removal.rule),
+                    detail: Some(removal.detail.into()),
+                })
+            })
+            .collect();
     }
 
-    /// The target that answers.
-    pub(super) fn answered_by(&mut self, target: &Arc<Target>) {
+    /// The request is on its way to a target: from here it may cost something, whatever comes back.
+    pub(super) fn sent(&mut self, target: &Arc<Target>, request: &chat::Request) {
         self.target = Some(Arc::clone(target));
+        self.sent_at = Some(Instant::now());
+        self.max_output = request.max_output_tokens;
+        self.usage = Some(Usage { input: request.input_tokens_estimate, estimated: true, ..Usage::default() });
+    }
+
+    /// The attempt came to nothing, and nothing is charged for it.
+    pub(super) fn not_answered(&mut self) {
+        self.target = None;
+        self.sent_at = None;
+        self.usage = None;
+    }
+
+    /// A whole answer of this many bytes has come.
+    pub(super) fn used(&mut self, usage: Option<Usage>, answer_bytes: usize) {
+        self.sent_at = None;
+        let estimate = || {
+            let output = u64::try_from(answer_bytes).unwrap_or(u64::MAX).div_ceil(BYTES_PER_TOKEN);
+            Usage { output, ..self.usage.unwrap_or_default() }
+        };
+        self.usage = Some(usage.unwrap_or_else(estimate));
+    }
+
+    /// Tokens, as far as they are known.
+    pub(super) fn usage(&self) -> Usage {
+        self.usage.unwrap_or_default()
+    }
+
+    /// A stream has ended or was cut: what the provider counted, else one token for each event that was passed on.
+    pub(super) fn streamed(&mut self, relay: &Relay) {
+        self.sent_at = None;
+        self.usage = Some(relay.usage().unwrap_or(Usage { output: relay.events(), ..self.usage.unwrap_or_default() }));
+    }
+
+    /// Answered from the cache: nothing is paid, and what it would have cost is saved.
+    pub(super) fn from_cache(&mut self, target: &Arc<Target>, usage: Usage) {
+        self.target = Some(Arc::clone(target));
+        self.best = Some(target.id);
+        self.usage = Some(usage);
+        self.free = true;
+    }
+
+    /// What an answer's headers say of all this.
+    pub(super) fn notes(&self) -> Notes<'_> {
+        Notes {
+            served_by: self.target.as_ref().map(|target| &self.gateway.served_by[target.id.index()]),
+            difficulty: self.difficulty(),
+            reason: self.reason,
+            attempts: (!self.attempts.is_empty()).then_some(self.attempts.len()),
+            cache: self.cache,
+            ..self.early_notes()
+        }
+    }
+
+    /// The same before it is known who will answer.
+    pub(super) fn early_notes(&self) -> Notes<'_> {
+        Notes { request_id: Some(&self.request_id), decision: Some(self.id), ..Notes::default() }
     }
 
     /// Time that was spent waiting for somebody else.
@@ -150,6 +272,9 @@ impl<'g> Record<'g> {
 
     /// What the usage costs at the answering target's price.
     pub(super) fn cost(&self) -> NanoUsd {
+        if self.free {
+            return NanoUsd::ZERO;
+        }
         let usage = self.usage.unwrap_or_default();
         self.target.as_ref().and_then(|target| target.price.as_ref()).map_or(NanoUsd::ZERO, |price| cost::cost(&usage, price))
     }
@@ -167,8 +292,13 @@ impl<'g> Record<'g> {
         self.error = Some(error.code.word());
     }
 
-    /// The record as it stands, for a dry run's answer.
-    pub(super) fn decision(&mut self) -> Decision {
+    /// A dry run's decision, which is settled nowhere.
+    pub(super) fn into_decision(mut self) -> Decision {
+        self.decision()
+    }
+
+    /// The record as it stands.
+    fn decision(&mut self) -> Decision {
         let cost = self.cost();
         Decision {
             schema: 1,
@@ -181,7 +311,7 @@ impl<'g> Record<'g> {
             operation: "chat",
             model: self.model.take(),
             config: Arc::clone(&self.gateway.config_hash),
-            policy: self.policy.map(|policy| ledger::Policy { name: policy.name.clone(), hash: Arc::clone(&policy.hash) }),
+            policy: self.policy.map(|policy| ledger::Policy { name: policy.name.clone(), hash: policy.hash.as_str().into() }),
             labels: Arc::clone(&self.labels),
             score: self.score.take(),
             quality: self.quality,
@@ -205,9 +335,13 @@ impl<'g> Record<'g> {
         cost::saving(&usage, best, cost)
     }
 
-    fn place_of(&self, target: TargetId) -> usize {
-        let name = &self.gateway.config.targets[target.index()].name;
-        self.candidates.iter().position(|candidate| candidate.target == *name).unwrap_or_default()
+    /// The client left while a whole answer was being made: nobody will say what it cost, but it was paid for. The
+    /// target's stated speed times the time it had is the best that is known.
+    fn estimate_unfinished(&mut self) {
+        let (Some(sent_at), Some(target), Some(usage)) = (self.sent_at, &self.target, &mut self.usage) else { return };
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates")]
+        let made = (sent_at.elapsed().as_secs_f64() * target.latency_prior.tokens_per_second) as u64;
+        usage.output = made.min(self.max_output.or(target.max_output).unwrap_or(made));
     }
 
     fn log(&self, duration: Duration, cost: NanoUsd) {
@@ -242,6 +376,12 @@ impl<'g> Record<'g> {
 
 impl Drop for Record<'_> {
     fn drop(&mut self) {
+        if self.rehearsal {
+            return;
+        }
+        if self.outcome == Outcome::Cancelled {
+            self.estimate_unfinished();
+        }
         let duration = self.started.elapsed();
         let cost = self.cost();
         self.log(duration, cost);
@@ -251,7 +391,8 @@ impl Drop for Record<'_> {
             model: self.model.as_deref().unwrap_or(""),
             target: self.target.as_ref().map(|target| target.id),
             outcome: self.outcome,
-            usage: self.usage.unwrap_or_default(),
+            // What came from the cache was made by no model.
+            usage: self.usage.filter(|_| !self.free).unwrap_or_default(),
             cost,
             saving: self.saving(cost),
             duration,
@@ -261,32 +402,4 @@ impl Drop for Record<'_> {
         let decision = self.decision();
         self.gateway.decisions.record(decision);
     }
-}
-
-/// Every target that was considered, with its figures or with what removed it.
-pub(super) fn candidates(gateway: &Gateway, allowed: &Allowed, plan: Option<&Plan>) -> Vec<Candidate> {
-    let full = gateway.config.error_detail == crate::config::ErrorDetail::Full;
-    let _ = full;
-    let mut candidates = Vec::new();
-    for candidate in plan.into_iter().flat_map(|plan| &plan.candidates) {
-        candidates.push(Candidate {
-            target: gateway.config.targets[candidate.target.index()].name.clone(),
-            cost_nusd: candidate.expected_cost,
-            p_good: candidate.p_good,
-            ttft_ms: Some(candidate.ttft.as_secs_f64() * 1e3),
-            removed_by: candidate.removed_by.clone(),
-            detail: None,
-        });
-    }
-    for removal in allowed.removed() {
-        candidates.push(Candidate {
-            target: gateway.config.targets[removal.target.index()].name.clone(),
-            cost_nusd: None,
-            p_good: None,
-            ttft_ms: None,
-            removed_by: Some(removal.rule.clone()),
-            detail: Some(Cow::Owned(removal.detail())),
-        });
-    }
-    candidates
 }

@@ -1,19 +1,23 @@
 //! From the first content to the end: what the upstream says reaches the client as it comes, and is counted.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
+use super::cached::Hit;
 use super::call::{Answer, Content, bad_answer};
 use super::client::{Client, HungUp};
 use super::error::{Code, GatewayError};
-use super::headers::{Notes, allow_origin, upstream_id};
+use super::headers::{Notes, allow_origin};
 use super::record::Record;
 use super::{Gateway, Stop};
-use crate::cache::Entry;
 use crate::chat;
+use crate::config::Target;
 use crate::limit::RateLimit;
+use crate::policy::Permitted;
+use crate::upstream::upstream_id;
 use crate::wire::openai::stream::{Collector, Relay};
 
 /// Largest streamed answer that is put together for the cache, in bytes.
@@ -21,7 +25,9 @@ const MAX_COLLECTED: usize = 1 << 20;
 
 /// A whole good answer, for the cache.
 pub(super) struct Whole {
+    pub(super) target: Permitted<Arc<Target>>,
     pub(super) body: Bytes,
+    pub(super) usage: chat::Usage,
 }
 
 /// Passes the answer on to its end. Returns it whole if it is good enough to be kept.
@@ -29,12 +35,13 @@ pub(super) async fn answer<C: Client>(
     gateway: &Gateway,
     client: &mut C,
     answer: Answer,
-    request: &chat::Request,
     record: &mut Record<'_>,
     rate: Option<RateLimit>,
+    keep: bool,
 ) -> Result<Option<Whole>, Stop> {
-    let Answer { target, mut incoming, content, committed } = answer;
-    let upstream_id = upstream_id(incoming.headers());
+    let Answer { target, mut incoming, place, content, committed } = answer;
+    let _place = place;
+    let upstream_id = upstream_id(incoming.headers()).cloned();
     match content {
         Content::Whole { body, answer } => {
             record.used(answer.usage, body.len());
@@ -42,26 +49,27 @@ pub(super) async fn answer<C: Client>(
             incoming.release().await;
             respond(client, &notes, record, body.clone()).await?;
             record.completed();
-            Ok(answer.good.then_some(Whole { body }))
+            Ok(answer.good.then(|| Whole { target, body, usage: record.usage() }))
         }
         Content::Stream { mut relay, held, over } => {
             if !committed {
                 let notes = Notes { upstream_id, rate, ..record.notes() };
                 client.start(StatusCode::OK, stream_headers(client, &notes, record)).await?;
             }
-            let mut collector = gateway.cache.is_on().then(|| Collector::new(MAX_COLLECTED));
+            let mut collector = keep.then(|| Collector::new(MAX_COLLECTED));
             let streamed = pass_on(client, &mut relay, held, over, &mut incoming, &mut collector, record).await;
-            record.streamed(&relay, request);
+            record.streamed(&relay);
             match streamed {
                 Ok(()) => {
                     incoming.release().await;
                     client.end().await?;
                     record.completed();
-                    Ok(collector.and_then(Collector::whole).map(|body| Whole { body }))
+                    let whole = collector.and_then(Collector::whole);
+                    Ok(whole.map(|body| Whole { target, body, usage: record.usage() }))
                 }
                 Err(Cut::HungUp) => Err(Stop::HungUp),
                 Err(Cut::Upstream(what)) => {
-                    gateway.health.failed(target.id, Instant::now());
+                    gateway.health.record_failure(target.id, Instant::now());
                     let error = bad_answer(&target, &what);
                     end_with(client, &error).await?;
                     Err(Stop::Told(error))
@@ -130,18 +138,20 @@ pub(super) async fn end_with<C: Client>(client: &mut C, error: &GatewayError) ->
 /// Answers from the cache: whole, or as a stream if the client asked for one.
 pub(super) async fn cached<C: Client>(
     client: &mut C,
-    entry: &Entry,
+    hit: &Hit,
     request: &chat::Request,
     record: &mut Record<'_>,
     rate: Option<RateLimit>,
 ) -> Result<(), Stop> {
-    let notes = Notes { rate, cost: Some(crate::money::NanoUsd::ZERO), ..record.notes() };
+    record.from_cache(&hit.target, hit.entry.usage);
+    let body = &hit.entry.body;
+    let notes = Notes { rate, cost: Some(record.cost()), ..record.notes() };
     if !request.stream {
-        respond(client, &notes, record, entry.body.clone()).await?;
+        respond(client, &notes, record, body.clone()).await?;
         record.completed();
         return Ok(());
     }
-    let events = crate::wire::openai::stream::replay(&entry.body, request.include_usage).map_err(|error| {
+    let events = crate::wire::openai::stream::replay(body, request.include_usage).map_err(|error| {
         GatewayError::new(Code::UpstreamError, format!("a kept answer cannot be read: {error}"))
     })?;
     client.start(StatusCode::OK, stream_headers(client, &notes, record)).await?;

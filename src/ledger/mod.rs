@@ -110,6 +110,20 @@ mod tests {
     }
 
     #[test]
+    fn the_published_schema_is_that_of_the_records() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/schemas/decision.json");
+        let generated = format!("{}\n", schema());
+        if std::env::var_os("WRITE_SCHEMAS").is_some() {
+            std::fs::write(path, &generated).unwrap();
+        }
+        let published = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            published == generated,
+            "{path} is out of date: run this test with WRITE_SCHEMAS=1 and commit what it writes"
+        );
+    }
+
+    #[test]
     fn the_file_gets_one_line_a_record() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("decisions.jsonl");

@@ -105,9 +105,9 @@ pub struct Score {
 /// The terms of the choice.
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 pub struct Quality {
-    pub at_least: f64,
+    pub at_least: f32,
     /// Largest shortfall in `p_good` that still counts as good enough.
-    pub tau: f64,
+    pub tau: f32,
     /// `prior`: by tier, without measured confidence.
     pub basis: &'static str,
 }

@@ -1,16 +1,17 @@
-//! OpenAI's shapes: a whole chat completion, and the chunks of a streamed one.
+//! OpenAI's shape of a chat completion that is not streamed, and what both kinds share.
 
 use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::ask::Ask;
 use super::fields::ToolCall;
+use super::json::{escape, string};
 use super::script::{Behaviour, UsagePlace};
 
 /// Bytes of a tool call's arguments for each streamed fragment, at most.
 const ARGUMENT_FRAGMENT: usize = 8;
 /// What texts are padded with to reach a stated size.
-const FILLER: u8 = b'.';
+pub(super) const FILLER: u8 = b'.';
 
 /// One token event: what a single choice's delta says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,9 +25,9 @@ pub(super) enum Delta<'a> {
 /// The content of an answer, the same whether streamed or not.
 #[derive(Debug)]
 pub(super) struct Answer<'a> {
-    behaviour: &'a Behaviour,
-    ask: &'a Ask<'a>,
-    text: Option<String>,
+    pub(super) behaviour: &'a Behaviour,
+    pub(super) ask: &'a Ask<'a>,
+    pub(super) text: Option<String>,
     id: u64,
     created: u64,
 }
@@ -83,7 +84,7 @@ impl<'a> Answer<'a> {
         words(text).cycle().take(count)
     }
 
-    fn finish_reason(&self) -> &str {
+    pub(super) fn finish_reason(&self) -> &str {
         match &self.behaviour.finish_reason {
             Some(reason) => reason,
             None if self.behaviour.tool_calls.is_empty() => "stop",
@@ -91,7 +92,7 @@ impl<'a> Answer<'a> {
         }
     }
 
-    fn asks_for_usage(&self) -> bool {
+    pub(super) fn asks_for_usage(&self) -> bool {
         self.ask.include_usage || self.behaviour.usage == UsagePlace::Always
     }
 
@@ -140,7 +141,10 @@ impl<'a> Answer<'a> {
     /// One choice; returns the place where its text ends.
     fn choice(&self, out: &mut Vec<u8>, index: u64) -> Option<usize> {
         // Writing to a vector does not fail; so everywhere in this file.
-        let _ = write!(out, "{{\"index\":{index},\"message\":{{\"role\":\"assistant\",\"content\":");
+        let _ = write!(
+            out,
+            "{{\"index\":{index},\"message\":{{\"role\":\"assistant\",\"content\":"
+        );
         let mut end_of_text = None;
         if self.text.is_some() {
             out.push(b'"');
@@ -178,13 +182,13 @@ impl<'a> Answer<'a> {
         end_of_text
     }
 
-    fn reasoning_field(&self) -> &str {
+    pub(super) fn reasoning_field(&self) -> &str {
         let field = self.behaviour.reasoning_field.as_deref();
         field.unwrap_or("reasoning_content")
     }
 
     /// Up to the fingerprint, without the brace that closes.
-    fn begin(&self, out: &mut Vec<u8>, object: &str) {
+    pub(super) fn begin(&self, out: &mut Vec<u8>, object: &str) {
         let Answer { id, created, .. } = self;
         let _ = write!(
             out,
@@ -195,11 +199,11 @@ impl<'a> Answer<'a> {
     }
 
     /// The usage object.
-    fn usage(&self, out: &mut Vec<u8>, tokens: &Tokens) {
+    pub(super) fn usage(&self, out: &mut Vec<u8>, tokens: &Tokens) {
         let (behaviour, ask) = (self.behaviour, self.ask);
-        let prompt = behaviour.prompt_tokens.unwrap_or_else(|| {
-            3 * ask.messages + 85 * ask.images + ask.characters.div_ceil(4)
-        });
+        let prompt = behaviour
+            .prompt_tokens
+            .unwrap_or_else(|| 3 * ask.messages + 85 * ask.images + ask.characters.div_ceil(4));
         let thought = self.behaviour.think.as_deref();
         let thought = thought.map_or(0, |text| text.chars().count() as u64);
         let reasoning = behaviour
@@ -219,136 +223,15 @@ impl<'a> Answer<'a> {
     }
 }
 
-/// Writes the chunks of one streamed answer.
-#[derive(Debug)]
-pub(super) struct Chunks<'a> {
-    answer: &'a Answer<'a>,
-    /// What all chunks of the answer begin with, `data: ` included.
-    beginning: Vec<u8>,
-    /// `,"usage":null` where OpenAI has it: in every other chunk once usage was asked for.
-    no_usage: &'static [u8],
-    tokens: Tokens,
-}
-
-impl<'a> Chunks<'a> {
-    pub(super) fn new(answer: &'a Answer<'a>) -> Chunks<'a> {
-        let mut beginning = b"data: ".to_vec();
-        answer.begin(&mut beginning, "chat.completion.chunk");
-        let said = answer.ask.include_usage && answer.behaviour.usage != UsagePlace::Omit;
-        Chunks {
-            answer,
-            beginning,
-            no_usage: if said { b",\"usage\":null" } else { b"" },
-            tokens: Tokens::default(),
-        }
-    }
-
-    /// The event that only names the role.
-    pub(super) fn role(&self, out: &mut Vec<u8>, index: u64) {
-        let delta = match self.answer.text {
-            Some(_) => "\"role\":\"assistant\",\"content\":\"\",\"refusal\":null",
-            None => "\"role\":\"assistant\",\"content\":null,\"refusal\":null",
-        };
-        self.choice(out, index);
-        out.extend_from_slice(delta.as_bytes());
-        self.end_choice(out, None, None);
-    }
-
-    /// A token event.
-    pub(super) fn delta(&mut self, out: &mut Vec<u8>, index: u64, delta: &Delta<'_>) {
-        if index == 0 {
-            self.tokens.count(delta);
-        }
-        self.choice(out, index);
-        match delta {
-            Delta::Reasoning(piece) => {
-                string(out, self.answer.reasoning_field());
-                out.push(b':');
-                string(out, piece);
-            }
-            Delta::Text(piece) => {
-                out.extend_from_slice(b"\"content\":\"");
-                escape(out, piece);
-                let place = out.len();
-                out.push(b'"');
-                self.end_choice(out, None, None);
-                if let Some(wanted) = self.answer.behaviour.event_bytes {
-                    let missing = wanted.saturating_sub(out.len());
-                    out.splice(place..place, std::iter::repeat_n(FILLER, missing));
-                }
-                return;
-            }
-            Delta::CallBegins(place, call) => {
-                let _ = write!(out, "\"tool_calls\":[{{\"index\":{place},");
-                call_id_and_name(out, *place, call);
-                out.extend_from_slice(b"\"\"}}]");
-            }
-            Delta::Arguments(place, part) => {
-                let _ = write!(out, "\"tool_calls\":[{{\"index\":{place},\"function\":{{\"arguments\":");
-                string(out, part);
-                out.extend_from_slice(b"}}]");
-            }
-        }
-        self.end_choice(out, None, None);
-    }
-
-    /// The event with the finish reason.
-    pub(super) fn finish(&self, out: &mut Vec<u8>, index: u64) {
-        let beside = matches!(
-            self.answer.behaviour.usage,
-            UsagePlace::BesideChoice | UsagePlace::Twice
-        );
-        let last_choice = index + 1 == self.answer.ask.n;
-        let with_usage = beside && last_choice && self.answer.asks_for_usage();
-        self.choice(out, index);
-        let usage = with_usage.then_some(&self.tokens);
-        self.end_choice(out, Some(self.answer.finish_reason()), usage);
-    }
-
-    /// The event without choices that has the usage.
-    pub(super) fn usage(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.beginning);
-        out.extend_from_slice(b",\"choices\":[],\"usage\":");
-        self.answer.usage(out, &self.tokens);
-        out.extend_from_slice(b"}\n\n");
-    }
-
-    fn choice(&self, out: &mut Vec<u8>, index: u64) {
-        out.extend_from_slice(&self.beginning);
-        if index == 0 {
-            out.extend_from_slice(b",\"choices\":[{\"index\":0,\"delta\":{");
-        } else {
-            let _ = write!(out, ",\"choices\":[{{\"index\":{index},\"delta\":{{");
-        }
-    }
-
-    fn end_choice(&self, out: &mut Vec<u8>, reason: Option<&str>, usage: Option<&Tokens>) {
-        out.extend_from_slice(b"},\"logprobs\":null,\"finish_reason\":");
-        match reason {
-            Some(reason) => string(out, reason),
-            None => out.extend_from_slice(b"null"),
-        }
-        out.extend_from_slice(b"}]");
-        match usage {
-            Some(tokens) => {
-                out.extend_from_slice(b",\"usage\":");
-                self.answer.usage(out, tokens);
-            }
-            None => out.extend_from_slice(self.no_usage),
-        }
-        out.extend_from_slice(b"}\n\n");
-    }
-}
-
 /// Characters of one choice, four of which pass for a token.
 #[derive(Debug, Default)]
-struct Tokens {
+pub(super) struct Tokens {
     characters: u64,
     reasoning: u64,
 }
 
 impl Tokens {
-    fn count(&mut self, delta: &Delta<'_>) {
+    pub(super) fn count(&mut self, delta: &Delta<'_>) {
         let characters = match delta {
             Delta::Reasoning(piece) | Delta::Text(piece) | Delta::Arguments(_, piece) => {
                 piece.chars().count()
@@ -397,7 +280,7 @@ impl<'a> Iterator for Fragments<'a> {
 }
 
 /// From the id to the colon before the arguments.
-fn call_id_and_name(out: &mut Vec<u8>, place: usize, call: &ToolCall) {
+pub(super) fn call_id_and_name(out: &mut Vec<u8>, place: usize, call: &ToolCall) {
     out.extend_from_slice(b"\"id\":");
     match &call.id {
         Some(id) => string(out, id),
@@ -408,36 +291,4 @@ fn call_id_and_name(out: &mut Vec<u8>, place: usize, call: &ToolCall) {
     out.extend_from_slice(b",\"type\":\"function\",\"function\":{\"name\":");
     string(out, &call.name);
     out.extend_from_slice(b",\"arguments\":");
-}
-
-/// A JSON string.
-fn string(out: &mut Vec<u8>, text: &str) {
-    out.push(b'"');
-    escape(out, text);
-    out.push(b'"');
-}
-
-/// A JSON string's inside.
-fn escape(out: &mut Vec<u8>, text: &str) {
-    let bytes = text.as_bytes();
-    let mut copied = 0;
-    for (at, byte) in bytes.iter().enumerate() {
-        let escaped: &[u8] = match byte {
-            b'"' => b"\\\"",
-            b'\\' => b"\\\\",
-            b'\n' => b"\\n",
-            b'\r' => b"\\r",
-            b'\t' => b"\\t",
-            0..0x20 => b"",
-            _ => continue,
-        };
-        out.extend_from_slice(&bytes[copied..at]);
-        copied = at + 1;
-        if escaped.is_empty() {
-            let _ = write!(out, "\\u{byte:04x}");
-        } else {
-            out.extend_from_slice(escaped);
-        }
-    }
-    out.extend_from_slice(&bytes[copied..]);
 }

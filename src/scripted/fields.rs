@@ -55,7 +55,9 @@ impl Visitor<'_> for MillisVisitor {
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Millis, E> {
         let duration = humantime::parse_duration(text)
             .map_err(|_| E::invalid_value(de::Unexpected::Str(text), &self))?;
-        Ok(Millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
+        Ok(Millis(
+            u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
+        ))
     }
 }
 

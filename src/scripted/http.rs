@@ -1,7 +1,6 @@
 //! HTTP/1.1 over a raw TCP stream: requests in, every byte of the answer under control.
 
 use std::io;
-use std::ops::Range;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -9,10 +8,9 @@ use httparse::Status;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
+use super::head::{self, Framing, Head};
 use super::refusal::Refusal;
 
-/// More headers than this are refused.
-pub(super) const MAX_HEADERS: usize = 128;
 /// A longer head is refused.
 const MAX_HEAD: usize = 64 << 10;
 /// A longer body is refused. 256 MiB.
@@ -43,34 +41,6 @@ pub(super) enum Ending {
 pub(super) enum ReadError {
     Gone,
     Refused(Refusal),
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Method {
-    Get,
-    Post,
-    Other,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Framing {
-    Length(u64),
-    Chunked,
-}
-
-/// A request's head; the ranges are places in its bytes.
-#[derive(Debug)]
-pub(super) struct Head {
-    length: usize,
-    framing: Framing,
-    expects_continue: bool,
-    pub(super) method: Method,
-    pub(super) path: Range<usize>,
-    /// `authorization`, `x-api-key`, `api-key`.
-    pub(super) credentials: [Option<Range<usize>>; 3],
-    pub(super) keep_alive: bool,
-    /// HTTP/1.0 clients know no chunks: a stream then ends with the connection.
-    pub(super) knows_chunks: bool,
 }
 
 /// A request read whole.
@@ -106,13 +76,13 @@ impl Connection {
     pub(super) async fn read_head(&mut self) -> Result<Option<Head>, ReadError> {
         loop {
             if !self.input.is_empty() {
-                match parse_head(&self.input) {
-                    Ok(Some(head)) => return Ok(Some(head)),
-                    Ok(None) if self.input.len() > MAX_HEAD => {
+                match head::parse(&self.input) {
+                    Ok(Some(head)) if head.length <= MAX_HEAD => return Ok(Some(head)),
+                    Ok(None) if self.input.len() <= MAX_HEAD => {}
+                    Ok(_) => {
                         let message = "the request's head is too long";
                         return Err(ReadError::Refused(Refusal::new(431, message)));
                     }
-                    Ok(None) => {}
                     Err(message) => return Err(ReadError::Refused(Refusal::new(400, message))),
                 }
             }
@@ -259,7 +229,10 @@ impl Connection {
     /// Closes such that the client can still read everything: a socket closed with unread input
     /// sends a reset, which would throw away what the client has not read yet.
     async fn close(&mut self) {
-        if tokio::io::AsyncWriteExt::shutdown(&mut self.stream).await.is_err() {
+        if tokio::io::AsyncWriteExt::shutdown(&mut self.stream)
+            .await
+            .is_err()
+        {
             return;
         }
         let mut dropped = vec![0; READ_STEP];
@@ -302,104 +275,4 @@ fn too_large() -> ReadError {
 
 fn bad_chunk() -> ReadError {
     ReadError::Refused(Refusal::new(400, "the request's chunks are malformed"))
-}
-
-/// `None` if the head is not complete. Stricter than many servers, so that a gateway that lets a
-/// doubtful head through is found out.
-fn parse_head(input: &[u8]) -> Result<Option<Head>, &'static str> {
-    let mut slots = [httparse::EMPTY_HEADER; MAX_HEADERS];
-    let mut request = httparse::Request::new(&mut slots);
-    let length = match request.parse(input) {
-        Ok(Status::Complete(length)) => length,
-        Ok(Status::Partial) => return Ok(None),
-        Err(_) => return Err("the request's head is malformed"),
-    };
-    let newer = request.version == Some(1);
-    let mut head = Head {
-        length,
-        framing: Framing::Length(0),
-        expects_continue: false,
-        method: match request.method {
-            Some("GET") => Method::Get,
-            Some("POST") => Method::Post,
-            _ => Method::Other,
-        },
-        path: place(input, request.path.unwrap_or_default().as_bytes()),
-        credentials: [None, None, None],
-        keep_alive: newer,
-        knows_chunks: newer,
-    };
-    let mut has_length = false;
-    let mut hosts = 0;
-    for header in request.headers.iter() {
-        let (name, value) = (header.name, header.value);
-        if name.eq_ignore_ascii_case("content-length") {
-            let length = decimal(value).ok_or("content-length is not a number")?;
-            if has_length {
-                return Err("content-length stands twice");
-            }
-            has_length = true;
-            if head.framing != Framing::Chunked {
-                head.framing = Framing::Length(length);
-            }
-        } else if name.eq_ignore_ascii_case("transfer-encoding") {
-            if !value.eq_ignore_ascii_case(b"chunked") || head.framing == Framing::Chunked {
-                return Err("transfer-encoding is not `chunked`");
-            }
-            head.framing = Framing::Chunked;
-        } else if name.eq_ignore_ascii_case("host") {
-            hosts += 1;
-        } else if name.eq_ignore_ascii_case("connection") {
-            head.keep_alive = keeps_alive(value, head.keep_alive);
-        } else if name.eq_ignore_ascii_case("expect") {
-            head.expects_continue = value.eq_ignore_ascii_case(b"100-continue");
-        } else if name.eq_ignore_ascii_case("authorization") {
-            head.credentials[0] = Some(place(input, value));
-        } else if name.eq_ignore_ascii_case("x-api-key") {
-            head.credentials[1] = Some(place(input, value));
-        } else if name.eq_ignore_ascii_case("api-key") {
-            head.credentials[2] = Some(place(input, value));
-        }
-    }
-    if has_length && head.framing == Framing::Chunked {
-        return Err("content-length and transfer-encoding stand together");
-    }
-    if newer && hosts != 1 {
-        return Err("there is not exactly one host header");
-    }
-    // A bare LF reads as a line's end for some servers and not for others.
-    for at in memchr::memchr_iter(b'\n', &input[..length]) {
-        if at == 0 || input[at - 1] != b'\r' {
-            return Err("a line of the head ends without CR");
-        }
-    }
-    Ok(Some(head))
-}
-
-/// Where `part`, a slice of `whole`, lies in it.
-fn place(whole: &[u8], part: &[u8]) -> Range<usize> {
-    let start = (part.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize);
-    let start = start.min(whole.len());
-    start..(start + part.len()).min(whole.len())
-}
-
-fn decimal(value: &[u8]) -> Option<u64> {
-    if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    std::str::from_utf8(value).ok()?.parse().ok()
-}
-
-fn keeps_alive(value: &[u8], unless_said: bool) -> bool {
-    let mut keep = unless_said;
-    for token in value.split(|byte| *byte == b',') {
-        let token = token.trim_ascii();
-        if token.eq_ignore_ascii_case(b"close") {
-            return false;
-        }
-        if token.eq_ignore_ascii_case(b"keep-alive") {
-            keep = true;
-        }
-    }
-    keep
 }

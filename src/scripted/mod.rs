@@ -61,8 +61,11 @@
 
 mod ask;
 mod chat;
+mod chunks;
 mod fields;
+mod head;
 mod http;
+mod json;
 mod marker;
 mod play;
 mod refusal;

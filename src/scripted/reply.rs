@@ -71,7 +71,11 @@ impl<'c> Reply<'c> {
             let known = http::StatusCode::from_u16(status).ok();
             let reason = known.and_then(|code| code.canonical_reason());
             // Writing to a vector does not fail; so everywhere in this file.
-            let _ = write!(out, "HTTP/1.1 {status} {}\r\n", reason.unwrap_or("Scripted"));
+            let _ = write!(
+                out,
+                "HTTP/1.1 {status} {}\r\n",
+                reason.unwrap_or("Scripted")
+            );
         }
         out.extend_from_slice(headers);
         out.extend_from_slice(SCRIPTED);
@@ -122,7 +126,8 @@ impl<'c> Reply<'c> {
         if self.framing == Framing::Chunks && kept > 0 {
             let _ = write!(self.pending, "{:x}\r\n", piece.len());
         }
-        self.pending.extend_from_slice(&piece[..kept.min(piece.len())]);
+        self.pending
+            .extend_from_slice(&piece[..kept.min(piece.len())]);
         if self.framing == Framing::Chunks && kept >= piece.len() {
             self.pending.extend_from_slice(b"\r\n");
         }

@@ -97,7 +97,10 @@ pub struct ScriptError {
 fn plain_message(error: &serde_saphyr::Error) -> String {
     let text = error.without_snippet().to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text);
-    let message = match text.strip_prefix("line ").and_then(|rest| rest.split_once(": ")) {
+    let message = match text
+        .strip_prefix("line ")
+        .and_then(|rest| rest.split_once(": "))
+    {
         Some((_place, message)) => message,
         None => text,
     };

@@ -14,7 +14,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
 use super::ask::{self, Ask};
-use super::http::{Connection, Head, Method, ReadError, Received, Stop};
+use super::head::{Head, Method};
+use super::http::{Connection, Ending, ReadError, Received, Stop};
 use super::marker;
 use super::play::{self, Scratch, Terms};
 use super::refusal::Refusal;
@@ -157,7 +158,7 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     loop {
         match exchange(&mut connection, &mut scratch, &shared).await {
             Ok(true) => {}
-            Ok(false) => return connection.end(super::http::Ending::Fin).await,
+            Ok(false) => return connection.end(Ending::Fin).await,
             Err(Stop::Gone) => return,
             Err(Stop::Cut(ending)) => return connection.end(ending).await,
         }

@@ -242,7 +242,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 fn take_apart(raw: &Raw) -> Seen {
-    let mut slots = [httparse::EMPTY_HEADER; super::http::MAX_HEADERS];
+    let mut slots = [httparse::EMPTY_HEADER; super::head::MAX_HEADERS];
     let mut request = httparse::Request::new(&mut slots);
     // The head was parsed before, so this cannot fail; if it did, the fields would be empty.
     let _parsed_before = request.parse(&raw.head);

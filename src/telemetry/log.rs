@@ -109,6 +109,13 @@ impl RequestLog {
         Self { shared }
     }
 
+    /// A log that takes nothing, for commands that serve nobody.
+    #[must_use]
+    pub fn off() -> Self {
+        let shared = Shared { text: true, enabled: false, buffer: Mutex::default(), writer: Mutex::new(None) };
+        Self { shared: Arc::new(shared) }
+    }
+
     /// Whether anybody reads the lines, so that none is made for nobody.
     #[must_use]
     pub fn enabled(&self) -> bool {

@@ -1,0 +1,126 @@
+//! A client's request: checked whole in one pass, read where the gateway must judge it, rewritten in place for an attempt.
+
+mod decode;
+mod fault;
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+pub use decode::decode;
+pub use fault::RequestError;
+
+use super::types;
+use crate::chat::{self, Role, Text};
+use crate::wire::json::{JsonResult, Kind, Scanner, quote, splice};
+
+const ASK_USAGE: &[u8] = br#","stream_options":{"include_usage":true}"#;
+
+/// The texts of the conversation in order, each part of a message by itself: a second pass, for those who judge the prompt.
+#[must_use]
+pub fn prompt(request: &chat::Request) -> Vec<Text> {
+    let messages = request.body.get(request.edits.messages.clone()).unwrap_or_default();
+    let mut texts = Vec::new();
+    // What `decode` accepted cannot fail here; if it did, what was read so far would be judged.
+    let _ = Scanner::lenient(messages).array(|scanner, _| message_texts(scanner, &mut texts));
+    texts
+}
+
+fn message_texts(scanner: &mut Scanner<'_>, texts: &mut Vec<Text>) -> JsonResult<()> {
+    let first = texts.len();
+    let mut role = Role::User;
+    scanner.object(|scanner, key| {
+        match key.bytes().as_ref() {
+            b"role" => role = types::role(&scanner.string()?.text()).unwrap_or(role),
+            b"content" => match scanner.kind()? {
+                Kind::String => texts.push(Text { role, text: scanner.string()?.text().into_owned() }),
+                Kind::Array => drop(scanner.array(|scanner, _| part_text(scanner, texts))?),
+                _ => drop(scanner.skip()?),
+            },
+            _ => drop(scanner.skip()?),
+        }
+        Ok::<_, Box<_>>(())
+    })?;
+    // The role may come after the content.
+    for text in texts.iter_mut().skip(first) {
+        text.role = role;
+    }
+    Ok(())
+}
+
+fn part_text(scanner: &mut Scanner<'_>, texts: &mut Vec<Text>) -> JsonResult<()> {
+    scanner.object(|scanner, key| {
+        if key.bytes().as_ref() == b"text" && scanner.kind()? == Kind::String {
+            texts.push(Text { role: Role::User, text: scanner.string()?.text().into_owned() });
+        } else {
+            scanner.skip()?;
+        }
+        Ok::<_, Box<_>>(())
+    })?;
+    Ok(())
+}
+
+/// The body for an attempt at a target that calls the model `upstream_model`: the client's bytes, but for the model's name
+/// and, in a stream, the wish for usage. The same `Bytes` where both stand as they must.
+#[must_use]
+pub fn upstream_body(request: &chat::Request, upstream_model: &str) -> Bytes {
+    let body = &request.body;
+    let edits = &request.edits;
+    let model = quote(upstream_model);
+    let mut changes: Vec<(Range<usize>, &[u8])> = Vec::with_capacity(3);
+    if body.get(edits.model.clone()) != Some(&model) {
+        changes.push((edits.model.clone(), &model));
+    }
+    if request.stream {
+        match &edits.stream_options {
+            // Beside the model, so that the messages keep their distance from the end of the body.
+            None => changes.push((edits.model.end..edits.model.end, ASK_USAGE)),
+            Some(options) => changes.extend(ask_usage(body, options)),
+        }
+    }
+    if changes.is_empty() {
+        return body.clone();
+    }
+    changes.sort_by_key(|(range, _)| range.start);
+    Bytes::from(splice(body, &changes))
+}
+
+/// The change that makes `stream_options` ask for usage, its other members kept.
+fn ask_usage(body: &[u8], options: &Range<usize>) -> Option<(Range<usize>, &'static [u8])> {
+    let object = body.get(options.clone()).unwrap_or_default();
+    let mut value: Option<Range<usize>> = None;
+    let mut empty = true;
+    let read = Scanner::lenient(object).object(|scanner, key| {
+        empty = false;
+        let range = scanner.skip()?;
+        if key.bytes().as_ref() == b"include_usage" {
+            value = Some(range);
+        }
+        Ok::<_, Box<_>>(())
+    });
+    if read.is_err() {
+        // `null`
+        return Some((options.clone(), br#"{"include_usage":true}"#));
+    }
+    let Some(value) = value else {
+        let inside = options.start + 1..options.start + 1;
+        return Some(if empty { (inside, br#""include_usage":true"#) } else { (inside, br#""include_usage":true,"#) });
+    };
+    if object.get(value.clone()) == Some(b"true") {
+        return None;
+    }
+    Some((options.start + value.start..options.start + value.end, b"true"))
+}
+
+/// The bytes that can change the answer, in order: all but the members that only say how to deliver it. A request for
+/// a stream and one for a whole answer have the same.
+pub fn cache_view(request: &chat::Request) -> impl Iterator<Item = &[u8]> {
+    let [first, second] = &request.edits.without_effect;
+    let end = request.body.len();
+    // Unused ranges are empty and at the front, so they split off nothing.
+    let kept = [0..first.start, first.end..second.start.max(first.end), second.end.max(first.end)..end];
+    kept.into_iter().filter_map(|range| request.body.get(range)).filter(|bytes| !bytes.is_empty())
+}
+
+#[cfg(test)]
+mod tests;
