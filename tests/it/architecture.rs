@@ -191,7 +191,8 @@ fn each_heavy_crate_has_one_home() {
     let mut breaches = Vec::new();
     for source in sources() {
         for (name, homes) in HOMES {
-            let at_home = homes.iter().any(|home| source.path == *home || home.ends_with('/') && source.path.starts_with(home));
+            let at_home =
+                homes.iter().any(|home| source.path == *home || home.ends_with('/') && source.path.starts_with(home));
             if !at_home && names_crate(&source.code, name) {
                 breaches.push(format!("src/{} names {name}, whose home is {}", source.path, homes.join(", ")));
             }
@@ -230,14 +231,18 @@ fn no_file_grows_beyond_what_can_be_read_in_one_go() {
 fn every_module_says_what_it_is_for() {
     for source in sources() {
         let text = std::fs::read_to_string(repository().join("src").join(&source.path)).unwrap();
-        let says = text.starts_with("//!") || text.starts_with("#![doc") || source.path == "main.rs" || source.is_test();
+        let says =
+            text.starts_with("//!") || text.starts_with("#![doc") || source.path == "main.rs" || source.is_test();
         assert!(says, "src/{} does not begin with //!", source.path);
     }
 }
 
 #[test]
 fn a_breach_is_found() {
-    assert_eq!(imports("use crate::{chat, wire::{openai, json}};\nlet x = crate::money::NanoUsd(1);"), ["chat", "money", "wire"]);
+    assert_eq!(
+        imports("use crate::{chat, wire::{openai, json}};\nlet x = crate::money::NanoUsd(1);"),
+        ["chat", "money", "wire"]
+    );
     assert!(may_import("gateway", "cache") && may_import("wire", "config") && may_import("cli", "server"));
     assert!(!may_import("cache", "route"), "steps never import each other");
     assert!(!may_import("policy", "upstream"), "not up");

@@ -48,8 +48,20 @@ fn with(member: &str) -> String {
 fn malformed_json() {
     let gateway = Refusing::start();
     for body in [
-        "", " ", "{", "}", "null", "[]", "\"text\"", "1", "{\"model\":\"small\"", "{'model':'small'}", "not json at all",
-        "{\"model\":\"small\",}", "\u{feff}{}", "{\"a\":1}{\"b\":2}",
+        "",
+        " ",
+        "{",
+        "}",
+        "null",
+        "[]",
+        "\"text\"",
+        "1",
+        "{\"model\":\"small\"",
+        "{'model':'small'}",
+        "not json at all",
+        "{\"model\":\"small\",}",
+        "\u{feff}{}",
+        "{\"a\":1}{\"b\":2}",
     ] {
         gateway.refuses(body);
     }
@@ -105,9 +117,21 @@ fn a_lone_surrogate() {
 fn wrong_messages() {
     let gateway = Refusing::start();
     for messages in [
-        "null", "\"hi\"", "{}", "1", "[]", "[1]", "[null]", r#"["hi"]"#, "[{}]", r#"[{"role":"user"}]"#,
-        r#"[{"content":"hi"}]"#, r#"[{"role":"king","content":"hi"}]"#, r#"[{"role":"user","content":1}]"#,
-        r#"[{"role":1,"content":"hi"}]"#, r#"[{"role":"user","content":[1]}]"#,
+        "null",
+        "\"hi\"",
+        "{}",
+        "1",
+        "[]",
+        "[1]",
+        "[null]",
+        r#"["hi"]"#,
+        "[{}]",
+        r#"[{"role":"user"}]"#,
+        r#"[{"content":"hi"}]"#,
+        r#"[{"role":"king","content":"hi"}]"#,
+        r#"[{"role":"user","content":1}]"#,
+        r#"[{"role":1,"content":"hi"}]"#,
+        r#"[{"role":"user","content":[1]}]"#,
     ] {
         let message = gateway.refuses(format!(r#"{{"model":"small","messages":{messages}}}"#));
         assert!(message.contains("messages"), "it says where: {message}");
@@ -193,12 +217,19 @@ fn a_body_over_the_limit_without_a_length() {
 fn a_wrong_content_type() {
     let gateway = Refusing::start();
     let body = chat("small", "hi");
-    for wrong in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/xml", ""] {
+    for wrong in
+        ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/xml", ""]
+    {
         let answer = gateway.gateway.chat(&body).header("content-type", wrong).send();
         assert_eq!(answer.status, 415, "{wrong}: {}", answer.text());
         assert!(answer.json()["error"]["message"].is_string());
     }
-    let answer = gateway.gateway.chat(&body).header("content-type", "application/json").header("content-encoding", "gzip").send();
+    let answer = gateway
+        .gateway
+        .chat(&body)
+        .header("content-type", "application/json")
+        .header("content-encoding", "gzip")
+        .send();
     assert_eq!(answer.status, 415, "a compressed body would be read wrong: {}", answer.text());
 }
 

@@ -12,7 +12,9 @@ fn start(listen: &str) -> (Upstream, Gateway) {
 fn post(lines: &str) -> String {
     let body = chat("small", "hi").to_string();
     let length = body.len();
-    format!("POST /v1/chat/completions HTTP/1.1\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n{lines}\r\n{body}")
+    format!(
+        "POST /v1/chat/completions HTTP/1.1\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n{lines}\r\n{body}"
+    )
 }
 
 fn answer_to(gateway: &Gateway, bytes: &[u8]) -> (Answer, Connection) {
@@ -101,7 +103,13 @@ fn a_foreign_host_over_http2_is_421_too() {
     let (upstream, gateway) = start("max_body: 1MiB");
     let body = chat("small", "hi").to_string();
     let answer = curl(&[
-        "--http2-prior-knowledge", "-H", "host: evil.example", "-H", "content-type: application/json", "-d", &body,
+        "--http2-prior-knowledge",
+        "-H",
+        "host: evil.example",
+        "-H",
+        "content-type: application/json",
+        "-d",
+        &body,
         &gateway.url("/v1/chat/completions"),
     ]);
     assert_eq!(answer.status, 421);

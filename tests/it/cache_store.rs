@@ -47,7 +47,9 @@ fn replicas_share_answers_through_redis() {
 fn an_answer_whose_target_is_not_allowed_any_more_is_not_served() {
     let (redis, far, near) = (Redis::start(), Upstream::that("text: from far"), Upstream::that("text: from near"));
     let facts = |countries: &str| {
-        format!("operator: {{ name: Far, jurisdictions: [US] }}, location: {{ countries: [{countries}] }}, data: {{ retention: 0d }}")
+        format!(
+            "operator: {{ name: Far, jurisdictions: [US] }}, location: {{ countries: [{countries}] }}, data: {{ retention: 0d }}"
+        )
     };
     // The same policy and names everywhere; only where `far` computes differs, or is known differently.
     let policy = "policy: default\nrules:\n  - name: in-the-eea\n    require: { location.countries: { in: EEA } }\n";
@@ -116,7 +118,8 @@ fn a_redis_that_hangs_is_bypassed_within_the_deadline_and_used_again_when_it_ans
 fn a_gateway_starts_and_serves_while_redis_is_down() {
     let upstream = Upstream::plain();
     let url = format!("redis://127.0.0.1:{}", crate::harness::free_port());
-    let gateway = Setup::one(&upstream).section("cache: { exact: on }").section(&format!("store: {{ url: \"{url}\" }}")).start();
+    let gateway =
+        Setup::one(&upstream).section("cache: { exact: on }").section(&format!("store: {{ url: \"{url}\" }}")).start();
     is_bypassed(&gateway);
     assert_eq!(upstream.requests(), 1);
 }

@@ -3,7 +3,8 @@
 use std::process::Command;
 
 use crate::harness::{
-    ABROAD, Answer, LlamaCpp, Setup, TEXT, Upstream, VirtualKey, chat, chat_stream, curl, is_done, python, repository, said,
+    ABROAD, Answer, LlamaCpp, Setup, TEXT, Upstream, VirtualKey, chat, chat_stream, curl, is_done, python, repository,
+    said,
 };
 
 const JSON: &str = "content-type: application/json";
@@ -89,7 +90,8 @@ fn tls_offers_http2_and_http1_on_one_port() {
     for version in ["--http2", "--http1.1"] {
         let answer = ask(&url, &chat("small", "hi"), &["-k", version]);
         assert_eq!(answer.said(), "Hello there.", "{version}");
-        let spoken = Command::new("curl").args(["-sk", version, "-o", "/dev/null", "-w", "%{http_version}", &url]).output();
+        let spoken =
+            Command::new("curl").args(["-sk", version, "-o", "/dev/null", "-w", "%{http_version}", &url]).output();
         let spoken = String::from_utf8(spoken.unwrap().stdout).unwrap();
         assert_eq!(spoken, if version == "--http2" { "2" } else { "1.1" });
     }

@@ -45,7 +45,13 @@ fn the_dry_run_the_command_and_the_record_agree() {
     let config = gateway.file("config.yaml");
     let explained = waypost(
         &[
-            "explain", "--json", "--config", config.to_str().unwrap(), "--label", "data-class=personal", "--request",
+            "explain",
+            "--json",
+            "--config",
+            config.to_str().unwrap(),
+            "--label",
+            "data-class=personal",
+            "--request",
             request.to_str().unwrap(),
         ],
         &[],
@@ -117,7 +123,8 @@ fn a_record_tells_the_whole_story_of_its_request() {
 fn two_tenants() -> (Upstream, VirtualKey, VirtualKey, Gateway) {
     let upstream = Upstream::plain();
     let (one, other) = (VirtualKey::create(), VirtualKey::create());
-    let keys = [one.entry("one", "tenant: acme, permissions: [route]"), other.entry("other", "tenant: rival")].join(", ");
+    let keys =
+        [one.entry("one", "tenant: acme, permissions: [route]"), other.entry("other", "tenant: rival")].join(", ");
     let gateway = Setup::one(&upstream)
         .section(&format!("auth: {{ keys: [{keys}] }}"))
         .section("tenants: [{ name: acme }, { name: rival }]")

@@ -87,7 +87,14 @@ fn leaving_over_http2_cancels_at_once() {
         let (upstream, gateway) = start(when);
         let (url, body) = (gateway.url("/v1/chat/completions"), when.body().to_string());
         let mut waiting = Curl::begin(&[
-            "--http2-prior-knowledge", "-H", "content-type: application/json", "-H", "x-request-id: leaving", "-d", &body, &url,
+            "--http2-prior-knowledge",
+            "-H",
+            "content-type: application/json",
+            "-H",
+            "x-request-id: leaving",
+            "-d",
+            &body,
+            &url,
         ]);
         upstream.wait_for("the upstream has the request", |stats| stats.last_request.is_some());
         if matches!(when, When::MidStream) {

@@ -16,7 +16,8 @@ fn a_hang_up_stops_a_real_model_in_the_middle_of_its_answer() {
 
     for how in [Gone::Fin, Gone::Rst] {
         let before = cancels(llama);
-        let mut events = gateway.chat(&chat_stream("tiny", "SCRIPT=loop please")).header("x-request-id", "streamed").stream();
+        let mut events =
+            gateway.chat(&chat_stream("tiny", "SCRIPT=loop please")).header("x-request-id", "streamed").stream();
         for _ in 0..3 {
             events.content();
         }

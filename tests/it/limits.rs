@@ -59,9 +59,7 @@ fn a_request_too_many_at_once_is_refused_until_one_ends() {
     refused.must_be_error(429, "rate_limit_exceeded");
     assert!(refused.header("retry-after").is_some());
     running.leave(Gone::Fin);
-    eventually("the place is free again", || {
-        (gateway.chat(&chat("small", "hi")).send().status == 200).then_some(())
-    });
+    eventually("the place is free again", || (gateway.chat(&chat("small", "hi")).send().status == 200).then_some(()));
 }
 
 #[test]

@@ -39,12 +39,15 @@ fn no_prompt_answer_or_key_is_in_any_log_metric_or_record() {
         (text.lines().count() >= count).then_some(text)
     });
     let secret = key.secret.trim_start_matches("wp-");
-    for (place, text) in [("log", gateway.log()), ("metrics", gateway.admin_get("/metrics").text()), ("records", records)] {
+    for (place, text) in
+        [("log", gateway.log()), ("metrics", gateway.admin_get("/metrics").text()), ("records", records)]
+    {
         for canary in [ANSWER, secret, stranger.secret.trim_start_matches("wp-")] {
             assert!(!text.contains(canary), "{canary} is in the {place}");
         }
         // The name of a model that was asked for is no prompt and may be in a line of its own request.
-        let prompts = text.lines().filter(|line| line.contains(PROMPT) && !line.contains(&format!("\"model\":\"{PROMPT}\"")));
+        let prompts =
+            text.lines().filter(|line| line.contains(PROMPT) && !line.contains(&format!("\"model\":\"{PROMPT}\"")));
         assert_eq!(prompts.collect::<Vec<_>>(), Vec::<&str>::new(), "in the {place}");
     }
 }

@@ -66,7 +66,8 @@ fn a_request_is_counted_once_with_its_target_and_tokens() {
     let ok = [("outcome", "ok"), ("target", "small@own"), ("policy", "default")];
     assert_eq!(eventually("settled", || gateway.metric("waypost_decisions_total", &ok)), 1.0);
     let model = [("gen_ai_request_model", "small"), ("gen_ai_provider_name", "own"), ("gen_ai_operation_name", "chat")];
-    let tokens = |kind| gateway.metric("gen_ai_client_token_usage_sum", &[&model[..], &[("gen_ai_token_type", kind)]].concat());
+    let tokens =
+        |kind| gateway.metric("gen_ai_client_token_usage_sum", &[&model[..], &[("gen_ai_token_type", kind)]].concat());
     assert_eq!((tokens("input"), tokens("output")), (Some(30.0), Some(4.0)));
     assert_eq!(gateway.metric("gen_ai_client_operation_duration_seconds_count", &model), Some(1.0));
     assert_eq!(gateway.metric("waypost_inflight_requests", &[]), Some(0.0));

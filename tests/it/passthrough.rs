@@ -127,8 +127,16 @@ fn to_the_provider_go_only_our_credential_and_the_allowed_headers() {
     assert_eq!(answer.status, 200, "{}", answer.text());
     let seen = upstream.stats().last_request.unwrap();
     let allowed = [
-        "host", "content-length", "content-type", "connection", "accept", "user-agent", "authorization", "accept-encoding",
-        "traceparent", "idempotency-key",
+        "host",
+        "content-length",
+        "content-type",
+        "connection",
+        "accept",
+        "user-agent",
+        "authorization",
+        "accept-encoding",
+        "traceparent",
+        "idempotency-key",
     ];
     for (name, value) in &seen.headers {
         assert!(allowed.contains(&name.as_str()), "{name}: {value}");
@@ -142,8 +150,9 @@ fn to_the_provider_go_only_our_credential_and_the_allowed_headers() {
 
 #[test]
 fn of_the_providers_headers_only_its_request_id_comes_through() {
-    let upstream =
-        Upstream::that("text: hi, headers: { x-request-id: theirs-1, set-cookie: a=b, server: theirs, x-internal: secret }");
+    let upstream = Upstream::that(
+        "text: hi, headers: { x-request-id: theirs-1, set-cookie: a=b, server: theirs, x-internal: secret }",
+    );
     let gateway = start(&upstream);
     for body in [chat("small", "hi"), chat_stream("small", "hi")] {
         let answer = gateway.chat(&body).header("x-request-id", "ours-1").send();

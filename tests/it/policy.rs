@@ -84,11 +84,14 @@ fn a_fact_that_a_rule_names_and_a_target_does_not_state_excludes_the_target() {
 #[test]
 fn a_label_that_is_not_declared_or_has_no_such_value_is_a_clear_error() {
     let (own, paid, gateway) = start(&[]);
-    for labels in ["no-such-label=1", "data-class=top-secret", "data-class", "=personal", "data-class=personal,data-class=public"] {
+    for labels in
+        ["no-such-label=1", "data-class=top-secret", "data-class", "=personal", "data-class=personal,data-class=public"]
+    {
         let answer = gateway.chat(&chat("auto", "hi")).labels(labels).send();
         answer.must_be_error(400, "label_invalid");
     }
-    let message = gateway.chat(&chat("auto", "hi")).labels("data-clas=personal").send().must_be_error(400, "label_invalid");
+    let message =
+        gateway.chat(&chat("auto", "hi")).labels("data-clas=personal").send().must_be_error(400, "label_invalid");
     assert!(message.contains("data-clas"), "{message}");
     own.must_be_untouched();
     paid.must_be_untouched();

@@ -6,10 +6,8 @@ use crate::harness::{Setup, Upstream, chat, chat_stream};
 #[track_caller]
 fn becomes(behaviour: &str, status: u16, code: &str) -> String {
     let upstream = Upstream::that(behaviour);
-    let gateway = Setup::one(&upstream)
-        .section("retry: { attempts: 1 }")
-        .section("streaming: { commit_after: 30s }")
-        .start();
+    let gateway =
+        Setup::one(&upstream).section("retry: { attempts: 1 }").section("streaming: { commit_after: 30s }").start();
     let streamed = gateway.chat(&chat_stream("small", "hi")).send();
     assert_eq!(streamed.expect_header("content-type"), "application/json", "no stream has begun");
     streamed.must_be_error(status, code);

@@ -41,7 +41,8 @@ fn every_answer_says_what_was_decided() {
         assert!(!answer.expect_header(name).is_empty());
     }
     let streamed = gateway.chat(&with(chat("auto", "hi"), "stream", json!(true))).send();
-    for name in ["x-request-id", "x-waypost-decision", "x-waypost-model", "x-waypost-provider", "x-waypost-difficulty"] {
+    for name in ["x-request-id", "x-waypost-decision", "x-waypost-model", "x-waypost-provider", "x-waypost-difficulty"]
+    {
         assert!(!streamed.expect_header(name).is_empty());
     }
 }

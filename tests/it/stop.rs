@@ -43,7 +43,8 @@ fn a_whole_answer_that_is_being_made_is_still_given() {
 #[test]
 fn what_is_not_done_when_the_drain_is_over_is_cut_off_and_charged() {
     let upstream = Upstream::that("text: one two three, stall_after: 2");
-    let mut gateway = Setup::one(&upstream).section("listen: { drain: 500ms }").section("decisions: { file: d.jsonl }").start();
+    let mut gateway =
+        Setup::one(&upstream).section("listen: { drain: 500ms }").section("decisions: { file: d.jsonl }").start();
     let mut events = gateway.chat(&chat_stream("small", "hi")).header("x-request-id", "cut").stream();
     events.content();
     let stopping = Instant::now();

@@ -25,8 +25,7 @@ struct Issuer {
 impl Issuer {
     fn serving(document: Value) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let issuer =
-            Self { address: listener.local_addr().unwrap(), fetches: Arc::default(), down: Arc::default() };
+        let issuer = Self { address: listener.local_addr().unwrap(), fetches: Arc::default(), down: Arc::default() };
         let (fetches, down) = (Arc::clone(&issuer.fetches), Arc::clone(&issuer.down));
         std::thread::spawn(move || {
             for stream in listener.incoming() {
@@ -201,7 +200,11 @@ fn the_algorithm_is_the_configurations_and_not_the_tokens() {
     let (ed, ec) = (Signer::ed(), Signer::ec());
     let issuer = Issuer::serving(json!({ "keys": [ed.jwk("k1"), ec.jwk("k2")] }));
     let gateway = start(&upstream, &issuer, "EdDSA");
-    assert_eq!(status(&gateway, &ec.token("k2", json!({}))), 401, "a good signature by an algorithm that is not listed");
+    assert_eq!(
+        status(&gateway, &ec.token("k2", json!({}))),
+        401,
+        "a good signature by an algorithm that is not listed"
+    );
     assert_eq!(status(&gateway, &ed.token("k1", json!({}))), 200);
 }
 

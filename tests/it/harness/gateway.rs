@@ -224,7 +224,8 @@ impl Request {
 
     fn bytes(&self) -> Vec<u8> {
         let host = if self.headers.iter().any(|(name, _)| name == "host") { "" } else { "host: localhost\r\n" };
-        let mut bytes = format!("{} {} HTTP/1.1\r\n{host}content-length: {}\r\n", self.method, self.path, self.body.len());
+        let mut bytes =
+            format!("{} {} HTTP/1.1\r\n{host}content-length: {}\r\n", self.method, self.path, self.body.len());
         for (name, value) in &self.headers {
             bytes.push_str(&format!("{name}: {value}\r\n"));
         }

@@ -12,7 +12,7 @@ mod upstream;
 
 pub(crate) use self::command::{Ran, VirtualKey, waypost};
 pub(crate) use self::curl::{Curl, curl};
-pub(crate) use self::gateway::{Gateway, Request, repository, timed};
+pub(crate) use self::gateway::{Gateway, repository, timed};
 pub(crate) use self::http::{Answer, Connection, Gone, data, error_in, is_done, said};
 pub(crate) use self::llama::{LlamaCpp, TEXT, python};
 pub(crate) use self::poll::{PATIENCE, eventually};

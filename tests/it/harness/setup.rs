@@ -37,7 +37,11 @@ impl Setup {
 
     /// A cheap weak model `small` at `own`, and a dear strong one, `large`, at `paid` in the United States.
     pub(crate) fn own_and_paid(own: &Upstream, paid: &Upstream) -> Self {
-        Self::one(own).provider("paid", paid, ABROAD).model("large", "paid", "tier: strong, price: { input: 5, output: 50 }")
+        Self::one(own).provider("paid", paid, ABROAD).model(
+            "large",
+            "paid",
+            "tier: strong, price: { input: 5, output: 50 }",
+        )
     }
 
     /// A provider of the plain OpenAI format.

@@ -6,9 +6,8 @@ use std::sync::LazyLock;
 use tokio::runtime::Runtime;
 use waypost::scripted::{Handle, Script, Server, Stats};
 
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
-});
+static RUNTIME: LazyLock<Runtime> =
+    LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap());
 
 /// The runtime that upstreams run on. Tests themselves are plain functions.
 pub(crate) fn runtime() -> &'static Runtime {
@@ -67,10 +66,5 @@ impl Upstream {
     /// The last request's body, as it came.
     pub(crate) fn last_body(&self) -> String {
         self.stats().last_request.expect("a request came").body
-    }
-
-    /// A header of the last request.
-    pub(crate) fn last_header(&self, name: &str) -> Option<String> {
-        self.stats().last_request.expect("a request came").header(name).map(str::to_owned)
     }
 }
