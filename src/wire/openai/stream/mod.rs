@@ -78,7 +78,7 @@ pub struct Relay {
     splitter: Splitter,
     /// The beginning of an event whose end has not come.
     held: BytesMut,
-    /// What became of the last event, for an LF that comes late.
+    /// The last event went on with its own line ends, so an LF that comes late goes on too.
     last_kept: bool,
     seen: Seen,
     events: u64,
@@ -92,7 +92,10 @@ pub struct Relay {
 enum Verdict {
     Keep,
     Drop,
+    /// The event with changes inside; its line ends are its own.
     Replace(Bytes),
+    /// Another event instead, complete with its line ends.
+    Rebuild(Bytes),
     Done,
 }
 
@@ -116,7 +119,7 @@ impl Relay {
         }
     }
 
-    /// How many choices were asked for, where the stream's end must be told without `[DONE]`; 1 unless said.
+    /// How many choices were asked for, so that a missing one is noticed; 1 unless said.
     #[must_use]
     pub fn expecting(mut self, choices: u32) -> Self {
         self.choices = choices;
@@ -164,7 +167,7 @@ impl Relay {
                     other => other,
                 }
             };
-            let is_kept = !matches!(verdict, Ok(Verdict::Drop));
+            let is_kept = !matches!(verdict, Ok(Verdict::Drop | Verdict::Rebuild(_)));
             match verdict {
                 Ok(Verdict::Keep) => {}
                 Ok(Verdict::Done) => {
@@ -176,7 +179,7 @@ impl Relay {
                     put(out, &piece, kept, at);
                     kept = end;
                 }
-                Ok(Verdict::Replace(event)) => {
+                Ok(Verdict::Replace(event) | Verdict::Rebuild(event)) => {
                     put(out, &piece, kept, at);
                     out.push(event);
                     kept = end;
@@ -217,7 +220,7 @@ impl Relay {
             out.push(DONE);
             self.seen.done = true;
         }
-        Ok(End { usage: self.usage, good: self.ends.all_well() })
+        Ok(End { usage: self.usage, good: self.ends.all_well(self.choices) })
     }
 
     /// What has come so far.
@@ -255,7 +258,7 @@ impl Relay {
         let ended = [&raw[..], b"\n\n"].concat();
         match self.judge(&ended)? {
             Verdict::Keep => out.push(ended.into()),
-            Verdict::Replace(event) => out.push(event),
+            Verdict::Replace(event) | Verdict::Rebuild(event) => out.push(event),
             Verdict::Drop => {}
             Verdict::Done => {
                 self.say_last_word(out);
@@ -323,7 +326,7 @@ impl Relay {
         }
         edits.sort_by_key(|(range, _)| range.start);
         let Some(place) = &event.place else {
-            return Verdict::Replace(as_event(splice(data, &edits)));
+            return Verdict::Rebuild(as_event(splice(data, &edits)));
         };
         for (range, _) in &mut edits {
             *range = range.start + place.start..range.end + place.start;
