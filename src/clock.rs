@@ -1,9 +1,11 @@
-//! Wall-clock time behind a seam, so that tests can hold it.
+//! Wall-clock time behind a seam, so that tests can hold it, and how times are written.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
+
+use serde::Serializer;
 
 /// Where expiry of keys and tokens reads the time.
 #[derive(Clone, Default)]
@@ -39,5 +41,24 @@ impl fmt::Debug for Clock {
             Self::System => "Clock::System",
             Self::Held(_) => "Clock::Held",
         })
+    }
+}
+
+/// Writes a time as RFC 3339 in UTC with milliseconds; for `#[serde(serialize_with)]`.
+pub(crate) fn rfc3339<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    let time = jiff::Timestamp::try_from(*time).map_err(serde::ser::Error::custom)?;
+    serializer.collect_str(&format_args!("{time:.3}"))
+}
+
+/// Writes a duration in milliseconds; microseconds are kept, noise below is not.
+pub(crate) fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64((duration.as_secs_f64() * 1e6).round() / 1e3)
+}
+
+/// The same for a duration that may not be known.
+pub(crate) fn some_millis<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    match duration {
+        Some(duration) => millis(duration, serializer),
+        None => serializer.serialize_none(),
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use rand::RngExt as _;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 /// Makes a cheaply cloned name type over `Arc<str>`.
 macro_rules! name {
@@ -131,6 +131,11 @@ impl DecisionId {
         rest.iter().all(|byte| ALPHABET.contains(byte)).then_some(Self(rest))
     }
 
+    /// A number that differs between ids made in the same millisecond, for spreading them over shards.
+    pub(crate) fn spread(&self) -> usize {
+        usize::from(self.0[25]) ^ (usize::from(self.0[24]) << 3)
+    }
+
     fn as_str(&self) -> &str {
         // The bytes come from ALPHABET alone, so this never falls back.
         std::str::from_utf8(&self.0).unwrap_or_default()
@@ -155,8 +160,15 @@ impl fmt::Debug for DecisionId {
     }
 }
 
+impl Serialize for DecisionId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// The id of one request: the client's own `x-request-id` where it is sane, else a fresh one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
 pub struct RequestId(String);
 
 impl RequestId {

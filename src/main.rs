@@ -1,1 +1,5 @@
-fn main() {}
+//! The `waypost` command.
+
+fn main() -> std::process::ExitCode {
+    waypost::cli::run()
+}

@@ -5,13 +5,14 @@ use std::iter::Sum;
 use std::ops::{Add, AddAssign, Sub};
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Nano-USD in one US dollar.
 const NANOS_PER_USD: i64 = 1_000_000_000;
 
 /// An amount in nano-USD (1e-9 US dollar). Sums saturate instead of wrapping: i64 holds ± 9.2 billion dollars.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct NanoUsd(pub i64);
 

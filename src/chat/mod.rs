@@ -68,7 +68,7 @@ pub struct Edits {
 }
 
 /// Tokens of one exchange. `cached` and `cache_write` are part of `input`; `reasoning` is part of `output`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct Usage {
     /// All input tokens, cached ones included.
     pub input: u64,
@@ -82,4 +82,34 @@ pub struct Usage {
     pub reasoning: u64,
     /// Whether the provider named no figures and these are estimates.
     pub estimated: bool,
+}
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// The client has its whole answer.
+    Ok,
+    /// Refused by the gateway.
+    Denied,
+    /// No answer, or one that was cut off.
+    Error,
+    /// The client hung up.
+    Cancelled,
+}
+
+impl Outcome {
+    /// How many there are.
+    pub const COUNT: usize = 4;
+
+    /// The word in records, logs and labels.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Denied => "denied",
+            Self::Error => "error",
+            Self::Cancelled => "cancelled",
+        }
+    }
 }

@@ -1,0 +1,124 @@
+//! `waypost explain`: where a prompt would go and why, by the code that serves, without sending it anywhere.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use comfy_table::Table;
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use serde_json::json;
+
+use super::{fail, load};
+use crate::gateway::{Gateway, Question, explain};
+use crate::ledger::Decision;
+use crate::telemetry::RequestLog;
+
+/// Explains a decision.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The configuration; without it, what `serve` would discover.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Who asks.
+    #[arg(long, default_value = "default")]
+    tenant: String,
+    /// A label as the client would send it; may be repeated.
+    #[arg(long = "label", value_name = "NAME=VALUE")]
+    labels: Vec<String>,
+    /// The model name to ask for.
+    #[arg(long, default_value = "auto")]
+    model: String,
+    /// Print the decision record as JSON.
+    #[arg(long)]
+    json: bool,
+    /// A chat request's body as a file, instead of a prompt.
+    #[arg(long, value_name = "FILE", conflicts_with = "prompt")]
+    request: Option<PathBuf>,
+    /// The prompt.
+    #[arg(required_unless_present = "request")]
+    prompt: Option<String>,
+}
+
+pub(super) fn run(args: Args) -> ExitCode {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(format_args!("the runtime cannot be started: {error}")),
+    };
+    match runtime.block_on(decide(&args)) {
+        Ok(decision) if args.json => {
+            println!("{:#}", json!(decision));
+            ExitCode::SUCCESS
+        }
+        Ok(decision) => {
+            println!("{}", show(&decision));
+            ExitCode::SUCCESS
+        }
+        Err(message) => fail(message),
+    }
+}
+
+async fn decide(args: &Args) -> Result<Decision, String> {
+    let body = match &args.request {
+        Some(path) => std::fs::read(path).map_err(|error| format!("`{}` cannot be read: {error}", path.display()))?,
+        None => {
+            let messages = json!([{ "role": "user", "content": args.prompt.as_deref().unwrap_or_default() }]);
+            json!({ "model": args.model, "messages": messages }).to_string().into_bytes()
+        }
+    };
+    let loaded = load::load(args.config.as_deref()).await.map_err(|problems| {
+        load::print(&problems);
+        format!("{} problem(s) above", problems.len())
+    })?;
+    let gateway = Gateway::build(loaded.config, loaded.policies, RequestLog::off()).map_err(|error| error.to_string())?;
+    let labels = (!args.labels.is_empty()).then(|| args.labels.join(","));
+    let question = Question { tenant: &args.tenant, labels, body: body.into() };
+    explain(&gateway, question).await.map_err(|error| error.message)
+}
+
+/// A table for people; the JSON form is for programs.
+fn show(decision: &Decision) -> String {
+    let mut lines = Vec::new();
+    if let Some(score) = &decision.score {
+        let difficulty = score.difficulty.map_or("none".to_owned(), |difficulty| format!("{difficulty:.3}"));
+        lines.push(format!("difficulty  {difficulty} ({})", score.unscored.unwrap_or(score.stage)));
+    }
+    if let Some(policy) = &decision.policy {
+        lines.push(format!("policy      {} ({})", policy.name, policy.hash));
+    }
+    for (name, label) in decision.labels.iter() {
+        lines.push(format!("label       {name} = {} (by {})", label.value, label.by));
+    }
+    if let Some(quality) = &decision.quality {
+        lines.push(format!(
+            "quality     at least {} of the best allowed, shortfall up to {:.3} ({})",
+            quality.at_least, quality.tau, quality.basis
+        ));
+    }
+    let chosen = decision.chosen.and_then(|place| decision.candidates.get(place));
+    let reason = decision.reason.unwrap_or("-");
+    lines.push(match chosen {
+        Some(candidate) => format!("chosen      {} ({reason})", candidate.target),
+        None => format!("chosen      nothing: {}", decision.error.unwrap_or("no target is allowed")),
+    });
+    lines.push(table(decision).to_string());
+    lines.join("\n")
+}
+
+fn table(decision: &Decision) -> Table {
+    let mut table = Table::new();
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_header(["", "target", "p(good)", "expected USD", "first token", "removed by"]);
+    for (place, candidate) in decision.candidates.iter().enumerate() {
+        let removed = candidate.removed_by.as_ref().map(|rule| match &candidate.detail {
+            Some(detail) => format!("{rule}: {detail}"),
+            None => rule.to_string(),
+        });
+        table.add_row([
+            if decision.chosen == Some(place) { "→".to_owned() } else { String::new() },
+            candidate.target.to_string(),
+            candidate.p_good.map_or("-".to_owned(), |p| format!("{p:.3}")),
+            candidate.cost_nusd.map_or("-".to_owned(), |cost| cost.to_string()),
+            candidate.ttft_ms.map_or("-".to_owned(), |ms| format!("{ms:.0} ms")),
+            removed.unwrap_or_default(),
+        ]);
+    }
+    table
+}

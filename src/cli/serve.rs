@@ -1,0 +1,80 @@
+//! `waypost serve`: the gateway itself.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{banner, fail, load};
+use crate::gateway::Gateway;
+use crate::scripted::Server;
+use crate::server;
+use crate::telemetry::{RequestLog, log};
+
+/// Runs the gateway.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The configuration; without it, provider keys in the environment and servers on this machine are used.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+pub(super) fn run(args: Args) -> ExitCode {
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(format_args!("the runtime cannot be started: {error}")),
+    };
+    let code = runtime.block_on(serve(args));
+    // What is left in the background (a cache write, a kept connection) must not hold up the end.
+    runtime.shutdown_background();
+    code
+}
+
+async fn serve(args: Args) -> ExitCode {
+    let loaded = match load::load(args.config.as_deref()).await {
+        Ok(loaded) => loaded,
+        Err(problems) => {
+            load::print(&problems);
+            return fail(format_args!("the gateway does not start: {} problem(s) above", problems.len()));
+        }
+    };
+    load::print(&loaded.warnings);
+    let text = log::init(loaded.config.logging.format);
+    let bound = match server::bind(&loaded.config) {
+        Ok(bound) => bound,
+        Err(error) => return fail(error),
+    };
+    let log = RequestLog::start(text);
+    let gateway = match Gateway::build(loaded.config, loaded.policies, log) {
+        Ok(gateway) => Arc::new(gateway),
+        Err(error) => return fail(error),
+    };
+    let scripted = loaded.scripted.map(Server::spawn);
+    print!("{}", banner::show(&gateway, &bound, &loaded.found));
+
+    let ended = bound.run(Arc::clone(&gateway), stop()).await;
+    gateway.close();
+    drop(scripted);
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(error),
+    }
+}
+
+/// Resolves at the first SIGTERM or SIGINT. A second SIGINT ends the process at once: whoever presses Ctrl-C twice
+/// means it.
+async fn stop() {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        tracing::error!("signals cannot be caught: the gateway will not drain when it is stopped");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!("SIGTERM: no new requests, running ones may end"),
+        _ = interrupt.recv() => tracing::info!("SIGINT: no new requests, running ones may end; once more ends at once"),
+    }
+    tokio::spawn(async move {
+        interrupt.recv().await;
+        std::process::exit(130);
+    });
+}

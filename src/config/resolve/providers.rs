@@ -1,0 +1,229 @@
+//! Providers: endpoints, credentials, timeouts, and the facts that all their models share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Context;
+use crate::catalog;
+use crate::config::facts::{Fact, FactName, Facts};
+use crate::config::running::{self, Endpoint, ProviderKind, Secret, Timeouts};
+use crate::config::values::{At, List};
+use crate::config::written;
+
+/// A provider and what is known of it.
+pub(super) struct Provider {
+    pub(super) running: Arc<running::Provider>,
+    pub(super) facts: Facts,
+    /// The kind's name if every endpoint is the public provider's own.
+    pub(super) own_kind: Option<&'static str>,
+}
+
+/// All providers, in the order written.
+pub(super) fn providers(written: &List<written::Provider>, context: Context<'_>) -> Vec<Provider> {
+    let mut seen = Vec::new();
+    let mut providers = Vec::new();
+    for provider in &written.0 {
+        context.name(&provider.name, "a provider");
+        if provider.name.value == "auto" {
+            let message = "`auto` cannot name a provider: `auto/NAME` asks for a policy";
+            context.error(provider.name.place, message, "choose another name");
+        }
+        context.fresh(&provider.name, &mut seen, "provider");
+        providers.push(self::provider(provider, context));
+    }
+    if written.0.is_empty() && context.root.names("providers", "name").is_empty() {
+        context.error(
+            context.root.get("providers").map(|list| list.place).unwrap_or_default(),
+            "there are no providers",
+            "add `providers: [{ name: local, kind: llamacpp, endpoints: [\"http://127.0.0.1:8080\"] }]`, \
+             or run `waypost serve` without a configuration to see what it finds",
+        );
+    }
+    providers
+}
+
+fn provider(written: &written::Provider, context: Context<'_>) -> Provider {
+    let kind = written.kind.value;
+    let endpoints = endpoints(written, context);
+    let credentials = credentials(written, &endpoints, context);
+    let public = catalog::kind(kind.as_str()).is_some_and(|kind| kind.endpoint.is_some());
+    let hosts = endpoints.iter().map(|endpoint| endpoint.host.as_str());
+    let operator = catalog::operator(kind.as_str(), hosts).filter(|_| public && !endpoints.is_empty());
+    Provider {
+        facts: facts(written, operator, context),
+        own_kind: operator.map(|_| kind.as_str()),
+        running: Arc::new(running::Provider {
+            name: written.name.value.as_str().into(),
+            kind,
+            endpoints,
+            credentials,
+            timeouts: timeouts(&written.timeouts, context),
+        }),
+    }
+}
+
+fn endpoints(written: &written::Provider, context: Context<'_>) -> Vec<Endpoint> {
+    let kind = written.kind.value;
+    let Some(native) = catalog::kind(kind.as_str()) else {
+        return Vec::new();
+    };
+    let mut endpoints = Vec::new();
+    for text in &written.endpoints.0 {
+        match endpoint(&text.value, native) {
+            Ok(endpoint) if endpoints.contains(&endpoint) => {
+                context.error(text.place, format!("endpoint `{}` is listed twice", text.value), "remove one");
+            }
+            Ok(endpoint) => endpoints.push(endpoint),
+            Err(remedy) => {
+                context.error(text.place, format!("`{}` is not an endpoint", shown(&text.value)), remedy);
+            }
+        }
+    }
+    if written.endpoints.0.is_empty() && kind != ProviderKind::Scripted {
+        match native.endpoint {
+            Some(public) => endpoints.extend(endpoint(public, native)),
+            None => context.error(
+                written.name.place,
+                format!("provider `{}` of kind {} needs an endpoint", written.name.value, kind.as_str()),
+                "add where it listens: `endpoints: [\"http://127.0.0.1:8080\"]`",
+            ),
+        }
+    }
+    endpoints
+}
+
+/// What may be shown of an endpoint that is not one: no user, no password.
+fn shown(text: &str) -> &str {
+    if text.contains('@') { "…@…" } else { text }
+}
+
+/// Reads `http(s)://host[:port][/prefix]`, or says what to write.
+fn endpoint(text: &str, kind: &catalog::Kind) -> Result<Endpoint, String> {
+    if !text.starts_with("http://") && !text.starts_with("https://") {
+        return Err(format!("begin with the scheme: `http://{text}` or `https://{text}`"));
+    }
+    let url = url::Url::parse(text).map_err(|error| format!("write `http(s)://host[:port][/prefix]` ({error})"))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("remove user and password; a key goes under `credentials`".to_owned());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("remove everything from `?` or `#` on".to_owned());
+    }
+    let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
+        return Err("write `http(s)://host[:port][/prefix]`".to_owned());
+    };
+    let bracketed = host.to_string();
+    Ok(Endpoint {
+        tls: url.scheme() == "https",
+        host: bracketed.trim_start_matches('[').trim_end_matches(']').to_owned(),
+        port,
+        authority: url.port().map_or_else(|| bracketed.clone(), |port| format!("{bracketed}:{port}")),
+        chat_path: kind.chat_path(url.path()),
+    })
+}
+
+fn credentials(written: &written::Provider, endpoints: &[Endpoint], context: Context<'_>) -> Vec<Secret> {
+    let mut credentials = Vec::new();
+    for credential in &written.credentials.0 {
+        let at = &credential.api_key;
+        let secret = context.secret(at);
+        if secret.expose().is_empty() {
+            let message = format!("the key of provider `{}` is empty, so none is sent", written.name.value);
+            context.warn(at.place, message, "set it in the environment, or remove it");
+        } else if secret.expose().bytes().any(|byte| !byte.is_ascii_graphic()) {
+            let message =
+                format!("the key of provider `{}` has a space, line end or other stray character", written.name.value);
+            context.error(at.place, message, "write the key alone");
+        } else {
+            credentials.push(secret);
+        }
+    }
+    let clear = endpoints.iter().find(|endpoint| !endpoint.tls && !is_near(&endpoint.host));
+    if let (Some(endpoint), Some(at)) = (clear, written.credentials.0.first())
+        && !credentials.is_empty()
+    {
+        let message = format!("the key goes to {} in clear text", endpoint.authority);
+        context.warn(at.api_key.place, message, "use an `https://` endpoint");
+    }
+    credentials
+}
+
+/// Addresses that no public network carries, and names without a dot.
+fn is_near(host: &str) -> bool {
+    match host.parse::<std::net::IpAddr>() {
+        Ok(std::net::IpAddr::V4(ip)) => ip.is_loopback() || ip.is_private() || ip.is_link_local(),
+        Ok(std::net::IpAddr::V6(ip)) => ip.is_loopback() || ip.is_unique_local(),
+        Err(_) => !host.contains('.'),
+    }
+}
+
+fn timeouts(written: &written::Timeouts, context: Context<'_>) -> Timeouts {
+    let timeouts = Timeouts {
+        connect: context.wait(written.connect.as_ref(), Duration::from_secs(2)),
+        first_token: context.wait(written.first_token.as_ref(), Duration::from_mins(2)),
+        idle: context.wait(written.idle.as_ref(), Duration::from_mins(1)),
+        total: context.wait(written.total.as_ref(), Duration::from_mins(15)),
+    };
+    let pairs = [
+        ("connect", timeouts.connect, written.connect.as_ref()),
+        ("first_token", timeouts.first_token, written.first_token.as_ref()),
+        ("idle", timeouts.idle, written.idle.as_ref()),
+    ];
+    for (name, wait, at) in pairs {
+        // Only what was written is blamed: a short `total` alone is fine, it then ends the other waits too.
+        if let Some(at) = at
+            && wait > timeouts.total
+        {
+            let message = format!("`{name}` is longer than `total`, so it would never be reached");
+            context.error(at.place, message, format!("make `{name}` at most {:?}, or raise `total`", timeouts.total));
+        }
+    }
+    timeouts
+}
+
+fn facts(written: &written::Provider, known: Option<&catalog::Operator>, context: Context<'_>) -> Facts {
+    let mut facts = Facts::default();
+    if let Some(location) = &written.location {
+        if let Some(countries) = &location.countries {
+            facts.set(FactName::LocationCountries, Fact::Set(context.countries(countries)));
+        }
+        set_text(&mut facts, FactName::LocationRegion, location.region.as_ref());
+    }
+    if let Some(known) = known {
+        facts.set(FactName::OperatorName, Fact::Text(known.name.clone()));
+        if !known.jurisdictions.is_empty() {
+            let jurisdictions = known.jurisdictions.iter().cloned().collect();
+            facts.set(FactName::OperatorJurisdictions, Fact::Set(jurisdictions));
+        }
+    }
+    if let Some(operator) = &written.operator {
+        set_text(&mut facts, FactName::OperatorName, operator.name.as_ref());
+        if let Some(jurisdictions) = &operator.jurisdictions {
+            facts.set(FactName::OperatorJurisdictions, Fact::Set(context.countries(jurisdictions)));
+        }
+    }
+    let data = &written.data;
+    if data.retention.is_some() {
+        let retention = context.duration(data.retention.as_ref(), Duration::ZERO);
+        facts.set(FactName::DataRetention, Fact::Number(retention.as_secs_f64()));
+    }
+    let answers = [
+        (FactName::DataTrains, &data.trains),
+        (FactName::DataHumanReview, &data.human_review),
+        (FactName::DataDpa, &data.dpa),
+    ];
+    for (name, answer) in answers {
+        if let Some(answer) = answer {
+            facts.set(name, Fact::Bool(answer.value));
+        }
+    }
+    set_text(&mut facts, FactName::DataTransferBasis, data.transfer_basis.as_ref());
+    facts
+}
+
+/// States a text fact if it was written.
+pub(super) fn set_text(facts: &mut Facts, name: FactName, written: Option<&At<String>>) {
+    if let Some(text) = written {
+        facts.set(name, Fact::Text(text.value.clone()));
+    }
+}

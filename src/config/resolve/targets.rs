@@ -1,0 +1,185 @@
+//! Models at providers become targets with their facts.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::providers::{Provider, set_text};
+use super::{Context, digest, price};
+use crate::catalog;
+use crate::config::facts::{Fact, FactName, Facts};
+use crate::config::running::{LatencyPrior, Price, Target, Tier};
+use crate::config::values::{At, List};
+use crate::config::written;
+use crate::id::TargetId;
+
+/// Assumed where nothing is stated: a typical hosted model.
+const FIRST_TOKEN: Duration = Duration::from_millis(400);
+const TOKENS_PER_SECOND: f64 = 40.0;
+
+/// All targets, in the order written.
+pub(super) fn targets(
+    written: &List<written::Model>,
+    providers: &[Provider],
+    context: Context<'_>,
+) -> Vec<Arc<Target>> {
+    let mut targets: Vec<Arc<Target>> = Vec::new();
+    for model in &written.0 {
+        name(&model.name, context);
+        let Some(provider) = find(&model.provider, providers, context) else {
+            continue;
+        };
+        let Ok(id) = u16::try_from(targets.len()) else {
+            let message = "there are more than 65536 models";
+            context.error(model.name.place, message, "split them over several gateways");
+            break;
+        };
+        let target = target(model, provider, TargetId(id), context);
+        if targets.iter().any(|other| other.name == target.name) {
+            let message = format!("model `{}` is defined twice at `{}`", model.name.value, model.provider.value);
+            context.error(model.name.place, message, "rename or remove one of the two");
+            continue;
+        }
+        targets.push(Arc::new(target));
+    }
+    if written.0.is_empty() && context.root.names("models", "name").is_empty() {
+        context.error(
+            context.root.get("models").map(|list| list.place).unwrap_or_default(),
+            "there are no models",
+            "add `models: [{ name: NAME, provider: PROVIDER, tier: mid }]`",
+        );
+    }
+    targets
+}
+
+fn name(name: &At<String>, context: Context<'_>) {
+    if let Some((_, last)) = name.value.rsplit_once('/') {
+        let message = format!("`{}` cannot name a model: `provider/model` is how clients ask for one", name.value);
+        context.report.unreadable(name.place, message, format!("write `name: {last}` and `upstream: {}`", name.value));
+    } else if name.value == "auto" {
+        let message = "`auto` cannot name a model: it lets the policy choose";
+        context.error(name.place, message, "choose another name");
+    }
+    context.name(name, "a model");
+}
+
+fn find<'p>(name: &At<String>, providers: &'p [Provider], context: Context<'_>) -> Option<&'p Provider> {
+    let found = providers.iter().find(|provider| provider.running.name.as_str() == name.value);
+    // A provider that was written but could not be read was reported where it stands.
+    if found.is_none() && !context.root.names("providers", "name").contains(&name.value.as_str()) {
+        context.known(name, "provider", providers.iter().map(|provider| provider.running.name.as_str()));
+    }
+    found
+}
+
+fn target(written: &written::Model, provider: &Provider, id: TargetId, context: Context<'_>) -> Target {
+    let upstream = written.upstream.as_ref().unwrap_or(&written.name);
+    if upstream.value.is_empty() || upstream.value.chars().any(char::is_control) {
+        context.error(upstream.place, "this cannot be a model's name", "write what the provider calls the model");
+    }
+    let tier = written.tier.as_ref().map(|tier| tier.value).unwrap_or_else(|| {
+        let message = format!("model `{}` has no tier and is taken for mid", written.name.value);
+        context.warn(written.name.place, message, "add `tier: weak`, `mid` or `strong`");
+        Tier::Mid
+    });
+    let price = price::price(written, provider.running.kind, context);
+    let sizes = [&written.context, &written.max_output];
+    for size in sizes.into_iter().flatten().filter(|size| size.value == 0) {
+        context.error(
+            size.place,
+            "a model that takes no token is no use",
+            "write the number of tokens, or leave it out",
+        );
+    }
+    let target = Target {
+        id,
+        name: format!("{}@{}", written.name.value, written.provider.value).into(),
+        model: written.name.value.as_str().into(),
+        upstream: upstream.value.clone(),
+        provider: Arc::clone(&provider.running),
+        tier,
+        facts: facts(written, provider, price, context),
+        price,
+        context: written.context.as_ref().map(|tokens| tokens.value),
+        max_output: written.max_output.as_ref().map(|tokens| tokens.value),
+        max_concurrent: written.max_concurrent.as_ref().map(|count| context.count(Some(count), 1)),
+        latency_prior: latency(&written.latency_prior, context),
+    };
+    if let (Some(context_size), Some(max_output), Some(at)) = (target.context, target.max_output, &written.max_output)
+        && max_output > context_size
+    {
+        context.error(at.place, "`max_output` is above `context`", "an answer is part of the context: lower it");
+    }
+    target
+}
+
+fn latency(written: &written::LatencyPrior, context: Context<'_>) -> LatencyPrior {
+    let first_token =
+        written.first_token_ms.as_ref().map_or(FIRST_TOKEN, |ms| Duration::from_millis(u64::from(ms.value)));
+    let tokens_per_second = written.tokens_per_second.as_ref().map_or(TOKENS_PER_SECOND, |speed| {
+        if !(speed.value > 0.0 && speed.value.is_finite()) {
+            context.error(speed.place, "a speed must be above zero", "write tokens per second: `40`");
+        }
+        speed.value
+    });
+    LatencyPrior { first_token, tokens_per_second }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no context window reaches 2^53 tokens")]
+fn facts(written: &written::Model, provider: &Provider, price: Option<Price>, context: Context<'_>) -> Facts {
+    let mut facts = provider.facts.clone();
+    let upstream = written.upstream.as_ref().unwrap_or(&written.name);
+    if let Some(origin) = catalog::origin(&upstream.value, provider.own_kind) {
+        let texts = [
+            (FactName::ProvenanceDeveloper, &origin.developer),
+            (FactName::ProvenanceCountry, &origin.country),
+            (FactName::ProvenanceLicence, &origin.licence),
+        ];
+        for (name, text) in texts {
+            if let Some(text) = text {
+                facts.set(name, Fact::Text(text.clone()));
+            }
+        }
+        if let Some(open) = origin.open_weights {
+            facts.set(FactName::ProvenanceOpenWeights, Fact::Bool(open));
+        }
+    }
+    let provenance = &written.provenance;
+    set_text(&mut facts, FactName::ProvenanceDeveloper, provenance.developer.as_ref());
+    if let Some(country) = &provenance.country {
+        facts.set(FactName::ProvenanceCountry, Fact::Text(context.country(country)));
+    }
+    set_text(&mut facts, FactName::ProvenanceLicence, provenance.licence.as_ref());
+    if let Some(open) = &provenance.open_weights {
+        facts.set(FactName::ProvenanceOpenWeights, Fact::Bool(open.value));
+    }
+    if let Some(hash) = &provenance.weights_sha256 {
+        if digest(&hash.value).is_none() {
+            context.error(
+                hash.place,
+                "this is not a SHA-256",
+                "write 64 hexadecimal digits, as `sha256sum` prints them",
+            );
+        }
+        facts.set(FactName::ProvenanceWeightsSha256, Fact::Text(hash.value.to_lowercase()));
+    }
+    if let Some(tier) = &written.tier {
+        let word = match tier.value {
+            Tier::Weak => "weak",
+            Tier::Mid => "mid",
+            Tier::Strong => "strong",
+        };
+        facts.set(FactName::ModelTier, Fact::Text(word.to_owned()));
+    }
+    if let Some(tokens) = &written.context {
+        facts.set(FactName::ModelContext, Fact::Number(tokens.value as f64));
+    }
+    if let Some(price) = price {
+        facts.set(FactName::PriceInput, Fact::Number(price.input.as_usd()));
+        facts.set(FactName::PriceOutput, Fact::Number(price.output.as_usd()));
+    }
+    if let Some(supports) = &written.supports {
+        let words = supports.0.iter().map(|capability| capability.value.as_str().to_owned());
+        facts.set(FactName::Supports, Fact::Set(words.collect()));
+    }
+    facts
+}

@@ -1,0 +1,181 @@
+//! The decision: what may be asked (the rules), how hard the prompt is, and what is best (the objective).
+//!
+//! Serving and dry runs take the same three steps, so `POST /v1/route` and `waypost explain` cannot tell a story of
+//! their own.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Gateway;
+use super::asked::{self, Asked, Considered};
+use super::error::{Code, GatewayError};
+use super::headers::Wishes;
+use super::record::Record;
+use crate::auth::{self, Principal};
+use crate::chat::{self, Role};
+use crate::classify::{self, Part, Prompt, Score};
+use crate::config::{ErrorDetail, Target};
+use crate::id::{TargetId, TenantName};
+use crate::policy::{self, Allowed, Labels, LabelSources, Permitted, labels};
+use crate::route::{self, Inputs, Named, NoCandidate, Why};
+use crate::wire::openai;
+
+/// When to come again if nothing is known.
+const ONE_SECOND: Duration = Duration::from_secs(1);
+
+/// What the rules left of what was asked.
+pub(super) struct Constrained<'g> {
+    pub(super) asked: Asked<'g>,
+    pub(super) labels: Labels,
+    pub(super) allowed: Allowed,
+    pub(super) tenant: TenantName,
+}
+
+/// Labels and facts → what may be asked. Nothing left is a refusal that names the rules.
+pub(super) fn constrain<'g>(
+    gateway: &'g Gateway,
+    principal: &Principal,
+    wishes: &Wishes,
+    request: &chat::Request,
+    record: &mut Record<'g>,
+) -> Result<Constrained<'g>, GatewayError> {
+    let asked = asked::resolve(gateway, principal, &request.model, wishes.policy.as_deref())?;
+    let labels = resolve_labels(gateway, principal, wishes)?;
+    let allowed = policy::constrain(asked.policy, &principal.tenant, &labels, &asked.targets.ids());
+    record.constrained(asked.policy, &labels, &allowed);
+    if allowed.is_empty() {
+        record.nothing_allowed(&allowed);
+        return Err(denied(gateway, &allowed));
+    }
+    Ok(Constrained { asked, labels, allowed, tenant: principal.tenant.name.clone() })
+}
+
+fn resolve_labels(gateway: &Gateway, principal: &Principal, wishes: &Wishes) -> Result<Labels, GatewayError> {
+    let refused = |error: policy::LabelError| {
+        let code = if error.is_permission() { Code::PermissionDenied } else { Code::LabelInvalid };
+        GatewayError::new(code, error.to_string()).param("x-waypost-labels")
+    };
+    let client = match &wishes.labels {
+        Some(header) => labels::parse_header(header).map_err(refused)?,
+        None => Vec::new(),
+    };
+    let sources = LabelSources {
+        floor: &principal.tenant.floor,
+        key: &principal.key_labels,
+        claim: &principal.claim_labels,
+        client: &client,
+        may_set: match &principal.may_set {
+            auth::MaySet::All => labels::MaySet::All,
+            auth::MaySet::Names(names) => labels::MaySet::Named(names),
+        },
+    };
+    labels::resolve(gateway.policies.labels(), &sources).map_err(refused)
+}
+
+/// The refusal when nothing is allowed; how much it tells is configured.
+fn denied(gateway: &Gateway, allowed: &Allowed) -> GatewayError {
+    let policy = allowed.policy().name.as_str();
+    for rule in allowed.rules() {
+        gateway.metrics.denied(policy, rule.as_str());
+    }
+    let rules = || allowed.rules().map(|rule| format!("`{rule}`")).collect::<Vec<_>>().join(", ");
+    let message = match gateway.config.error_detail {
+        ErrorDetail::None => "the policy allows no target for this request".to_owned(),
+        ErrorDetail::Rules => format!("the policy `{policy}` allows no target for this request; rules: {}", rules()),
+        ErrorDetail::Full => {
+            let why = allowed.considered().filter_map(|id| {
+                let removal = allowed.why_removed(id)?;
+                Some(format!("{} by `{}` ({})", allowed.target(id)?.name, removal.rule, removal.detail))
+            });
+            format!("the policy `{policy}` allows no target for this request: {}", why.collect::<Vec<_>>().join("; "))
+        }
+    };
+    GatewayError::new(Code::PolicyDenied, message)
+}
+
+/// Prompt → difficulty. Only where there is something to choose: a named model goes where it was sent.
+pub(super) async fn classify(
+    gateway: &Gateway,
+    constrained: &Constrained<'_>,
+    request: &chat::Request,
+) -> Option<Score> {
+    if !constrained.asked.targets.is_auto() {
+        return None;
+    }
+    let texts = openai::request::prompt(request);
+    let parts: Vec<Part<'_>> =
+        texts.iter().map(|text| Part { role: role(text.role), text: text.text.as_str().into() }).collect();
+    let prompt = Prompt { texts: &parts, tools: request.tools, images: request.media };
+    Some(gateway.classifier.score(&prompt).await)
+}
+
+fn role(role: Role) -> classify::Role {
+    match role {
+        Role::System => classify::Role::System,
+        Role::User => classify::Role::User,
+        Role::Assistant => classify::Role::Assistant,
+        Role::Tool => classify::Role::Tool,
+    }
+}
+
+/// Allowed targets, difficulty, prices and live latency → whom to ask first, and then.
+pub(super) fn choose(
+    gateway: &Gateway,
+    constrained: &Constrained<'_>,
+    score: Option<&Score>,
+    wishes: &Wishes,
+    request: &chat::Request,
+    record: &mut Record<'_>,
+) -> Result<Vec<Permitted<Arc<Target>>>, GatewayError> {
+    if let Some(score) = score {
+        record.scored(score);
+    }
+    let allowed = &constrained.allowed;
+    let single;
+    let named = match &constrained.asked.targets {
+        Considered::Auto(_) => None,
+        Considered::Alias(weighted) => Some(*weighted),
+        Considered::Named(ids) => {
+            single = in_order(ids);
+            Some(single.as_slice())
+        }
+    };
+    let now = Instant::now();
+    let inputs = Inputs {
+        difficulty: score.and_then(|score| score.difficulty),
+        input_tokens: request.input_tokens_estimate,
+        max_output: request.max_output_tokens,
+        n: request.n,
+        ttft: &|id| gateway.latency.first_token_p95(id, now),
+        healthy: &|id| gateway.health.is_healthy(id, now) && gateway.places.has_room(id),
+        ceiling: wishes.max_cost,
+        named: named.map(|targets| Named { targets, random: rand::random() }),
+    };
+    match route::choose(allowed, &allowed.policy().objective, &inputs) {
+        Ok(plan) => {
+            record.planned(allowed, &plan);
+            let order = plan.order.iter().filter_map(|&place| plan.candidates.get(place));
+            Ok(order.filter_map(|candidate| allowed.permit(candidate.target)).collect())
+        }
+        Err(none) => {
+            record.considered(allowed, &none.candidates);
+            Err(no_candidate(gateway, allowed, &none, now))
+        }
+    }
+}
+
+/// A model at several providers: the first is asked first, the others are its fallbacks.
+fn in_order(ids: &[TargetId]) -> Vec<(TargetId, u32)> {
+    ids.iter().enumerate().map(|(place, id)| (*id, u32::from(place == 0))).collect()
+}
+
+fn no_candidate(gateway: &Gateway, allowed: &Allowed, none: &NoCandidate, now: Instant) -> GatewayError {
+    if none.why == Why::Health {
+        let back_in = gateway.health.back_in(allowed.permitted(), now);
+        let message = "every allowed target is failing or full at the moment";
+        return GatewayError::new(Code::NoHealthyTarget, message).retry_after(back_in.unwrap_or(ONE_SECOND));
+    }
+    let ceiling = none.why.as_str();
+    gateway.metrics.denied(allowed.policy().name.as_str(), ceiling);
+    GatewayError::new(Code::PolicyDenied, format!("no allowed target meets the ceiling `{ceiling}`"))
+}

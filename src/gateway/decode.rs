@@ -1,0 +1,60 @@
+//! The client's bytes → a request that can be judged, or a clear refusal.
+
+use std::time::Instant;
+
+use super::client::Client;
+use super::error::{Code, GatewayError};
+use super::record::Record;
+use super::{Gateway, headers};
+use crate::chat;
+use crate::telemetry::metrics::InFlight;
+use crate::wire::openai;
+use crate::wire::openai::request::RequestError;
+
+/// Bodies up to this many bytes are checked in place: at about a gigabyte a second that keeps a worker for less than
+/// a tenth of a millisecond. Larger ones go to a thread of their own.
+const IN_PLACE: usize = 64 << 10;
+
+/// A request whose body counts as in flight while it lives.
+pub(super) struct Decoded {
+    pub(super) request: chat::Request,
+    _held: InFlight,
+}
+
+pub(super) async fn request<C: Client>(
+    gateway: &Gateway,
+    client: &mut C,
+    record: &mut Record<'_>,
+) -> Result<Decoded, GatewayError> {
+    let listen = &gateway.config.listen;
+    headers::expect_json(&client.head().headers)?;
+    let mut held = gateway.metrics.request_started();
+    let reading = Instant::now();
+    let body = client.body(listen.max_body, listen.body_timeout).await?;
+    record.waited(reading.elapsed());
+    if held.holds(body.len()) > listen.max_inflight {
+        let message = "the gateway holds as many request bodies as it may (listen.max_inflight); try again";
+        return Err(GatewayError::new(Code::Overloaded, message).retry_after(std::time::Duration::from_secs(1)));
+    }
+    let decoded = if body.len() <= IN_PLACE {
+        openai::request::decode(body)
+    } else {
+        tokio::task::spawn_blocking(move || openai::request::decode(body)).await.map_err(|_| {
+            GatewayError::new(Code::InvalidRequest, "the request body could not be checked")
+        })?
+    };
+    let request = checked(decoded)?;
+    record.asked(&request.model);
+    Ok(Decoded { request, _held: held })
+}
+
+/// A refused body in the gateway's words.
+pub(super) fn checked(decoded: Result<chat::Request, RequestError>) -> Result<chat::Request, GatewayError> {
+    decoded.map_err(|error| {
+        let plain = GatewayError::new(Code::InvalidRequest, error.message);
+        match error.param {
+            Some(param) => plain.param(param),
+            None => plain,
+        }
+    })
+}

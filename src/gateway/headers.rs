@@ -1,0 +1,269 @@
+//! Headers in both directions: what a client may ask for beside its body, and what an answer says beside its own.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+use super::error::{Code, GatewayError};
+use crate::auth::Given;
+use crate::id::RequestId;
+use crate::limit::RateLimit;
+use crate::money::NanoUsd;
+use crate::upstream;
+
+pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+const LABELS: HeaderName = HeaderName::from_static("x-waypost-labels");
+const POLICY: HeaderName = HeaderName::from_static("x-waypost-policy");
+const MAX_COST: HeaderName = HeaderName::from_static("x-waypost-max-cost-usd");
+const CACHE: HeaderName = HeaderName::from_static("x-waypost-cache");
+
+const DECISION: HeaderName = HeaderName::from_static("x-waypost-decision");
+const MODEL: HeaderName = HeaderName::from_static("x-waypost-model");
+const PROVIDER: HeaderName = HeaderName::from_static("x-waypost-provider");
+const DIFFICULTY: HeaderName = HeaderName::from_static("x-waypost-difficulty");
+const REASON: HeaderName = HeaderName::from_static("x-waypost-reason");
+const ATTEMPTS: HeaderName = HeaderName::from_static("x-waypost-attempts");
+const COST: HeaderName = HeaderName::from_static("x-waypost-cost-usd");
+const UPSTREAM_ID: HeaderName = HeaderName::from_static("x-waypost-upstream-id");
+const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit-requests");
+const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining-requests");
+const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset-requests");
+
+/// Said by proxies in between.
+const FORWARDING: [HeaderName; 3] =
+    [header::FORWARDED, HeaderName::from_static("x-forwarded-for"), HeaderName::from_static("x-real-ip")];
+
+/// What a client asks for in its headers.
+#[derive(Debug, Default)]
+pub(super) struct Wishes {
+    pub(super) labels: Option<String>,
+    pub(super) policy: Option<String>,
+    pub(super) max_cost: Option<NanoUsd>,
+    pub(super) cache: CacheWish,
+    /// Goes to the provider.
+    pub(super) passed: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// `x-waypost-cache`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum CacheWish {
+    /// Read and write.
+    #[default]
+    Use,
+    /// Write only: a fresh answer is wanted.
+    NoCache,
+    /// Neither.
+    NoStore,
+}
+
+impl Wishes {
+    pub(super) fn read(headers: &HeaderMap) -> Result<Self, GatewayError> {
+        let max_cost = match text(headers, &MAX_COST)? {
+            None => None,
+            Some(usd) => Some(usd.parse().map_err(|error| invalid(&MAX_COST, &format!("{error}")))?),
+        };
+        let cache = match text(headers, &CACHE)? {
+            None => CacheWish::Use,
+            Some("no-cache") => CacheWish::NoCache,
+            Some("no-store") => CacheWish::NoStore,
+            Some(_) => return Err(invalid(&CACHE, "use `no-store` or `no-cache`")),
+        };
+        Ok(Self {
+            labels: text(headers, &LABELS)?.map(str::to_owned),
+            policy: text(headers, &POLICY)?.map(str::to_owned),
+            max_cost,
+            cache,
+            passed: upstream::forwarded(headers),
+        })
+    }
+}
+
+/// At most one value, in visible ASCII: two values of one header could be read differently by two readers.
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, GatewayError> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => value.to_str().map(|text| Some(text.trim())).map_err(|_| invalid(name, "only ASCII is allowed")),
+        _ => Err(invalid(name, "it is given more than once")),
+    }
+}
+
+fn invalid(name: &HeaderName, what: &str) -> GatewayError {
+    let code = if *name == LABELS { Code::LabelInvalid } else { Code::InvalidRequest };
+    GatewayError::new(code, format!("header `{name}`: {what}")).param(name.as_str())
+}
+
+/// The client's credentials, as they came. Behind a proxy the peer's address says nothing of the client's, so a
+/// request that was forwarded does not count as coming from this machine.
+pub(super) fn credentials(headers: &HeaderMap, loopback: bool) -> Result<Given<'_>, GatewayError> {
+    let single = |name: HeaderName| {
+        let mut values = headers.get_all(&name).iter();
+        match (values.next(), values.next()) {
+            (value, None) => Ok(value.map(HeaderValue::as_bytes)),
+            // Two readers could take two different ones.
+            _ => Err(GatewayError::new(Code::InvalidApiKey, format!("header `{name}` is given more than once"))),
+        }
+    };
+    let forwarded = FORWARDING.iter().any(|name| headers.contains_key(name));
+    Ok(Given {
+        authorization: single(header::AUTHORIZATION)?,
+        x_api_key: single(X_API_KEY)?,
+        loopback: loopback && !forwarded,
+    })
+}
+
+/// The client's request id, or a fresh one.
+pub(super) fn request_id(headers: &HeaderMap) -> RequestId {
+    RequestId::from_client(headers.get(X_REQUEST_ID).map(HeaderValue::as_bytes))
+}
+
+/// Refuses a body that is not declared as JSON. Browsers cannot send `application/json` across origins without asking
+/// first, so this also closes the door to forms.
+pub(super) fn expect_json(headers: &HeaderMap) -> Result<(), GatewayError> {
+    let declared = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = declared.split(';').next().unwrap_or_default().trim();
+    if essence.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    Err(GatewayError::new(Code::UnsupportedMediaType, "send the body as `content-type: application/json`"))
+}
+
+/// What an answer says beside its body. Fields that are not known yet are left out.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Notes<'a> {
+    pub(super) request_id: Option<&'a RequestId>,
+    pub(super) decision: Option<crate::id::DecisionId>,
+    pub(super) served_by: Option<&'a ServedBy>,
+    pub(super) difficulty: Option<f32>,
+    pub(super) reason: Option<&'static str>,
+    pub(super) attempts: Option<usize>,
+    pub(super) cache: Option<&'static str>,
+    pub(super) cost: Option<NanoUsd>,
+    pub(super) upstream_id: Option<HeaderValue>,
+    pub(super) rate: Option<RateLimit>,
+    pub(super) overhead: Option<Duration>,
+}
+
+/// A target's names, ready to be sent.
+#[derive(Clone, Debug)]
+pub(super) struct ServedBy {
+    model: HeaderValue,
+    provider: HeaderValue,
+}
+
+impl ServedBy {
+    pub(super) fn new(model: &str, provider: &str) -> Self {
+        Self { model: printable(model), provider: printable(provider) }
+    }
+}
+
+impl Notes<'_> {
+    pub(super) fn write(&self, headers: &mut HeaderMap) {
+        if let Some(id) = self.request_id {
+            headers.insert(X_REQUEST_ID, printable(id.as_str()));
+        }
+        if let Some(id) = self.decision {
+            headers.insert(DECISION, display(id));
+        }
+        if let Some(served_by) = self.served_by {
+            headers.insert(MODEL, served_by.model.clone());
+            headers.insert(PROVIDER, served_by.provider.clone());
+        }
+        if let Some(difficulty) = self.difficulty {
+            headers.insert(DIFFICULTY, display(format_args!("{difficulty:.3}")));
+        }
+        if let Some(reason) = self.reason {
+            headers.insert(REASON, HeaderValue::from_static(reason));
+        }
+        if let Some(attempts) = self.attempts {
+            headers.insert(ATTEMPTS, HeaderValue::from(attempts));
+        }
+        if let Some(cache) = self.cache {
+            headers.insert(CACHE, HeaderValue::from_static(cache));
+        }
+        if let Some(cost) = self.cost {
+            headers.insert(COST, display(cost));
+        }
+        if let Some(id) = &self.upstream_id {
+            headers.insert(UPSTREAM_ID, id.clone());
+        }
+        if let Some(rate) = self.rate {
+            headers.insert(LIMIT, HeaderValue::from(rate.limit));
+            headers.insert(REMAINING, HeaderValue::from(rate.remaining));
+            headers.insert(RESET, display(format_args!("{}s", rate.reset.as_secs_f64().ceil())));
+        }
+        if let Some(overhead) = self.overhead {
+            headers.insert(SERVER_TIMING, display(format_args!("gateway;dur={:.3}", overhead.as_secs_f64() * 1e3)));
+        }
+    }
+}
+
+/// Values made of ids and numbers are always valid; anything else is shown empty rather than breaking a line.
+fn display(value: impl std::fmt::Display) -> HeaderValue {
+    printable(&value.to_string())
+}
+
+fn printable(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
+}
+
+/// Lets the page of an allowed origin read the answer (the listener has refused all other origins).
+pub(super) fn allow_origin(request: &HeaderMap, response: &mut HeaderMap) {
+    if let Some(origin) = request.get(header::ORIGIN) {
+        response.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
+        response.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("*"));
+        response.insert(header::VARY, HeaderValue::from_static("origin"));
+    }
+}
+
+/// The answer to a browser's question whether it may call.
+pub(super) fn preflight(request: &HeaderMap) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    allow_origin(request, &mut headers);
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_HEADERS,
+        request.get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned().unwrap_or(HeaderValue::from_static("*")),
+    );
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+    headers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(HeaderName, &str)]) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        for (name, value) in pairs {
+            map.append(name.clone(), HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        }
+        map
+    }
+
+    #[test]
+    fn a_wish_given_twice_is_refused_since_two_readers_could_differ() {
+        let error = Wishes::read(&headers(&[(LABELS, "a=b"), (LABELS, "a=c")])).unwrap_err();
+        assert_eq!(error.code, Code::LabelInvalid);
+    }
+
+    #[test]
+    fn wishes_are_read() {
+        let wishes = Wishes::read(&headers(&[(MAX_COST, "0.02"), (CACHE, "no-store"), (HeaderName::from_static("traceparent"), "00-ab")])).unwrap();
+        assert_eq!(wishes.max_cost, Some(NanoUsd(20_000_000)));
+        assert_eq!(wishes.cache, CacheWish::NoStore);
+        assert_eq!(wishes.passed.len(), 1);
+        assert!(Wishes::read(&headers(&[(MAX_COST, "cheap")])).is_err());
+        assert!(Wishes::read(&headers(&[(CACHE, "maybe")])).is_err());
+    }
+
+    #[test]
+    fn only_json_is_read() {
+        assert!(expect_json(&headers(&[(header::CONTENT_TYPE, "application/json; charset=utf-8")])).is_ok());
+        for other in ["text/plain", "application/x-www-form-urlencoded", ""] {
+            assert!(expect_json(&headers(&[(header::CONTENT_TYPE, other)])).is_err());
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! What is served beside chat: the models a key may use, kept decisions, and the dry run of a decision.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde_json::{Value, json};
+
+use super::client::{Client, HungUp};
+use super::error::{Code, GatewayError};
+use super::headers::{Notes, Wishes};
+use super::record::Record;
+use super::{Gateway, admit, asked, authenticate, decide, decode, headers, refuse};
+use crate::auth::Principal;
+use crate::chat;
+use crate::config::Permission;
+use crate::id::{DecisionId, RequestId, TenantName};
+use crate::ledger::Decision;
+use crate::limit::RateLimit;
+
+/// `GET /v1/models`
+pub(super) async fn models<C: Client>(gateway: &Gateway, client: &mut C) -> Result<(), HungUp> {
+    let listed = admitted(gateway, client).await.map(|(principal, rate)| {
+        let data: Vec<Value> = asked::names(gateway, &principal).into_iter().map(|name| model_object(&name)).collect();
+        (json!({ "object": "list", "data": data }), rate)
+    });
+    reply(client, listed).await
+}
+
+/// `GET /v1/models/{id}`
+pub(super) async fn model<C: Client>(gateway: &Gateway, client: &mut C) -> Result<(), HungUp> {
+    let id = last_part(client, "/v1/models/");
+    let found = admitted(gateway, client).await.and_then(|(principal, rate)| {
+        let name = asked::names(gateway, &principal).into_iter().find(|(name, _)| *name == id);
+        let name = name.ok_or_else(|| {
+            GatewayError::new(Code::ModelNotFound, "this model does not exist or this key may not use it").param("model")
+        })?;
+        Ok((model_object(&name), rate))
+    });
+    reply(client, found).await
+}
+
+fn model_object((name, owner): &(String, String)) -> Value {
+    // The gateway does not know when a model was made; clients expect a number.
+    json!({ "id": name, "object": "model", "created": 0, "owned_by": owner })
+}
+
+/// `GET /v1/decisions/{id}`: only the tenant's own.
+pub(super) async fn decision<C: Client>(gateway: &Gateway, client: &mut C) -> Result<(), HungUp> {
+    let id = last_part(client, "/v1/decisions/");
+    let found = admitted(gateway, client).await.and_then(|(principal, rate)| {
+        let decision = DecisionId::parse(&id)
+            .and_then(|id| gateway.decisions.get(id, &principal.tenant.name))
+            .ok_or_else(|| GatewayError::new(Code::NotFound, "no such decision is kept for this tenant"))?;
+        Ok((show(&decision)?, rate))
+    });
+    reply(client, found).await
+}
+
+/// `POST /v1/route`: what would be decided for this chat request, by the code that decides.
+pub(super) async fn route<C: Client>(gateway: &Gateway, client: &mut C) -> Result<(), HungUp> {
+    let started = Instant::now();
+    let decided = match authenticate(gateway, client).await {
+        Ok(principal) => dry_run(gateway, client, &principal, started).await,
+        Err(error) => Err(error),
+    };
+    reply(client, decided).await
+}
+
+async fn dry_run<C: Client>(
+    gateway: &Gateway,
+    client: &mut C,
+    principal: &Arc<Principal>,
+    started: Instant,
+) -> Result<(Value, Option<RateLimit>), GatewayError> {
+    if !principal.may(Permission::Route) {
+        return Err(GatewayError::new(Code::PermissionDenied, "this key has not the permission `route`"));
+    }
+    let mut rate = None;
+    let _permit = admit(gateway, principal, &mut rate)?;
+    let wishes = Wishes::read(&client.head().headers)?;
+    let request_id = headers::request_id(&client.head().headers);
+    let mut record = Record::rehearse(gateway, Arc::clone(principal), request_id, started);
+    let decoded = decode::request(gateway, client, &mut record).await?;
+    let decision = decide_only(gateway, principal, &wishes, &decoded.request, record).await?;
+    Ok((show(&decision)?, rate))
+}
+
+/// The steps of a decision without the call. A denial is a finding of a dry run, not an error.
+async fn decide_only<'g>(
+    gateway: &'g Gateway,
+    principal: &Principal,
+    wishes: &Wishes,
+    request: &chat::Request,
+    mut record: Record<'g>,
+) -> Result<Decision, GatewayError> {
+    let planned = async {
+        let constrained = decide::constrain(gateway, principal, wishes, request, &mut record)?;
+        let score = decide::classify(gateway, &constrained, request).await;
+        decide::choose(gateway, &constrained, score.as_ref(), wishes, request, &mut record)
+    }
+    .await;
+    match planned {
+        Ok(_) => record.completed(),
+        Err(error) if error.code == Code::PolicyDenied => record.failed(&error),
+        Err(error) => return Err(error),
+    }
+    Ok(record.into_decision())
+}
+
+/// A question to `waypost explain`.
+#[derive(Debug)]
+pub struct Question<'a> {
+    /// The tenant that asks.
+    pub tenant: &'a str,
+    /// Labels as a client would send them: `data-class=personal,purpose=support`.
+    pub labels: Option<String>,
+    /// A chat request's body.
+    pub body: Bytes,
+}
+
+/// What would be decided, for the command line: all permissions of the tenant, no limits, nothing recorded.
+///
+/// # Errors
+/// An unknown tenant, or a request that would be refused for another reason than policy.
+pub async fn explain(gateway: &Gateway, question: Question<'_>) -> Result<Decision, GatewayError> {
+    let tenant = TenantName::from(question.tenant);
+    let tenant = gateway.config.tenants.get(&tenant).ok_or_else(|| {
+        let known: Vec<&str> = gateway.config.tenants.keys().map(TenantName::as_str).collect();
+        GatewayError::new(Code::NotFound, format!("the tenant `{}` is not configured; known: {}", question.tenant, known.join(", ")))
+    })?;
+    let principal = Arc::new(Principal::open(Arc::clone(tenant)));
+    let request = decode::checked(crate::wire::openai::request::decode(question.body))?;
+    let wishes = Wishes { labels: question.labels, ..Wishes::default() };
+    let mut record = Record::rehearse(gateway, Arc::clone(&principal), RequestId::new(), Instant::now());
+    record.asked(&request.model);
+    decide_only(gateway, &principal, &wishes, &request, record).await
+}
+
+/// Authentication and admission for what has no body.
+async fn admitted<C: Client>(
+    gateway: &Gateway,
+    client: &mut C,
+) -> Result<(Arc<Principal>, Option<RateLimit>), GatewayError> {
+    let principal = authenticate(gateway, client).await?;
+    let mut rate = None;
+    let _permit = admit(gateway, &principal, &mut rate)?;
+    Ok((principal, rate))
+}
+
+/// What stands in the path after `prefix`, percent-decoded: model names may hold a slash.
+fn last_part<C: Client>(client: &C, prefix: &str) -> String {
+    let path = client.head().uri.path();
+    let part = path.strip_prefix(prefix).unwrap_or_default();
+    percent_encoding::percent_decode_str(part).decode_utf8_lossy().into_owned()
+}
+
+fn show(decision: &Decision) -> Result<Value, GatewayError> {
+    serde_json::to_value(decision)
+        .map_err(|error| GatewayError::new(Code::NotFound, format!("the decision cannot be shown: {error}")))
+}
+
+async fn reply<C: Client>(
+    client: &mut C,
+    answer: Result<(Value, Option<RateLimit>), GatewayError>,
+) -> Result<(), HungUp> {
+    let request_id = headers::request_id(&client.head().headers);
+    let notes = Notes { request_id: Some(&request_id), ..Notes::default() };
+    match answer {
+        Ok((value, rate)) => {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            Notes { rate, ..notes }.write(&mut headers);
+            headers::allow_origin(&client.head().headers, &mut headers);
+            client.respond(StatusCode::OK, headers, value.to_string().into()).await
+        }
+        Err(error) => refuse(client, &error, &notes).await,
+    }
+}

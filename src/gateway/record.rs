@@ -1,0 +1,405 @@
+//! What becomes known of one request on its way, settled exactly once on whatever exit it takes.
+//!
+//! The record is a guard: dropping it charges, counts, logs and keeps the decision. A request whose future is dropped
+//! in mid-flight (the client hung up) is settled like any other, as `cancelled`.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use http::StatusCode;
+
+use super::Gateway;
+use super::error::GatewayError;
+use super::headers::Notes;
+use crate::auth::Principal;
+use crate::chat::{self, Outcome, Usage};
+use crate::config::Target;
+use crate::cost;
+use crate::id::{DecisionId, RequestId, TargetId};
+use crate::ledger::{self, Attempt, Candidate, Decision, Label};
+use crate::money::NanoUsd;
+use crate::policy::{Allowed, Labels, Policy};
+use crate::route::{self, Plan, RemovedBy};
+use crate::telemetry::{RequestLine, Settled};
+use crate::wire::openai::stream::Relay;
+
+/// Bytes of JSON that an unknown token count is estimated from, a token.
+const BYTES_PER_TOKEN: u64 = 4;
+
+/// One authenticated request.
+pub(super) struct Record<'g> {
+    gateway: &'g Gateway,
+    rehearsal: bool,
+    pub(super) id: DecisionId,
+    pub(super) request_id: RequestId,
+    principal: Arc<Principal>,
+    at: SystemTime,
+    started: Instant,
+    /// Time spent waiting for the client or an upstream: not ours.
+    waited: Duration,
+    model: Option<String>,
+    policy: Option<&'g Arc<Policy>>,
+    labels: Arc<[(String, Label)]>,
+    score: Option<ledger::Score>,
+    quality: Option<ledger::Quality>,
+    candidates: Vec<Candidate>,
+    chosen: Option<usize>,
+    pub(super) reason: Option<&'static str>,
+    pub(super) cache: Option<&'static str>,
+    pub(super) attempts: Vec<Attempt>,
+    /// The target that answers, or was asked last.
+    target: Option<Arc<Target>>,
+    /// What savings are measured against.
+    best: Option<TargetId>,
+    /// While an answer is awaited.
+    sent_at: Option<Instant>,
+    max_output: Option<u64>,
+    /// Answered from the cache.
+    free: bool,
+    usage: Option<Usage>,
+    pub(super) first_token: Option<Duration>,
+    status: StatusCode,
+    outcome: Outcome,
+    error: Option<&'static str>,
+}
+
+impl<'g> Record<'g> {
+    /// A dry run: settled nowhere.
+    pub(super) fn rehearse(
+        gateway: &'g Gateway,
+        principal: Arc<Principal>,
+        request_id: RequestId,
+        started: Instant,
+    ) -> Self {
+        let mut record = Self::begin(gateway, principal, request_id, started);
+        record.rehearsal = true;
+        record
+    }
+
+    pub(super) fn begin(gateway: &'g Gateway, principal: Arc<Principal>, request_id: RequestId, started: Instant) -> Self {
+        Self {
+            gateway,
+            rehearsal: false,
+            id: DecisionId::new(),
+            request_id,
+            principal,
+            at: SystemTime::now(),
+            started,
+            waited: Duration::ZERO,
+            model: None,
+            policy: None,
+            labels: Arc::from([]),
+            score: None,
+            quality: None,
+            candidates: Vec::new(),
+            chosen: None,
+            reason: None,
+            cache: None,
+            attempts: Vec::new(),
+            target: None,
+            best: None,
+            sent_at: None,
+            max_output: None,
+            free: false,
+            usage: None,
+            first_token: None,
+            // What a log shows for a client that is gone; nginx' word for it.
+            status: StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
+            outcome: Outcome::Cancelled,
+            error: None,
+        }
+    }
+
+    /// The model name that was asked for.
+    pub(super) fn asked(&mut self, model: &str) {
+        self.model = Some(model.to_owned());
+    }
+
+    /// What the rules left.
+    pub(super) fn constrained(&mut self, policy: &'g Arc<Policy>, labels: &Labels, allowed: &Allowed) {
+        self.policy = Some(policy);
+        self.labels = labels
+            .iter()
+            .map(|label| (label.name.to_owned(), Label { value: label.value.to_owned(), by: label.by.as_str() }))
+            .collect();
+        if self.rehearsal {
+            return;
+        }
+        for rule in allowed.considered().filter_map(|id| allowed.removed_by(id)) {
+            self.gateway.metrics.candidates_removed(rule.as_str(), 1);
+        }
+    }
+
+    /// How hard the prompt is.
+    pub(super) fn scored(&mut self, score: &crate::classify::Score) {
+        if !self.rehearsal {
+            self.gateway.metrics.scored(score.stage.as_str(), score.elapsed, score.difficulty);
+            if let Some(reason) = score.reason {
+                self.gateway.metrics.unscored(reason.as_str());
+            }
+        }
+        self.score = Some(ledger::Score {
+            difficulty: score.difficulty,
+            stage: score.stage.as_str(),
+            unscored: score.reason.map(crate::classify::Unscored::as_str),
+            model: Arc::clone(&self.gateway.classifier_hash),
+            elapsed: score.elapsed,
+        });
+    }
+
+    pub(super) fn difficulty(&self) -> Option<f32> {
+        self.score.as_ref()?.difficulty
+    }
+
+    /// Whom to ask, in which order, and why.
+    pub(super) fn planned(&mut self, allowed: &Allowed, plan: &Plan) {
+        self.considered(allowed, &plan.candidates);
+        self.chosen = plan.order.first().copied();
+        self.reason = Some(plan.reason.as_str());
+        self.best = plan.best.and_then(|place| plan.candidates.get(place)).map(|best| best.target);
+        if let (Some(at_least), Some(tau)) = (plan.at_least, plan.tau) {
+            self.quality = Some(ledger::Quality { at_least, tau, basis: "prior" });
+        }
+    }
+
+    /// Every target that was considered, with its figures or with what removed it.
+    pub(super) fn considered(&mut self, allowed: &Allowed, candidates: &[route::Candidate]) {
+        let scored = self.difficulty().is_some();
+        self.candidates = candidates
+            .iter()
+            .map(|candidate| Candidate {
+                target: self.gateway.config.targets[candidate.target.index()].name.clone(),
+                cost_nusd: candidate.expected_cost,
+                p_good: candidate.p_good.filter(|_| scored),
+                ttft_ms: Some(candidate.ttft.as_secs_f64() * 1e3),
+                removed_by: candidate.removed_by.as_ref().map(|removed| match removed {
+                    RemovedBy::Rule(rule) => rule.clone(),
+                    ceiling => ceiling.as_str().into(),
+                }),
+                detail: allowed.why_removed(candidate.target).map(|removal| removal.detail.into()),
+            })
+            .collect();
+    }
+
+    /// The rules left nothing to choose from.
+    pub(super) fn nothing_allowed(&mut self, allowed: &Allowed) {
+        self.candidates = allowed
+            .considered()
+            .filter_map(|id| {
+                let removal = allowed.why_removed(id)?;
+                Some(Candidate {
+                    target: allowed.target(id)?.name.clone(),
+                    cost_nusd: None,
+                    p_good: None,
+                    ttft_ms: None,
+                    removed_by: Some(removal.rule),
+                    detail: Some(removal.detail.into()),
+                })
+            })
+            .collect();
+    }
+
+    /// The request is on its way to a target: from here it may cost something, whatever comes back.
+    pub(super) fn sent(&mut self, target: &Arc<Target>, request: &chat::Request) {
+        self.target = Some(Arc::clone(target));
+        self.sent_at = Some(Instant::now());
+        self.max_output = request.max_output_tokens;
+        self.usage = Some(Usage { input: request.input_tokens_estimate, estimated: true, ..Usage::default() });
+    }
+
+    /// The attempt came to nothing, and nothing is charged for it.
+    pub(super) fn not_answered(&mut self) {
+        self.target = None;
+        self.sent_at = None;
+        self.usage = None;
+    }
+
+    /// A whole answer of this many bytes has come.
+    pub(super) fn used(&mut self, usage: Option<Usage>, answer_bytes: usize) {
+        self.sent_at = None;
+        let estimate = || {
+            let output = u64::try_from(answer_bytes).unwrap_or(u64::MAX).div_ceil(BYTES_PER_TOKEN);
+            Usage { output, ..self.usage.unwrap_or_default() }
+        };
+        self.usage = Some(usage.unwrap_or_else(estimate));
+    }
+
+    /// Tokens, as far as they are known.
+    pub(super) fn usage(&self) -> Usage {
+        self.usage.unwrap_or_default()
+    }
+
+    /// A stream has ended or was cut: what the provider counted, else one token for each event that was passed on.
+    pub(super) fn streamed(&mut self, relay: &Relay) {
+        self.sent_at = None;
+        self.usage = Some(relay.usage().unwrap_or(Usage { output: relay.events(), ..self.usage.unwrap_or_default() }));
+    }
+
+    /// Answered from the cache: nothing is paid, and what it would have cost is saved.
+    pub(super) fn from_cache(&mut self, target: &Arc<Target>, usage: Usage) {
+        self.target = Some(Arc::clone(target));
+        self.best = Some(target.id);
+        self.usage = Some(usage);
+        self.free = true;
+    }
+
+    /// What an answer's headers say of all this.
+    pub(super) fn notes(&self) -> Notes<'_> {
+        Notes {
+            served_by: self.target.as_ref().map(|target| &self.gateway.served_by[target.id.index()]),
+            difficulty: self.difficulty(),
+            reason: self.reason,
+            attempts: (!self.attempts.is_empty()).then_some(self.attempts.len()),
+            cache: self.cache,
+            ..self.early_notes()
+        }
+    }
+
+    /// The same before it is known who will answer.
+    pub(super) fn early_notes(&self) -> Notes<'_> {
+        Notes { request_id: Some(&self.request_id), decision: Some(self.id), ..Notes::default() }
+    }
+
+    /// Time that was spent waiting for somebody else.
+    pub(super) fn waited(&mut self, duration: Duration) {
+        self.waited += duration;
+    }
+
+    /// What the gateway itself has taken so far.
+    pub(super) fn overhead(&self) -> Duration {
+        self.started.elapsed().saturating_sub(self.waited)
+    }
+
+    /// What the usage costs at the answering target's price.
+    pub(super) fn cost(&self) -> NanoUsd {
+        if self.free {
+            return NanoUsd::ZERO;
+        }
+        let usage = self.usage.unwrap_or_default();
+        self.target.as_ref().and_then(|target| target.price.as_ref()).map_or(NanoUsd::ZERO, |price| cost::cost(&usage, price))
+    }
+
+    /// The client has its whole answer.
+    pub(super) fn completed(&mut self) {
+        self.status = StatusCode::OK;
+        self.outcome = Outcome::Ok;
+    }
+
+    /// The request ends with an error; `status` is what the client was told.
+    pub(super) fn failed(&mut self, error: &GatewayError) {
+        self.status = error.code.status();
+        self.outcome = if error.code.is_denial() { Outcome::Denied } else { Outcome::Error };
+        self.error = Some(error.code.word());
+    }
+
+    /// A dry run's decision, which is settled nowhere.
+    pub(super) fn into_decision(mut self) -> Decision {
+        self.decision()
+    }
+
+    /// The record as it stands.
+    fn decision(&mut self) -> Decision {
+        let cost = self.cost();
+        Decision {
+            schema: 1,
+            id: self.id,
+            at: self.at,
+            request_id: self.request_id.clone(),
+            tenant: self.principal.tenant.name.clone(),
+            team: self.principal.team.clone(),
+            key: self.principal.key.clone(),
+            operation: "chat",
+            model: self.model.take(),
+            config: Arc::clone(&self.gateway.config_hash),
+            policy: self.policy.map(|policy| ledger::Policy { name: policy.name.clone(), hash: policy.hash.as_str().into() }),
+            labels: Arc::clone(&self.labels),
+            score: self.score.take(),
+            quality: self.quality,
+            candidates: std::mem::take(&mut self.candidates),
+            chosen: self.chosen,
+            reason: self.reason,
+            cache: self.cache,
+            attempts: std::mem::take(&mut self.attempts),
+            usage: self.usage,
+            cost_nusd: cost,
+            saving_nusd: self.saving(cost),
+            outcome: self.outcome,
+            error: self.error,
+            ms: self.started.elapsed(),
+        }
+    }
+
+    fn saving(&self, cost: NanoUsd) -> NanoUsd {
+        let Some(usage) = self.usage else { return NanoUsd::ZERO };
+        let best = self.best.and_then(|id| self.gateway.config.targets[id.index()].price.as_ref());
+        cost::saving(&usage, best, cost)
+    }
+
+    /// The client left while a whole answer was being made: nobody will say what it cost, but it was paid for. The
+    /// target's stated speed times the time it had is the best that is known.
+    fn estimate_unfinished(&mut self) {
+        let (Some(sent_at), Some(target), Some(usage)) = (self.sent_at, &self.target, &mut self.usage) else { return };
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates")]
+        let made = (sent_at.elapsed().as_secs_f64() * target.latency_prior.tokens_per_second) as u64;
+        usage.output = made.min(self.max_output.or(target.max_output).unwrap_or(made));
+    }
+
+    fn log(&self, duration: Duration, cost: NanoUsd) {
+        let log = &self.gateway.log;
+        if !log.enabled() {
+            return;
+        }
+        let usage = self.usage.unwrap_or_default();
+        log.write(&RequestLine {
+            at: self.at,
+            request_id: self.request_id.as_str(),
+            decision: self.id,
+            tenant: self.principal.tenant.name.as_str(),
+            key: self.principal.key.as_ref().map(crate::id::KeyId::as_str),
+            operation: "chat",
+            model: self.model.as_deref().unwrap_or(""),
+            target: self.target.as_ref().map(|target| target.name.as_str()),
+            reason: self.reason,
+            status: self.status.as_u16(),
+            outcome: self.outcome.word(),
+            error: self.error,
+            input_tokens: usage.input,
+            output_tokens: usage.output,
+            cost_nusd: cost.0,
+            ms: duration,
+            ttft_ms: self.first_token,
+            attempts: self.attempts.len(),
+            cache: self.cache,
+        });
+    }
+}
+
+impl Drop for Record<'_> {
+    fn drop(&mut self) {
+        if self.rehearsal {
+            return;
+        }
+        if self.outcome == Outcome::Cancelled {
+            self.estimate_unfinished();
+        }
+        let duration = self.started.elapsed();
+        let cost = self.cost();
+        self.log(duration, cost);
+        self.gateway.metrics.settled(&Settled {
+            tenant: self.principal.tenant.name.as_str(),
+            policy: self.policy.map(|policy| policy.name.as_str()),
+            model: self.model.as_deref().unwrap_or(""),
+            target: self.target.as_ref().map(|target| target.id),
+            outcome: self.outcome,
+            // What came from the cache was made by no model.
+            usage: self.usage.filter(|_| !self.free).unwrap_or_default(),
+            cost,
+            saving: self.saving(cost),
+            duration,
+            first_token: self.first_token,
+            overhead: duration.saturating_sub(self.waited),
+        });
+        let decision = self.decision();
+        self.gateway.decisions.record(decision);
+    }
+}

@@ -1,0 +1,188 @@
+//! From the first content to the end: what the upstream says reaches the client as it comes, and is counted.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+
+use super::cached::Hit;
+use super::call::{Answer, Content, bad_answer};
+use super::client::{Client, HungUp};
+use super::error::{Code, GatewayError};
+use super::headers::{Notes, allow_origin};
+use super::record::Record;
+use super::{Gateway, Stop};
+use crate::chat;
+use crate::config::Target;
+use crate::limit::RateLimit;
+use crate::policy::Permitted;
+use crate::upstream::upstream_id;
+use crate::wire::openai::stream::{Collector, Relay};
+
+/// Largest streamed answer that is put together for the cache, in bytes.
+const MAX_COLLECTED: usize = 1 << 20;
+
+/// A whole good answer, for the cache.
+pub(super) struct Whole {
+    pub(super) target: Permitted<Arc<Target>>,
+    pub(super) body: Bytes,
+    pub(super) usage: chat::Usage,
+}
+
+/// Passes the answer on to its end. Returns it whole if it is good enough to be kept.
+pub(super) async fn answer<C: Client>(
+    gateway: &Gateway,
+    client: &mut C,
+    answer: Answer,
+    record: &mut Record<'_>,
+    rate: Option<RateLimit>,
+    keep: bool,
+) -> Result<Option<Whole>, Stop> {
+    let Answer { target, mut incoming, place, content, committed } = answer;
+    let _place = place;
+    let upstream_id = upstream_id(incoming.headers()).cloned();
+    match content {
+        Content::Whole { body, answer } => {
+            record.used(answer.usage, body.len());
+            let notes = Notes { upstream_id, rate, cost: Some(record.cost()), ..record.notes() };
+            incoming.release().await;
+            respond(client, &notes, record, body.clone()).await?;
+            record.completed();
+            Ok(answer.good.then(|| Whole { target, body, usage: record.usage() }))
+        }
+        Content::Stream { mut relay, held, over } => {
+            if !committed {
+                let notes = Notes { upstream_id, rate, ..record.notes() };
+                client.start(StatusCode::OK, stream_headers(client, &notes, record)).await?;
+            }
+            let mut collector = keep.then(|| Collector::new(MAX_COLLECTED));
+            let streamed = pass_on(client, &mut relay, held, over, &mut incoming, &mut collector, record).await;
+            record.streamed(&relay);
+            match streamed {
+                Ok(()) => {
+                    incoming.release().await;
+                    client.end().await?;
+                    record.completed();
+                    let whole = collector.and_then(Collector::whole);
+                    Ok(whole.map(|body| Whole { target, body, usage: record.usage() }))
+                }
+                Err(Cut::HungUp) => Err(Stop::HungUp),
+                Err(Cut::Upstream(what)) => {
+                    gateway.health.record_failure(target.id, Instant::now());
+                    let error = bad_answer(&target, &what);
+                    end_with(client, &error).await?;
+                    Err(Stop::Told(error))
+                }
+            }
+        }
+    }
+}
+
+/// Why a stream ended before its end.
+enum Cut {
+    HungUp,
+    Upstream(String),
+}
+
+impl From<HungUp> for Cut {
+    fn from(_: HungUp) -> Self {
+        Self::HungUp
+    }
+}
+
+async fn pass_on<C: Client>(
+    client: &mut C,
+    relay: &mut Relay,
+    mut pieces: Vec<Bytes>,
+    mut over: bool,
+    incoming: &mut crate::upstream::Incoming,
+    collector: &mut Option<Collector>,
+    record: &mut Record<'_>,
+) -> Result<(), Cut> {
+    loop {
+        for piece in pieces.drain(..) {
+            if let Some(collector) = collector {
+                collector.push(&piece);
+            }
+            client.write(piece).await?;
+        }
+        if over {
+            return Ok(());
+        }
+        let waiting = Instant::now();
+        let chunk = tokio::select! {
+            biased;
+            chunk = incoming.chunk() => chunk,
+            () = client.gone() => return Err(Cut::HungUp),
+        };
+        record.waited(waiting.elapsed());
+        match chunk.map_err(|error| Cut::Upstream(error.to_string()))? {
+            Some(chunk) => {
+                relay.push(chunk, &mut pieces).map_err(|error| Cut::Upstream(error.to_string()))?;
+            }
+            None => {
+                relay.finish(&mut pieces).map_err(|error| Cut::Upstream(error.to_string()))?;
+                over = true;
+            }
+        }
+    }
+}
+
+/// Tells a failure inside a stream that has begun, in the client's format and without its closing mark.
+pub(super) async fn end_with<C: Client>(client: &mut C, error: &GatewayError) -> Result<(), HungUp> {
+    client.write(error.event()).await?;
+    client.end().await
+}
+
+/// Answers from the cache: whole, or as a stream if the client asked for one.
+pub(super) async fn cached<C: Client>(
+    client: &mut C,
+    hit: &Hit,
+    request: &chat::Request,
+    record: &mut Record<'_>,
+    rate: Option<RateLimit>,
+) -> Result<(), Stop> {
+    record.from_cache(&hit.target, hit.entry.usage);
+    let body = &hit.entry.body;
+    let notes = Notes { rate, cost: Some(record.cost()), ..record.notes() };
+    if !request.stream {
+        respond(client, &notes, record, body.clone()).await?;
+        record.completed();
+        return Ok(());
+    }
+    let events = crate::wire::openai::stream::replay(body, request.include_usage).map_err(|error| {
+        GatewayError::new(Code::UpstreamError, format!("a kept answer cannot be read: {error}"))
+    })?;
+    client.start(StatusCode::OK, stream_headers(client, &notes, record)).await?;
+    client.write(events).await?;
+    client.end().await?;
+    record.completed();
+    Ok(())
+}
+
+async fn respond<C: Client>(client: &mut C, notes: &Notes<'_>, record: &Record<'_>, body: Bytes) -> Result<(), HungUp> {
+    let mut headers = HeaderMap::with_capacity(20);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Notes { overhead: Some(record.overhead()), ..notes.clone() }.write(&mut headers);
+    allow_origin(&client.head().headers, &mut headers);
+    client.respond(StatusCode::OK, headers, body).await
+}
+
+fn stream_headers<C: Client>(client: &C, notes: &Notes<'_>, record: &Record<'_>) -> HeaderMap {
+    let mut headers = early_headers(record);
+    Notes { overhead: Some(record.overhead()), ..notes.clone() }.write(&mut headers);
+    allow_origin(&client.head().headers, &mut headers);
+    headers
+}
+
+/// What a stream says before it is known who will answer.
+pub(super) fn early_headers(record: &Record<'_>) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(20);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    // nginx in front would otherwise hold events back.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    record.early_notes().write(&mut headers);
+    headers
+}

@@ -1,0 +1,73 @@
+//! Appends decision records to a file as JSON lines, from a thread of its own.
+
+use std::io::{BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+
+use parking_lot::Mutex;
+
+use super::Decision;
+
+/// Records that may wait for the disk. Beyond it they are counted and reported: an async worker never waits for a disk.
+const QUEUE: usize = 65_536;
+
+#[derive(Debug)]
+pub(super) struct File {
+    path: PathBuf,
+    writer: Mutex<Option<(SyncSender<Arc<Decision>>, std::thread::JoinHandle<()>)>>,
+    lost: AtomicU64,
+}
+
+impl File {
+    pub(super) fn open(path: &Path) -> std::io::Result<Self> {
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
+        let (sender, receiver) = sync_channel(QUEUE);
+        let shown = path.to_owned();
+        let thread = std::thread::Builder::new()
+            .name("decisions".to_owned())
+            .spawn(move || write_all(BufWriter::new(file), &receiver, &shown))?;
+        Ok(Self { path: path.to_owned(), writer: Mutex::new(Some((sender, thread))), lost: AtomicU64::new(0) })
+    }
+
+    pub(super) fn append(&self, decision: Arc<Decision>) {
+        let sent = match &*self.writer.lock() {
+            Some((sender, _)) => sender.try_send(decision),
+            None => Err(TrySendError::Disconnected(decision)),
+        };
+        if sent.is_err() {
+            let lost = self.lost.fetch_add(1, Ordering::Relaxed) + 1;
+            // The first loss and then every thousandth: loud, but no flood.
+            if lost % 1000 == 1 {
+                tracing::error!(lost, path = %self.path.display(), "decision records are lost: the disk is too slow or full");
+            }
+        }
+    }
+
+    pub(super) fn close(&self) {
+        let taken = self.writer.lock().take();
+        if let Some((sender, thread)) = taken {
+            drop(sender);
+            // A writer that panicked has nothing left to write.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn write_all(mut file: BufWriter<std::fs::File>, queue: &Receiver<Arc<Decision>>, path: &Path) {
+    while let Ok(first) = queue.recv() {
+        let mut result = write_one(&mut file, &first);
+        while let Ok(next) = queue.try_recv() {
+            result = result.and(write_one(&mut file, &next));
+        }
+        if let Err(error) = result.and_then(|()| file.flush()) {
+            tracing::error!(%error, path = %path.display(), "decision records cannot be written");
+        }
+    }
+}
+
+fn write_one(file: &mut BufWriter<std::fs::File>, decision: &Decision) -> std::io::Result<()> {
+    serde_json::to_writer(&mut *file, decision)?;
+    file.write_all(b"\n")
+}

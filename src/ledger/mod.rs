@@ -1,0 +1,141 @@
+//! What was decided, and why: one record per authenticated request.
+//!
+//! The last ones are kept in memory for `GET /v1/decisions/{id}`; a file takes all of them where configured. A record is
+//! built from values that the request path already holds and is turned into JSON only when somebody asks.
+
+mod file;
+mod record;
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use self::file::File;
+pub use self::record::{Attempt, Candidate, Decision, Label, Policy, Quality, Score};
+use crate::id::{DecisionId, TenantName};
+
+/// Shards of the memory, so that workers do not meet at one lock.
+const SHARDS: usize = 16;
+
+/// The records of one gateway instance.
+#[derive(Debug)]
+pub struct Decisions {
+    shards: [Mutex<VecDeque<Arc<Decision>>>; SHARDS],
+    /// Records per shard.
+    keep: usize,
+    file: Option<File>,
+}
+
+impl Decisions {
+    /// Keeps the last `keep` records in memory and, if given, appends all of them to `file` as JSON lines.
+    ///
+    /// # Errors
+    /// A file that cannot be opened for appending.
+    pub fn new(keep: usize, file: Option<&Path>) -> std::io::Result<Self> {
+        Ok(Self {
+            shards: Default::default(),
+            keep: keep.div_ceil(SHARDS),
+            file: file.map(File::open).transpose()?,
+        })
+    }
+
+    /// Takes a record. Never waits.
+    pub fn record(&self, decision: Decision) {
+        let decision = Arc::new(decision);
+        if let Some(file) = &self.file {
+            file.append(Arc::clone(&decision));
+        }
+        if self.keep == 0 {
+            return;
+        }
+        let mut shard = self.shard(decision.id).lock();
+        let oldest = if shard.len() >= self.keep { shard.pop_front() } else { None };
+        shard.push_back(decision);
+        drop(shard);
+        // Freed outside the lock.
+        drop(oldest);
+    }
+
+    /// A record of this tenant's. Another tenant's is as unknown as one that never was.
+    #[must_use]
+    pub fn get(&self, id: DecisionId, tenant: &TenantName) -> Option<Arc<Decision>> {
+        let shard = self.shard(id).lock();
+        shard.iter().rev().find(|decision| decision.id == id && decision.tenant == *tenant).cloned()
+    }
+
+    /// Writes out what is queued for the file; for the end of the process.
+    pub fn close(&self) {
+        if let Some(file) = &self.file {
+            file.close();
+        }
+    }
+
+    fn shard(&self, id: DecisionId) -> &Mutex<VecDeque<Arc<Decision>>> {
+        &self.shards[id.spread() % SHARDS]
+    }
+}
+
+/// The JSON Schema of a record, as `docs/schemas/decision.json` publishes it.
+#[must_use]
+pub fn schema() -> String {
+    let schema = schemars::schema_for!(Decision);
+    serde_json::to_string_pretty(&schema).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_record_makes_room() {
+        let decisions = Decisions::new(SHARDS, None).unwrap();
+        let all: Vec<_> = (0..200).map(|_| Decision::blank("acme")).collect();
+        let ids: Vec<_> = all.iter().map(|decision| decision.id).collect();
+        all.into_iter().for_each(|decision| decisions.record(decision));
+        let kept = ids.iter().filter(|id| decisions.get(**id, &"acme".into()).is_some()).count();
+        assert!(kept <= SHARDS, "{kept} records are more than was asked to keep");
+        assert!(decisions.get(*ids.last().unwrap(), &"acme".into()).is_some(), "the newest is there");
+    }
+
+    #[test]
+    fn another_tenants_record_is_unknown() {
+        let decisions = Decisions::new(100, None).unwrap();
+        let decision = Decision::blank("acme");
+        let id = decision.id;
+        decisions.record(decision);
+        assert!(decisions.get(id, &"acme".into()).is_some());
+        assert!(decisions.get(id, &"rival".into()).is_none());
+    }
+
+    #[test]
+    fn the_published_schema_is_that_of_the_records() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/schemas/decision.json");
+        let generated = format!("{}\n", schema());
+        if std::env::var_os("WRITE_SCHEMAS").is_some() {
+            std::fs::write(path, &generated).unwrap();
+        }
+        let published = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            published == generated,
+            "{path} is out of date: run this test with WRITE_SCHEMAS=1 and commit what it writes"
+        );
+    }
+
+    #[test]
+    fn the_file_gets_one_line_a_record() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("decisions.jsonl");
+        let decisions = Decisions::new(0, Some(&path)).unwrap();
+        for _ in 0..3 {
+            decisions.record(Decision::blank("acme"));
+        }
+        decisions.close();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 3);
+        assert_eq!(lines[0]["schema"], 1);
+        assert_eq!(lines[0]["tenant"], "acme");
+    }
+}

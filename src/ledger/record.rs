@@ -1,0 +1,186 @@
+//! The shape of a decision record, `schema: 1`.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use schemars::JsonSchema;
+use serde::{Serialize, Serializer};
+
+use crate::chat::{Outcome, Usage};
+use crate::id::{DecisionId, KeyId, PolicyName, RequestId, RuleName, TargetName, TeamName, TenantName};
+use crate::money::NanoUsd;
+
+/// One decision: who asked, what was allowed, what was chosen, what came of it and what it cost.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Decision {
+    /// Version of this shape: 1.
+    pub schema: u8,
+    /// `dec_…`
+    #[schemars(with = "String")]
+    pub id: DecisionId,
+    /// When the request's head was read, RFC 3339 in UTC.
+    #[serde(serialize_with = "crate::clock::rfc3339")]
+    #[schemars(with = "String")]
+    pub at: SystemTime,
+    /// The client's own `x-request-id`, or one that was made.
+    #[schemars(with = "String")]
+    pub request_id: RequestId,
+    #[schemars(with = "String")]
+    pub tenant: TenantName,
+    #[schemars(with = "Option<String>")]
+    pub team: Option<TeamName>,
+    /// Id of the virtual key; null for tokens and open mode.
+    #[schemars(with = "Option<String>")]
+    pub key: Option<KeyId>,
+    /// `chat`
+    pub operation: &'static str,
+    /// The model name the client asked for.
+    pub model: Option<String>,
+    /// Hash of the configuration that decided.
+    pub config: Arc<str>,
+    pub policy: Option<Policy>,
+    /// Labels in force, by name.
+    #[serde(serialize_with = "as_map")]
+    #[schemars(with = "std::collections::BTreeMap<String, Label>")]
+    pub labels: Arc<[(String, Label)]>,
+    pub score: Option<Score>,
+    pub quality: Option<Quality>,
+    /// Every target that was considered, allowed or not.
+    pub candidates: Vec<Candidate>,
+    /// Index of the candidate that was tried first.
+    pub chosen: Option<usize>,
+    /// Why it was chosen.
+    pub reason: Option<&'static str>,
+    /// `hit`, `miss` or `bypass`; null where the path ended before.
+    pub cache: Option<&'static str>,
+    /// Calls to upstreams in order.
+    pub attempts: Vec<Attempt>,
+    pub usage: Option<Usage>,
+    pub cost_nusd: NanoUsd,
+    /// The same usage at the price of the allowed, healthy target with the highest `p_good`, minus the cost.
+    pub saving_nusd: NanoUsd,
+    pub outcome: Outcome,
+    /// The error code, where there is one.
+    pub error: Option<&'static str>,
+    /// Milliseconds from head to end.
+    #[serde(serialize_with = "crate::clock::millis")]
+    #[schemars(with = "f64")]
+    pub ms: Duration,
+}
+
+/// The policy in force.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Policy {
+    #[schemars(with = "String")]
+    pub name: PolicyName,
+    pub hash: Arc<str>,
+}
+
+/// One label.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Label {
+    pub value: String,
+    /// Who set it: `default`, `floor`, `key`, `claim` or `client`.
+    pub by: &'static str,
+}
+
+/// How hard the prompt is.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Score {
+    /// 0 to 1: one minus the chance that a weak-tier model answers well; null where there is no score.
+    pub difficulty: Option<f32>,
+    /// `linear` or `none`.
+    pub stage: &'static str,
+    /// Why there is no score.
+    pub unscored: Option<&'static str>,
+    /// Hash of the classifier's file.
+    pub model: Arc<str>,
+    #[serde(rename = "ms", serialize_with = "crate::clock::millis")]
+    #[schemars(with = "f64")]
+    pub elapsed: Duration,
+}
+
+/// The terms of the choice.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+pub struct Quality {
+    pub at_least: f32,
+    /// Largest shortfall in `p_good` that still counts as good enough.
+    pub tau: f32,
+    /// `prior`: by tier, without measured confidence.
+    pub basis: &'static str,
+}
+
+/// One target that was considered.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Candidate {
+    #[schemars(with = "String")]
+    pub target: TargetName,
+    /// Expected cost; null where the price is not known.
+    pub cost_nusd: Option<NanoUsd>,
+    pub p_good: Option<f32>,
+    /// Expected time to first token.
+    pub ttft_ms: Option<f64>,
+    /// The rule or ceiling that removed it.
+    #[schemars(with = "Option<String>")]
+    pub removed_by: Option<RuleName>,
+    /// The fact that failed, where a rule removed it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<Cow<'static, str>>,
+}
+
+/// One call to an upstream.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Attempt {
+    #[schemars(with = "String")]
+    pub target: TargetName,
+    /// Address that was called; null where no connection was made.
+    #[schemars(with = "Option<String>")]
+    pub peer: Option<SocketAddr>,
+    pub bytes_sent: usize,
+    /// The upstream's status; null where none came.
+    pub status: Option<u16>,
+    /// `ok`, or what went wrong.
+    pub result: &'static str,
+    #[serde(rename = "ms", serialize_with = "crate::clock::millis")]
+    #[schemars(with = "f64")]
+    pub elapsed: Duration,
+}
+
+fn as_map<S: Serializer>(labels: &[(String, Label)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(labels.iter().map(|(name, label)| (name, label)))
+}
+
+#[cfg(test)]
+impl Decision {
+    pub(super) fn blank(tenant: &str) -> Self {
+        Self {
+            schema: 1,
+            id: DecisionId::new(),
+            at: SystemTime::now(),
+            request_id: RequestId::new(),
+            tenant: tenant.into(),
+            team: None,
+            key: None,
+            operation: "chat",
+            model: None,
+            config: "sha256:".into(),
+            policy: None,
+            labels: Arc::from([]),
+            score: None,
+            quality: None,
+            candidates: Vec::new(),
+            chosen: None,
+            reason: None,
+            cache: None,
+            attempts: Vec::new(),
+            usage: None,
+            cost_nusd: NanoUsd::ZERO,
+            saving_nusd: NanoUsd::ZERO,
+            outcome: Outcome::Ok,
+            error: None,
+            ms: Duration::ZERO,
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The step that says what may be asked.
+
+use std::sync::Arc;
+
+use super::Policy;
+use super::labels::Labels;
+use super::mask::Mask;
+use super::permitted::Permitted;
+use crate::config::{Target, Tenant};
+use crate::id::{RuleName, TargetId};
+
+/// What the rules let one request reach, and which rule removed the rest.
+#[derive(Clone, Debug)]
+pub struct Allowed {
+    policy: Arc<Policy>,
+    considered: Mask,
+    permitted: Mask,
+    applied: Mask,
+    removers: Mask,
+}
+
+/// Why a target may not be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Removal {
+    /// The first rule, in the policy's order, that removes it.
+    pub rule: RuleName,
+    /// The fact that failed: `location.countries is [US], required: in EEA`.
+    pub detail: String,
+}
+
+/// Applies a policy's rules to the considered targets.
+///
+/// A rule applies if it does so with the client's labels or without them: what is left is the intersection of both
+/// masks, so no value that a client sets can open what is closed without it. Ids of another configuration are ignored.
+#[must_use]
+pub fn constrain(policy: &Arc<Policy>, tenant: &Tenant, labels: &Labels, considered: &[TargetId]) -> Allowed {
+    let mut asked = Mask::none(policy.targets.len());
+    for id in considered.iter().filter(|id| id.index() < policy.targets.len()) {
+        asked.insert(id.index());
+    }
+    let mut permitted = asked.clone();
+    let mut applied = Mask::none(policy.rules.len());
+    let mut removers = Mask::none(policy.rules.len());
+    // Labels resolved against another configuration's declarations would be read by the wrong places: every rule
+    // applies to them.
+    let foreign = !Arc::ptr_eq(labels.declared(), &policy.scope.labels);
+    let place = policy.scope.place(tenant);
+    for (index, rule) in policy.rules.iter().enumerate() {
+        let applies = |client| rule.applies.applies(&policy.scope, tenant, place, labels, client);
+        if foreign || applies(false) || (labels.from_client() && applies(true)) {
+            applied.insert(index);
+            if permitted.keep(&rule.passes) {
+                removers.insert(index);
+            }
+        }
+    }
+    Allowed { policy: Arc::clone(policy), considered: asked, permitted, applied, removers }
+}
+
+impl Allowed {
+    /// The policy that was applied.
+    #[must_use]
+    pub const fn policy(&self) -> &Arc<Policy> {
+        &self.policy
+    }
+
+    /// The targets that may be asked, in the configuration's order.
+    pub fn permitted(&self) -> impl Iterator<Item = TargetId> + '_ {
+        ids(&self.permitted)
+    }
+
+    /// The targets that were asked for, in the configuration's order.
+    pub fn considered(&self) -> impl Iterator<Item = TargetId> + '_ {
+        ids(&self.considered)
+    }
+
+    /// How many may be asked.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.permitted.len()
+    }
+
+    /// Whether nothing may be asked.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.permitted.is_empty()
+    }
+
+    /// Whether a target may be asked.
+    #[must_use]
+    pub fn contains(&self, id: TargetId) -> bool {
+        self.permitted.contains(id.index())
+    }
+
+    /// The proof that a target may be asked. The only place where one is made.
+    #[must_use]
+    pub fn permit(&self, id: TargetId) -> Option<Permitted<Arc<Target>>> {
+        if !self.contains(id) {
+            return None;
+        }
+        self.policy.targets.get(id.index()).cloned().map(Permitted::new)
+    }
+
+    /// A considered target, whether allowed or not, to show it. No proof of anything.
+    #[must_use]
+    pub fn target(&self, id: TargetId) -> Option<&Arc<Target>> {
+        self.policy.targets.get(id.index())
+    }
+
+    /// The rule that removed a target: the first that applies and does not let it pass.
+    #[must_use]
+    pub fn removed_by(&self, id: TargetId) -> Option<&RuleName> {
+        self.remover(id).map(|rule| &rule.name)
+    }
+
+    /// The rule that removed a target and the fact that failed.
+    #[must_use]
+    pub fn why_removed(&self, id: TargetId) -> Option<Removal> {
+        let rule = self.remover(id)?;
+        let target = self.target(id)?;
+        Some(Removal { rule: rule.name.clone(), detail: rule.demand.detail(&target.facts) })
+    }
+
+    /// The rules that removed something, in the policy's order.
+    pub fn rules(&self) -> impl Iterator<Item = &RuleName> {
+        self.removers.iter().filter_map(|index| self.policy.rules.get(index)).map(|rule| &rule.name)
+    }
+
+    fn remover(&self, id: TargetId) -> Option<&super::Rule> {
+        if !self.considered.contains(id.index()) {
+            return None;
+        }
+        let mut applied = self.applied.iter().filter_map(|index| self.policy.rules.get(index));
+        applied.find(|rule| !rule.passes.contains(id.index()))
+    }
+}
+
+fn ids(mask: &Mask) -> impl Iterator<Item = TargetId> + '_ {
+    mask.iter().filter_map(|place| u16::try_from(place).ok()).map(TargetId)
+}

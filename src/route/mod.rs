@@ -1,0 +1,354 @@
+//! The step that says what is best among the allowed. Pure: live figures come in as values.
+//!
+//! Every target that was considered becomes a candidate with its figures, or with the rule that removed it, so that
+//! what explains a decision is what made it.
+
+mod estimate;
+pub mod health;
+pub mod inflight;
+pub mod latency;
+mod prior;
+
+use std::cmp::Ordering;
+use std::time::Duration;
+
+pub use estimate::{EXPECTED_OUTPUT, expected_cost};
+pub use prior::{NO_SCORE, p_good};
+
+use crate::id::{RuleName, TargetId};
+use crate::money::NanoUsd;
+use crate::policy::{Allowed, Minimise, Objective};
+
+/// What is known of a request and of the targets at this moment.
+pub struct Inputs<'a> {
+    /// One minus the chance that a weak-tier model answers well; `None` where nobody scored the prompt.
+    pub difficulty: Option<f32>,
+    /// Estimated input tokens.
+    pub input_tokens: u64,
+    /// The client's own limit of output tokens.
+    pub max_output: Option<u64>,
+    /// How many answers are asked for.
+    pub n: u32,
+    /// Time to the first token, as high as 95 of 100 requests see it.
+    pub ttft: &'a dyn Fn(TargetId) -> Duration,
+    /// Whether a target answers and has room.
+    pub healthy: &'a dyn Fn(TargetId) -> bool,
+    /// The client's own ceiling; the lower of it and the policy's holds.
+    pub ceiling: Option<NanoUsd>,
+    /// What the client named instead of `auto`.
+    pub named: Option<Named<'a>>,
+}
+
+/// One model or an alias. Quality floor and latency ceiling do not apply to what was named; rules and cost ceilings do.
+#[derive(Clone, Copy, Debug)]
+pub struct Named<'a> {
+    /// Targets and weights in the order written; a single target has one entry.
+    pub targets: &'a [(TargetId, u32)],
+    /// Drawn by the caller, uniform over `u64`: decides between the weights.
+    pub random: u64,
+}
+
+/// What may be tried, in order.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Every target considered, allowed or not, in the configuration's order.
+    pub candidates: Vec<Candidate>,
+    /// Places in `candidates`: the chosen one, then the fallbacks. Never empty; all satisfy rules and ceilings.
+    pub order: Vec<usize>,
+    /// Why the first is first.
+    pub reason: Reason,
+    /// How far a candidate's quality may lie below the best; `None` where the policy states no floor.
+    pub tau: Option<f32>,
+    /// The policy's floor.
+    pub at_least: Option<f32>,
+    /// Place in `candidates` of the allowed, healthy one with the highest `p_good`: what savings are measured against.
+    pub best: Option<usize>,
+}
+
+impl Plan {
+    /// The target tried first.
+    #[must_use]
+    pub fn chosen(&self) -> Option<&Candidate> {
+        self.order.first().and_then(|&place| self.candidates.get(place))
+    }
+}
+
+/// One target with its figures.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// The target.
+    pub target: TargetId,
+    /// `None` where no price is known.
+    pub expected_cost: Option<NanoUsd>,
+    /// Chance of a good answer, by the tier's prior; `None` where nobody scored the prompt.
+    pub p_good: Option<f32>,
+    /// What the choice went by: `p_good`, or that of a prompt of middle difficulty.
+    quality: f32,
+    /// Time to the first token, 95th percentile.
+    pub ttft: Duration,
+    /// What keeps it out; `None` for one that may be tried.
+    pub removed_by: Option<RemovedBy>,
+}
+
+/// What keeps a candidate out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RemovedBy {
+    /// A rule of the policy.
+    Rule(RuleName),
+    /// Expected to cost more than the ceiling, or of unknown price.
+    MaxCost,
+    /// Too long to the first token.
+    Latency,
+    /// Failing, or full.
+    Health,
+}
+
+impl RemovedBy {
+    /// The rule's name, or the ceiling's.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Rule(name) => name.as_str(),
+            Self::MaxCost => "max_cost",
+            Self::Latency => "latency",
+            Self::Health => "health",
+        }
+    }
+}
+
+/// Why the first candidate is first: `x-waypost-reason`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The only one that may be tried.
+    OnlyAllowed,
+    /// The cheapest whose quality lies within tau of the best.
+    CheapestGoodEnough,
+    /// The fastest whose quality lies within tau of the best.
+    FastestGoodEnough,
+    /// The best: the policy minimises nothing, or nothing within the ceilings is good enough.
+    BestQuality,
+    /// Nobody scored the prompt: chosen as for a prompt of middle difficulty.
+    NoScore,
+    /// The client named the target.
+    Named,
+    /// The client named an alias.
+    Alias,
+}
+
+impl Reason {
+    /// The word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OnlyAllowed => "only_allowed",
+            Self::CheapestGoodEnough => "cheapest_good_enough",
+            Self::FastestGoodEnough => "fastest_good_enough",
+            Self::BestQuality => "best_quality",
+            Self::NoScore => "no_score",
+            Self::Named => "named",
+            Self::Alias => "alias",
+        }
+    }
+}
+
+/// Why there is no plan.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("no candidate is left: {}", .why.as_str())]
+pub struct NoCandidate {
+    /// What is to blame.
+    pub why: Why,
+    /// All candidates with what removed them.
+    pub candidates: Vec<Candidate>,
+}
+
+/// What is to blame for an empty plan. The first two are 403 `policy_denied`, the last 503 `no_healthy_target`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The rules: `Allowed::rules` names them.
+    Rules,
+    /// A ceiling that no candidate meets.
+    MaxCost,
+    /// A ceiling that no candidate meets.
+    Latency,
+    /// A candidate meets rules and ceilings, but is failing or full.
+    Health,
+}
+
+impl Why {
+    /// The word that a denial names.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rules => "rules",
+            Self::MaxCost => "max_cost",
+            Self::Latency => "latency",
+            Self::Health => "health",
+        }
+    }
+}
+
+/// Chooses among what is allowed.
+///
+/// Ceilings first, and a target of unknown price meets no cost ceiling. Then, by the policy's objective, the best of
+/// those whose quality lies within tau of the best allowed and healthy target; the rest follow as fallbacks, good
+/// enough ones before the others.
+///
+/// # Errors
+/// [`NoCandidate`] where nothing may be tried.
+pub fn choose(allowed: &Allowed, objective: &Objective, inputs: &Inputs<'_>) -> Result<Plan, NoCandidate> {
+    let candidates = figures(allowed, objective, inputs);
+    let free: Vec<usize> = (0..candidates.len()).filter(|&place| candidates[place].removed_by.is_none()).collect();
+    if free.is_empty() {
+        return Err(NoCandidate { why: blame(allowed, &candidates), candidates });
+    }
+    let best = (0..candidates.len())
+        .filter(|&place| {
+            let target = candidates[place].target;
+            allowed.contains(target) && (inputs.healthy)(target)
+        })
+        .min_by(|&a, &b| by_quality(allowed, &candidates[a], &candidates[b]));
+    let tau = objective.at_least.map(|share| 1.0 - share);
+    let (order, reason) = match &inputs.named {
+        Some(named) => named_order(named, &candidates, free),
+        None => auto_order(allowed, objective, inputs, &candidates, free, best.zip(tau)),
+    };
+    Ok(Plan { candidates, order, reason, tau, at_least: objective.at_least, best })
+}
+
+fn figures(allowed: &Allowed, objective: &Objective, inputs: &Inputs<'_>) -> Vec<Candidate> {
+    let ceiling = match (objective.max_cost, inputs.ceiling) {
+        (Some(policy), Some(client)) => Some(policy.min(client)),
+        (policy, client) => policy.or(client),
+    };
+    let slowest = objective.first_token_p95_ms.filter(|_| inputs.named.is_none()).map(Duration::from_millis);
+    let mut candidates = Vec::new();
+    for id in allowed.considered() {
+        let Some(target) = allowed.target(id) else { continue };
+        let expected = target.price.as_ref().map(|price| expected_cost(price, target.max_output, inputs));
+        let ttft = (inputs.ttft)(id);
+        let removed_by = if let Some(rule) = allowed.removed_by(id) {
+            Some(RemovedBy::Rule(rule.clone()))
+        } else if ceiling.is_some_and(|ceiling| expected.is_none_or(|cost| cost > ceiling)) {
+            Some(RemovedBy::MaxCost)
+        } else if slowest.is_some_and(|slowest| ttft > slowest) {
+            Some(RemovedBy::Latency)
+        } else if !(inputs.healthy)(id) {
+            Some(RemovedBy::Health)
+        } else {
+            None
+        };
+        candidates.push(Candidate {
+            target: id,
+            expected_cost: expected,
+            p_good: inputs.difficulty.map(|difficulty| p_good(difficulty, target.tier)),
+            quality: p_good(inputs.difficulty.unwrap_or(NO_SCORE), target.tier),
+            ttft,
+            removed_by,
+        });
+    }
+    candidates
+}
+
+/// A target that only its health keeps out may come back, so that is said first; then what the client can change.
+fn blame(allowed: &Allowed, candidates: &[Candidate]) -> Why {
+    let any = |what: &RemovedBy| candidates.iter().any(|candidate| candidate.removed_by.as_ref() == Some(what));
+    if allowed.is_empty() {
+        Why::Rules
+    } else if any(&RemovedBy::Health) {
+        Why::Health
+    } else if any(&RemovedBy::MaxCost) {
+        Why::MaxCost
+    } else {
+        Why::Latency
+    }
+}
+
+fn named_order(named: &Named<'_>, candidates: &[Candidate], free: Vec<usize>) -> (Vec<usize>, Reason) {
+    let place = |target: TargetId| free.iter().copied().find(|&place| candidates[place].target == target);
+    let written: Vec<(usize, u64)> =
+        named.targets.iter().filter_map(|&(target, weight)| Some((place(target)?, u64::from(weight)))).collect();
+    let total: u64 = written.iter().map(|(_, weight)| weight).sum();
+    let mut order: Vec<usize> = Vec::with_capacity(free.len());
+    if total > 0 {
+        let mut drawn = named.random % total;
+        for &(place, weight) in &written {
+            if drawn < weight {
+                order.push(place);
+                break;
+            }
+            drawn -= weight;
+        }
+    }
+    for place in written.into_iter().map(|(place, _)| place).chain(free) {
+        if !order.contains(&place) {
+            order.push(place);
+        }
+    }
+    let reason = if named.targets.len() == 1 { Reason::Named } else { Reason::Alias };
+    (order, reason)
+}
+
+fn auto_order(
+    allowed: &Allowed,
+    objective: &Objective,
+    inputs: &Inputs<'_>,
+    candidates: &[Candidate],
+    free: Vec<usize>,
+    floor: Option<(usize, f32)>,
+) -> (Vec<usize>, Reason) {
+    let good_enough = |place: usize| {
+        let Some((best, tau)) = floor else { return true };
+        let p = |place: usize| candidates[place].quality;
+        // The margin is for f32: 0.8 - 0.75 is a little more than 0.05.
+        p(best) - p(place) <= tau + 1e-6
+    };
+    let (mut order, mut rest): (Vec<usize>, Vec<usize>) = free.into_iter().partition(|&place| good_enough(place));
+    let compare = match objective.minimise {
+        Minimise::Cost => by_cost,
+        Minimise::Latency => by_latency,
+        Minimise::None => by_quality,
+    };
+    let none_good_enough = order.is_empty();
+    order.sort_by(|&a, &b| compare(allowed, &candidates[a], &candidates[b]));
+    rest.sort_by(|&a, &b| by_quality(allowed, &candidates[a], &candidates[b]));
+    order.append(&mut rest);
+    let reason = if order.len() == 1 {
+        Reason::OnlyAllowed
+    } else if inputs.difficulty.is_none() {
+        Reason::NoScore
+    } else if none_good_enough {
+        Reason::BestQuality
+    } else {
+        match objective.minimise {
+            Minimise::Cost => Reason::CheapestGoodEnough,
+            Minimise::Latency => Reason::FastestGoodEnough,
+            Minimise::None => Reason::BestQuality,
+        }
+    };
+    (order, reason)
+}
+
+/// Lower first; a target of unknown price after all priced ones.
+fn by_cost(allowed: &Allowed, a: &Candidate, b: &Candidate) -> Ordering {
+    cost(a).cmp(&cost(b)).then_with(|| a.ttft.cmp(&b.ttft)).then_with(|| by_name(allowed, a, b))
+}
+
+fn by_latency(allowed: &Allowed, a: &Candidate, b: &Candidate) -> Ordering {
+    a.ttft.cmp(&b.ttft).then_with(|| by_cost(allowed, a, b))
+}
+
+fn by_quality(allowed: &Allowed, a: &Candidate, b: &Candidate) -> Ordering {
+    b.quality.total_cmp(&a.quality).then_with(|| by_cost(allowed, a, b))
+}
+
+fn by_name(allowed: &Allowed, a: &Candidate, b: &Candidate) -> Ordering {
+    let name = |candidate: &Candidate| allowed.target(candidate.target).map(|target| &target.name);
+    name(a).cmp(&name(b))
+}
+
+fn cost(candidate: &Candidate) -> (bool, NanoUsd) {
+    (candidate.expected_cost.is_none(), candidate.expected_cost.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests;

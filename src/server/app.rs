@@ -1,0 +1,141 @@
+//! The life of a connection: read a head, refuse what is unsound, hand the exchange to its surface, keep the connection.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::StatusCode;
+use pingora_core::apps::{HttpPersistentSettings, HttpServerApp, HttpServerOptions, ReusedHttpStream};
+use pingora_core::protocols::http::ServerSession;
+use pingora_core::server::ShutdownWatch;
+
+use super::drain::InFlight;
+use super::exchange::Exchange;
+use super::head::Admission;
+use crate::gateway::Client as _;
+use crate::wire::openai::error::error_body;
+
+/// How long an idle connection is kept, in seconds; longer than the 60 s most clients' pools keep theirs would only
+/// collect dead ones.
+const KEEPALIVE_SECONDS: u64 = 60;
+/// How long one write may be blocked by a client that does not read.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// What a listener serves.
+pub(super) trait Surface: Send + Sync + 'static {
+    /// Answers one request. `Complete` if the answer was written whole.
+    fn serve(&self, exchange: &mut Exchange) -> impl Future<Output = Ending> + Send;
+}
+
+/// How an exchange ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// The connection can carry the next request.
+    Complete,
+    /// The client is gone or the answer was cut off: the connection is closed, visibly so.
+    Broken,
+}
+
+/// One listener's application.
+pub(super) struct App<S> {
+    surface: S,
+    admission: Admission,
+    header_timeout: Duration,
+    inflight: Arc<InFlight>,
+    options: HttpServerOptions,
+}
+
+/// Marks a connection that has carried a request before.
+struct Reused;
+
+impl<S: Surface> App<S> {
+    pub(super) fn new(surface: S, admission: Admission, header_timeout: Duration, inflight: Arc<InFlight>) -> Self {
+        let mut options = HttpServerOptions::default();
+        options.h2c = true;
+        Self { surface, admission, header_timeout, inflight, options }
+    }
+
+    /// Reads the head within its time. `None`: the connection is over, and the client has been told if it could be.
+    async fn read_head(&self, session: &mut ServerSession) -> Option<()> {
+        let reused = session.take_connection_user_context().is_some();
+        let idle = if reused { Duration::from_secs(KEEPALIVE_SECONDS) } else { Duration::ZERO };
+        match tokio::time::timeout(idle + self.header_timeout, session.read_request()).await {
+            Ok(Ok(true)) => Some(()),
+            Ok(Ok(false)) => None,
+            Ok(Err(_)) => {
+                refuse(session, StatusCode::BAD_REQUEST, "the request head is not valid HTTP").await;
+                None
+            }
+            // An idle connection that times out has asked nothing; only a begun request is told why.
+            Err(_) if reused => None,
+            Err(_) => {
+                refuse(session, StatusCode::REQUEST_TIMEOUT, "the request head did not arrive in time").await;
+                None
+            }
+        }
+    }
+}
+
+/// Answers outside of any exchange; the connection is closed after it.
+async fn refuse(session: &mut ServerSession, status: StatusCode, message: &str) {
+    let body = refusal_body(message);
+    // If even this cannot be written, nobody is there to be told.
+    let _ = session.respond_error_with_body(status.as_u16(), body).await;
+}
+
+fn refusal_body(message: &str) -> Bytes {
+    error_body(message, "invalid_request_error", None, Some("invalid_request"))
+}
+
+fn json_headers() -> http::HeaderMap {
+    let mut headers = http::HeaderMap::new();
+    headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+    headers
+}
+
+#[async_trait]
+impl<S: Surface> HttpServerApp for App<S> {
+    async fn process_new_http(
+        self: &Arc<Self>,
+        mut session: ServerSession,
+        shutdown: &ShutdownWatch,
+    ) -> Option<ReusedHttpStream> {
+        session.set_write_timeout(Some(WRITE_TIMEOUT));
+        // Without this, bytes that arrive early would abort the running request.
+        session.set_pipelining_enabled(true);
+        self.read_head(&mut session).await?;
+        let _running = self.inflight.enter();
+        session.set_keepalive((!*shutdown.borrow()).then_some(KEEPALIVE_SECONDS));
+
+        if let Err(refused) = self.admission.check(&session) {
+            if !refused.framing_is_sound() {
+                refuse(&mut session, refused.status(), &refused.to_string()).await;
+                return None;
+            }
+            let mut exchange = Exchange::new(session);
+            exchange.respond(refused.status(), json_headers(), refusal_body(&refused.to_string())).await.ok()?;
+            return keep(exchange).await;
+        }
+
+        let mut exchange = Exchange::new(session);
+        match self.surface.serve(&mut exchange).await {
+            Ending::Complete => keep(exchange).await,
+            Ending::Broken => None,
+        }
+    }
+
+    fn server_options(&self) -> Option<&HttpServerOptions> {
+        Some(&self.options)
+    }
+}
+
+/// Gives the connection back for its next request.
+async fn keep(exchange: Exchange) -> Option<ReusedHttpStream> {
+    let session = exchange.into_session();
+    let mut settings = HttpPersistentSettings::for_session(&session);
+    settings.set_user_context(Box::new(Reused));
+    let stream = session.finish().await.ok()??;
+    Some(ReusedHttpStream::from_reusable_stream(stream, settings))
+}

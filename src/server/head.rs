@@ -1,0 +1,138 @@
+//! What Pingora's parser lets through and a gateway must not: the ways two parsers can read one request differently
+//! (request smuggling), heads that are too large, hosts that are not ours (DNS rebinding) and foreign origins.
+
+use http::{HeaderMap, StatusCode, header};
+use memchr::{memchr_iter, memmem};
+use pingora_core::protocols::http::ServerSession;
+
+/// Largest head, in bytes. Browsers and proxies stop at 8 to 64 KiB.
+const MAX_HEAD: usize = 64 << 10;
+
+/// A head that is refused before any route sees it.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum HeadError {
+    #[error("the request head has a line that ends without a carriage return")]
+    BareLineFeed,
+    #[error("the request has both content-length and transfer-encoding")]
+    TwoLengths,
+    #[error("the only transfer-encoding served is `chunked`")]
+    TransferEncoding,
+    #[error("the request head is larger than {MAX_HEAD} bytes")]
+    TooLarge,
+    #[error("the request names no host, or more than one")]
+    NoHost,
+    #[error("the host `{0}` is not served here; add it to listen.hosts if it should be")]
+    ForeignHost(String),
+    #[error("requests from the origin `{0}` are not allowed; add it to listen.cors if they should be")]
+    ForeignOrigin(String),
+}
+
+impl HeadError {
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::BareLineFeed | Self::TwoLengths | Self::TransferEncoding | Self::NoHost => StatusCode::BAD_REQUEST,
+            Self::TooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::ForeignHost(_) => StatusCode::MISDIRECTED_REQUEST,
+            Self::ForeignOrigin(_) => StatusCode::FORBIDDEN,
+        }
+    }
+
+    /// Whether the connection can go on: after an ambiguous head nobody knows where the next request begins.
+    pub(super) fn framing_is_sound(&self) -> bool {
+        matches!(self, Self::NoHost | Self::ForeignHost(_) | Self::ForeignOrigin(_))
+    }
+}
+
+/// Which hosts and origins a listener serves.
+#[derive(Debug, Clone)]
+pub(super) struct Admission {
+    /// Host names without port, lower case.
+    pub(super) hosts: Vec<String>,
+    /// Origins, as browsers send them.
+    pub(super) cors: Vec<String>,
+}
+
+impl Admission {
+    pub(super) fn check(&self, session: &ServerSession) -> Result<(), HeadError> {
+        if let Some(http1) = session.as_http1() {
+            check_raw(&http1.get_headers_raw_bytes(), &session.req_header().headers)?;
+        }
+        let head = session.req_header();
+        // HTTP/2 carries the host in `:authority`, which Pingora keeps in the URI.
+        let authority = head.uri.authority().map(http::uri::Authority::as_str);
+        let mut named = head.headers.get_all(header::HOST).iter();
+        let host = match (named.next(), named.next(), authority) {
+            (Some(host), None, _) => host.to_str().map_err(|_| HeadError::NoHost)?,
+            (None, None, Some(authority)) => authority,
+            _ => return Err(HeadError::NoHost),
+        };
+        if !self.hosts.iter().any(|ours| ours.eq_ignore_ascii_case(without_port(host))) {
+            return Err(HeadError::ForeignHost(printable(host)));
+        }
+        let Some(origin) = head.headers.get(header::ORIGIN) else { return Ok(()) };
+        match origin.to_str() {
+            Ok(origin) if self.cors.iter().any(|ours| ours == origin) => Ok(()),
+            Ok(origin) => Err(HeadError::ForeignOrigin(printable(origin))),
+            Err(_) => Err(HeadError::ForeignOrigin("?".to_owned())),
+        }
+    }
+}
+
+/// The head as it came, before Pingora's parser mended it.
+fn check_raw(raw: &[u8], headers: &HeaderMap) -> Result<(), HeadError> {
+    if raw.len() > MAX_HEAD {
+        return Err(HeadError::TooLarge);
+    }
+    if memchr_iter(b'\n', raw).any(|at| at == 0 || raw[at - 1] != b'\r') {
+        return Err(HeadError::BareLineFeed);
+    }
+    if let Some(encoding) = headers.get(header::TRANSFER_ENCODING) {
+        // Pingora has removed content-length by now, so only the raw head still shows both.
+        if memmem::find(&raw.to_ascii_lowercase(), b"\ncontent-length:").is_some() {
+            return Err(HeadError::TwoLengths);
+        }
+        let once = headers.get_all(header::TRANSFER_ENCODING).iter().count() == 1;
+        if !once || !encoding.as_bytes().eq_ignore_ascii_case(b"chunked") {
+            return Err(HeadError::TransferEncoding);
+        }
+    }
+    Ok(())
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        // A colon inside brackets belongs to an IPv6 address.
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+/// Foreign names go into an error body: cut, and only what cannot break a line.
+fn printable(name: &str) -> String {
+    name.chars().filter(char::is_ascii_graphic).take(100).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_that_two_parsers_could_read_differently_is_refused() {
+        let mut headers = HeaderMap::new();
+        assert_eq!(check_raw(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", &headers), Ok(()));
+        assert_eq!(check_raw(b"GET / HTTP/1.1\nhost: a\n\n", &headers), Err(HeadError::BareLineFeed));
+        headers.insert(header::TRANSFER_ENCODING, "chunked".parse().unwrap());
+        let both = b"POST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n";
+        assert_eq!(check_raw(both, &headers), Err(HeadError::TwoLengths));
+        headers.insert(header::TRANSFER_ENCODING, "gzip, chunked".parse().unwrap());
+        assert_eq!(check_raw(b"POST / HTTP/1.1\r\n\r\n", &headers), Err(HeadError::TransferEncoding));
+    }
+
+    #[test]
+    fn ports_are_not_part_of_a_host_but_brackets_are() {
+        assert_eq!(without_port("localhost:4000"), "localhost");
+        assert_eq!(without_port("[::1]:4000"), "[::1]");
+        assert_eq!(without_port("[::1]"), "[::1]");
+        assert_eq!(without_port("localhost"), "localhost");
+    }
+}

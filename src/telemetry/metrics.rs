@@ -1,0 +1,562 @@
+//! Metrics in Prometheus form: OpenTelemetry's GenAI names where they exist, `waypost_…` for what is ours.
+//!
+//! One registry per gateway instance. Series that a request touches are looked up by index in tables that fill as they
+//! are used, so the request path neither hashes label values nor allocates for them.
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use prometheus::{
+    Counter, CounterVec, Encoder as _, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts,
+    Registry, TextEncoder,
+};
+
+use crate::chat::{Outcome, Usage};
+use crate::id::TargetId;
+use crate::money::NanoUsd;
+
+/// Boundaries that OpenTelemetry's GenAI conventions advise for operation duration, in seconds
+/// (<https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/>).
+const DURATION: &[f64] = &[0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
+/// The same source, for time to first token, in seconds.
+const FIRST_TOKEN: &[f64] = &[0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+/// The same source, for token counts.
+const TOKENS: &[f64] =
+    &[1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16_384.0, 65_536.0, 262_144.0, 1_048_576.0, 4_194_304.0];
+/// Our own work is micro- to milliseconds, in seconds.
+const OWN: &[f64] = &[
+    0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0,
+];
+const DIFFICULTY: &[f64] = &[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0];
+/// Stands for every name that configuration does not know.
+const OTHER: &str = "other";
+
+/// What bounds the label values of one instance.
+#[derive(Debug, Default)]
+pub struct Shape {
+    /// Target, model, provider and the provider's name for the model, by `TargetId`.
+    pub targets: Vec<TargetLabels>,
+    pub tenants: Vec<String>,
+    pub policies: Vec<String>,
+    /// Names that clients may ask for.
+    pub models: Vec<String>,
+    /// The configuration's hash.
+    pub config: String,
+    /// `metrics.max_series`: beyond this many combinations of requested name and target, names become `other`.
+    pub max_series: usize,
+}
+
+/// One target's label values.
+#[derive(Debug, Clone)]
+pub struct TargetLabels {
+    pub target: String,
+    pub provider: String,
+    pub upstream: String,
+}
+
+/// What one finished request adds.
+#[derive(Debug)]
+pub struct Settled<'a> {
+    pub tenant: &'a str,
+    pub policy: Option<&'a str>,
+    /// The name the client asked for.
+    pub model: &'a str,
+    pub target: Option<TargetId>,
+    pub outcome: Outcome,
+    pub usage: Usage,
+    pub cost: NanoUsd,
+    pub saving: NanoUsd,
+    pub duration: Duration,
+    pub first_token: Option<Duration>,
+    /// Time spent in the gateway itself.
+    pub overhead: Duration,
+}
+
+/// A table of series, each made at its first use.
+struct Table<T> {
+    columns: usize,
+    cells: Box<[OnceLock<T>]>,
+}
+
+impl<T> Table<T> {
+    fn new(rows: usize, columns: usize) -> Self {
+        Self { columns, cells: (0..rows * columns).map(|_| OnceLock::new()).collect() }
+    }
+
+    fn get(&self, row: usize, column: usize, make: impl FnOnce() -> T) -> &T {
+        self.cells[row * self.columns + column].get_or_init(make)
+    }
+}
+
+/// Names and their places; the last place stands for all others.
+struct Names(HashMap<String, usize>, Vec<String>);
+
+impl Names {
+    fn new(names: impl IntoIterator<Item = String>) -> Self {
+        let mut list: Vec<String> = names.into_iter().filter(|name| name != OTHER).collect();
+        list.sort();
+        list.dedup();
+        list.push(OTHER.to_owned());
+        Self(list.iter().cloned().enumerate().map(|(place, name)| (name, place)).collect(), list)
+    }
+
+    fn place(&self, name: &str) -> usize {
+        self.0.get(name).copied().unwrap_or(self.1.len() - 1)
+    }
+
+    fn name(&self, place: usize) -> &str {
+        &self.1[place]
+    }
+
+    fn len(&self) -> usize {
+        self.1.len()
+    }
+}
+
+/// Series of one requested name at one target.
+struct Operation {
+    input_tokens: Histogram,
+    output_tokens: Histogram,
+    duration: Histogram,
+    first_token: Histogram,
+}
+
+/// Series of one tenant at one target.
+struct Spend {
+    cost: Counter,
+    saving: Counter,
+}
+
+/// One instance's metrics.
+pub struct Metrics {
+    registry: Registry,
+    shape: Shape,
+    tenants: Names,
+    policies: Names,
+    models: Names,
+
+    token_usage: HistogramVec,
+    operation_duration: HistogramVec,
+    first_token: HistogramVec,
+    decisions: IntCounterVec,
+    denials: IntCounterVec,
+    removed: IntCounterVec,
+    score_seconds: HistogramVec,
+    difficulty: Histogram,
+    unscored: IntCounterVec,
+    cost: CounterVec,
+    saving: CounterVec,
+    cache: IntCounterVec,
+    attempts: IntCounterVec,
+    overhead: Histogram,
+    inflight_requests: IntGauge,
+    inflight_bytes: IntGauge,
+    store_up: Gauge,
+
+    operation_series: Table<Operation>,
+    spend_series: Table<Spend>,
+    decision_series: Table<IntCounter>,
+    attempt_ok: Table<IntCounter>,
+}
+
+impl std::fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Metrics").field("shape", &self.shape).finish_non_exhaustive()
+    }
+}
+
+/// Registers one family after another; a clash of names would be a mistake in this file, found by any test.
+struct Registrar<'a>(&'a Registry);
+
+impl Registrar<'_> {
+    #[expect(clippy::expect_used, reason = "names are constants of this file; every test that starts a gateway covers them")]
+    fn add<C: prometheus::core::Collector + Clone + 'static>(&self, made: prometheus::Result<C>) -> C {
+        let collector = made.expect("a valid metric");
+        self.0.register(Box::new(collector.clone())).expect("a metric name used once");
+        collector
+    }
+
+    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
+        self.add(IntCounterVec::new(Opts::new(name, help), labels))
+    }
+
+    fn amounts(&self, name: &str, help: &str, labels: &[&str]) -> CounterVec {
+        self.add(CounterVec::new(Opts::new(name, help), labels))
+    }
+
+    fn histograms(&self, name: &str, help: &str, labels: &[&str], buckets: &[f64]) -> HistogramVec {
+        self.add(HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets.to_vec()), labels))
+    }
+
+    fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> Histogram {
+        self.add(Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec())))
+    }
+}
+
+impl Metrics {
+    /// All families of one instance, in a registry of their own.
+    #[must_use]
+    pub fn new(shape: Shape) -> Self {
+        let registry = Registry::new();
+        let add = Registrar(&registry);
+        let operation_labels =
+            ["gen_ai_operation_name", "gen_ai_provider_name", "gen_ai_request_model", "gen_ai_response_model"];
+        let token_labels = [&operation_labels[..], &["gen_ai_token_type"]].concat();
+        let tenants = Names::new(shape.tenants.iter().cloned());
+        let policies = Names::new(shape.policies.iter().cloned().chain(["none".to_owned()]));
+        let all_models = Names::new(shape.models.iter().cloned());
+        let bounded = all_models.len() * shape.targets.len().max(1) <= shape.max_series;
+        let models = if bounded { all_models } else { Names::new([]) };
+        let targets = shape.targets.len();
+
+        let config_info = add.add(prometheus::IntGaugeVec::new(
+            Opts::new("waypost_config_info", "The running configuration's hash; always 1."),
+            &["hash"],
+        ));
+        config_info.with_label_values(&[&shape.config]).set(1);
+        #[cfg(target_os = "linux")]
+        add.add_process();
+
+        Self {
+            token_usage: add.histograms(
+                "gen_ai_client_token_usage",
+                "Tokens of one request, by type (input, output).",
+                &token_labels,
+                TOKENS,
+            ),
+            operation_duration: add.histograms(
+                "gen_ai_client_operation_duration_seconds",
+                "Time from the request's head to the end of its answer.",
+                &operation_labels,
+                DURATION,
+            ),
+            first_token: add.histograms(
+                "gen_ai_server_time_to_first_token_seconds",
+                "Time from sending to the upstream to its first content (whole answers: to its end).",
+                &operation_labels,
+                FIRST_TOKEN,
+            ),
+            decisions: add.counters(
+                "waypost_decisions_total",
+                "Requests by policy, chosen target (none where there was none) and outcome.",
+                &["policy", "target", "outcome"],
+            ),
+            denials: add.counters("waypost_denials_total", "Refusals by policy and rule.", &["policy", "rule"]),
+            removed: add.counters("waypost_candidates_removed_total", "Candidates removed, by rule.", &["rule"]),
+            score_seconds: add.histograms(
+                "waypost_score_seconds",
+                "Time until a prompt's difficulty was known, by stage.",
+                &["stage"],
+                OWN,
+            ),
+            difficulty: add.histogram("waypost_difficulty", "Difficulty scores of prompts, 0 to 1.", DIFFICULTY),
+            unscored: add.counters("waypost_unscored_total", "Prompts without a score, by reason.", &["reason"]),
+            cost: add.amounts("waypost_cost_usd_total", "Cost of requests in US dollars.", &["tenant", "target"]),
+            saving: add.amounts(
+                "waypost_saving_usd_total",
+                "Saved against the best allowed target in US dollars, by what the quality rests on.",
+                &["tenant", "basis"],
+            ),
+            cache: add.counters("waypost_cache_total", "Cache look-ups by kind and result.", &["kind", "result"]),
+            attempts: add.counters("waypost_attempts_total", "Calls to upstreams by result.", &["target", "result"]),
+            overhead: add.histogram(
+                "waypost_overhead_seconds",
+                "Time a request spent in the gateway itself, without waiting for client or upstream.",
+                OWN,
+            ),
+            inflight_requests: add.add(IntGauge::new("waypost_inflight_requests", "Requests being served.")),
+            inflight_bytes: add.add(IntGauge::new("waypost_inflight_bytes", "Bytes of request bodies being held.")),
+            store_up: add.add(Gauge::new("waypost_store_up", "Whether the store answers: 1 or 0.")),
+            operation_series: Table::new(models.len(), targets),
+            spend_series: Table::new(tenants.len(), targets),
+            decision_series: Table::new(policies.len() * Outcome::COUNT, targets + 1),
+            attempt_ok: Table::new(1, targets),
+            registry,
+            shape,
+            tenants,
+            policies,
+            models,
+        }
+    }
+
+    /// One finished request.
+    pub fn settled(&self, settled: &Settled<'_>) {
+        let policy = self.policies.place(settled.policy.unwrap_or("none"));
+        let column = settled.target.map_or(self.shape.targets.len(), TargetId::index);
+        let target_name = settled.target.map_or("none", |id| &self.shape.targets[id.index()].target);
+        self.decision_series
+            .get(policy * Outcome::COUNT + settled.outcome as usize, column, || {
+                self.decisions.with_label_values(&[self.policies.name(policy), target_name, settled.outcome.word()])
+            })
+            .inc();
+        self.overhead.observe(settled.overhead.as_secs_f64());
+        let Some(target) = settled.target else { return };
+
+        let operation = self.operation(settled.model, target);
+        operation.duration.observe(settled.duration.as_secs_f64());
+        if let Some(first_token) = settled.first_token {
+            operation.first_token.observe(first_token.as_secs_f64());
+        }
+        operation.input_tokens.observe(as_float(settled.usage.input));
+        operation.output_tokens.observe(as_float(settled.usage.output));
+
+        let spend = self.spend(settled.tenant, target);
+        spend.cost.inc_by(settled.cost.as_usd().max(0.0));
+        spend.saving.inc_by(settled.saving.as_usd().max(0.0));
+    }
+
+    fn operation(&self, model: &str, target: TargetId) -> &Operation {
+        let place = self.models.place(model);
+        self.operation_series.get(place, target.index(), || {
+            let labels = &self.shape.targets[target.index()];
+            let values = ["chat", &labels.provider, self.models.name(place), &labels.upstream];
+            let tokens = |kind| self.token_usage.with_label_values(&[&values[..], &[kind]].concat());
+            Operation {
+                input_tokens: tokens("input"),
+                output_tokens: tokens("output"),
+                duration: self.operation_duration.with_label_values(&values),
+                first_token: self.first_token.with_label_values(&values),
+            }
+        })
+    }
+
+    fn spend(&self, tenant: &str, target: TargetId) -> &Spend {
+        let place = self.tenants.place(tenant);
+        self.spend_series.get(place, target.index(), || Spend {
+            cost: self.cost.with_label_values(&[self.tenants.name(place), &self.shape.targets[target.index()].target]),
+            saving: self.saving.with_label_values(&[self.tenants.name(place), "prior"]),
+        })
+    }
+
+    /// One call to an upstream: `ok`, or the word of its failure.
+    pub fn attempt(&self, target: TargetId, result: &str) {
+        let name = &self.shape.targets[target.index()].target;
+        if result == "ok" {
+            self.attempt_ok.get(0, target.index(), || self.attempts.with_label_values(&[name, "ok"])).inc();
+        } else {
+            self.attempts.with_label_values(&[name, result]).inc();
+        }
+    }
+
+    /// A refusal by a rule.
+    pub fn denied(&self, policy: &str, rule: &str) {
+        self.denials.with_label_values(&[self.policies.name(self.policies.place(policy)), rule]).inc();
+    }
+
+    /// Candidates that a rule removed.
+    pub fn candidates_removed(&self, rule: &str, count: u64) {
+        self.removed.with_label_values(&[rule]).inc_by(count);
+    }
+
+    /// A prompt's score.
+    pub fn scored(&self, stage: &str, elapsed: Duration, difficulty: Option<f32>) {
+        self.score_seconds.with_label_values(&[stage]).observe(elapsed.as_secs_f64());
+        if let Some(difficulty) = difficulty {
+            self.difficulty.observe(f64::from(difficulty));
+        }
+    }
+
+    /// A prompt without a score.
+    pub fn unscored(&self, reason: &str) {
+        self.unscored.with_label_values(&[reason]).inc();
+    }
+
+    /// A cache look-up: `hit`, `miss` or `bypass`.
+    pub fn cache(&self, result: &str) {
+        self.cache.with_label_values(&["exact", result]).inc();
+    }
+
+    /// Whether the store answers.
+    pub fn store_up(&self, up: bool) {
+        self.store_up.set(f64::from(u8::from(up)));
+    }
+
+    /// Counts a request and its body as in flight until dropped.
+    #[must_use]
+    pub fn request_started(&self) -> InFlight {
+        self.inflight_requests.inc();
+        InFlight { requests: self.inflight_requests.clone(), bytes: self.inflight_bytes.clone(), held: 0 }
+    }
+
+    /// Everything in Prometheus' text format.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut text = Vec::new();
+        match TextEncoder::new().encode(&self.registry.gather(), &mut text) {
+            Ok(()) => String::from_utf8(text).unwrap_or_default(),
+            Err(error) => {
+                tracing::error!(%error, "metrics cannot be rendered");
+                String::new()
+            }
+        }
+    }
+
+    /// Names of all families, with the suffixes that Prometheus stores histograms under. Families without a series yet
+    /// are not in `render`, so dashboards are checked against this.
+    #[must_use]
+    pub fn names() -> Vec<String> {
+        let metrics = Self::new(Shape { targets: vec![TargetLabels::blank()], max_series: 10, ..Shape::default() });
+        metrics.touch();
+        let mut names = Vec::new();
+        for family in metrics.registry.gather() {
+            let name = family.name();
+            if family.get_field_type() == prometheus::proto::MetricType::HISTOGRAM {
+                names.extend(["_bucket", "_sum", "_count"].map(|suffix| format!("{name}{suffix}")));
+            } else {
+                names.push(name.to_owned());
+            }
+        }
+        names
+    }
+
+    fn touch(&self) {
+        let target = TargetId(0);
+        self.settled(&Settled {
+            tenant: OTHER,
+            policy: None,
+            model: OTHER,
+            target: Some(target),
+            outcome: Outcome::Ok,
+            usage: Usage::default(),
+            cost: NanoUsd::ZERO,
+            saving: NanoUsd::ZERO,
+            duration: Duration::ZERO,
+            first_token: Some(Duration::ZERO),
+            overhead: Duration::ZERO,
+        });
+        self.attempt(target, "ok");
+        self.denied(OTHER, OTHER);
+        self.candidates_removed(OTHER, 0);
+        self.scored("linear", Duration::ZERO, None);
+        self.unscored("off");
+        self.cache("miss");
+    }
+}
+
+impl Registrar<'_> {
+    /// Memory, CPU time and open files of the process. The collector belongs to the default registry's family names, so
+    /// two instances in one process report the same figures.
+    #[cfg(target_os = "linux")]
+    fn add_process(&self) {
+        let collector = prometheus::process_collector::ProcessCollector::for_self();
+        if let Err(error) = self.0.register(Box::new(collector)) {
+            tracing::warn!(%error, "process metrics are not available");
+        }
+    }
+}
+
+impl TargetLabels {
+    fn blank() -> Self {
+        Self { target: OTHER.to_owned(), provider: OTHER.to_owned(), upstream: OTHER.to_owned() }
+    }
+}
+
+/// A request in flight.
+#[derive(Debug)]
+pub struct InFlight {
+    requests: IntGauge,
+    bytes: IntGauge,
+    held: i64,
+}
+
+impl InFlight {
+    /// The request's body is held. Returns how many bytes all requests hold now.
+    pub fn holds(&mut self, bytes: usize) -> u64 {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.bytes.add(bytes);
+        self.held += bytes;
+        u64::try_from(self.bytes.get()).unwrap_or(0)
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.requests.dec();
+        self.bytes.sub(self.held);
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "token counts stay far below 2^53")]
+fn as_float(count: u64) -> f64 {
+    count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shape() -> Shape {
+        Shape {
+            targets: vec![TargetLabels {
+                target: "small@own".to_owned(),
+                provider: "own".to_owned(),
+                upstream: "tiny".to_owned(),
+            }],
+            tenants: vec!["default".to_owned()],
+            policies: vec!["default".to_owned()],
+            models: vec!["auto".to_owned()],
+            config: "sha256:00".to_owned(),
+            max_series: 100,
+        }
+    }
+
+    fn settled(model: &str) -> Settled<'_> {
+        Settled {
+            tenant: "default",
+            policy: Some("default"),
+            model,
+            target: Some(TargetId(0)),
+            outcome: Outcome::Ok,
+            usage: Usage { input: 10, output: 5, ..Usage::default() },
+            cost: NanoUsd(1_000),
+            saving: NanoUsd(0),
+            duration: Duration::from_millis(5),
+            first_token: None,
+            overhead: Duration::from_micros(40),
+        }
+    }
+
+    #[test]
+    fn a_strangers_model_name_becomes_other() {
+        let metrics = Metrics::new(shape());
+        metrics.settled(&settled("auto"));
+        metrics.settled(&settled("made-up-by-a-scanner"));
+        let text = metrics.render();
+        assert!(text.contains(r#"gen_ai_request_model="auto""#));
+        assert!(text.contains(r#"gen_ai_request_model="other""#));
+        assert!(!text.contains("scanner"), "a stranger must not grow the set of label values");
+    }
+
+    #[test]
+    fn beyond_max_series_requested_names_are_one() {
+        let metrics = Metrics::new(Shape { max_series: 1, ..shape() });
+        metrics.settled(&settled("auto"));
+        assert!(!metrics.render().contains(r#"gen_ai_request_model="auto""#));
+    }
+
+    #[test]
+    fn two_instances_do_not_share_counts() {
+        let (one, two) = (Metrics::new(shape()), Metrics::new(shape()));
+        one.settled(&settled("auto"));
+        assert!(one.render().contains("waypost_decisions_total{outcome=\"ok\",policy=\"default\",target=\"small@own\"} 1"));
+        assert!(!two.render().contains("waypost_decisions_total{"));
+    }
+
+    #[test]
+    fn bytes_in_flight_return_with_their_request() {
+        let metrics = Metrics::new(shape());
+        let mut request = metrics.request_started();
+        assert_eq!(request.holds(1_000), 1_000);
+        drop(request);
+        assert!(metrics.render().contains("waypost_inflight_bytes 0"));
+    }
+
+    #[test]
+    fn every_family_has_a_name_that_dashboards_can_use() {
+        let names = Metrics::names();
+        for name in ["waypost_decisions_total", "waypost_overhead_seconds_bucket", "waypost_store_up"] {
+            assert!(names.iter().any(|known| known == name), "{name} is missing from {names:?}");
+        }
+    }
+}

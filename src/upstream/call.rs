@@ -1,0 +1,167 @@
+//! One exchange with one target: which endpoint and credential, which headers, and what a failure means.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::{HeaderMap, Method};
+
+use super::client::{Call, Client, Incoming};
+use super::error::{CallError, ClientError};
+use super::failure::Failure;
+use super::line::Line;
+use super::retry::Budget;
+use crate::config::{Config, Provider, Retry, Target, Timeouts};
+use crate::id::ProviderName;
+use crate::policy::Permitted;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const OPENAI_BETA: HeaderName = HeaderName::from_static("openai-beta");
+
+/// Values of `openai-beta` that go on: those OpenAI's own SDKs send. Another might switch on what no policy has seen.
+/// <https://github.com/openai/openai-python>
+const BETAS: [&str; 3] = ["assistants=v2", "realtime=v1", "responses=experimental"];
+
+/// Longest header of the client that goes on, in bytes.
+const FORWARDED: usize = 256;
+
+/// Most of an error body that is read.
+const ERROR_BODY: usize = 64 << 10;
+
+/// How long an error body may take: the status already says the most of it.
+const ERROR_WAIT: Duration = Duration::from_secs(5);
+
+/// The way to every provider of one configuration.
+pub struct Upstreams {
+    client: Client,
+    /// Per provider.
+    lines: HashMap<ProviderName, Line>,
+    /// Shared by all requests.
+    pub budget: Budget,
+    /// As configured.
+    pub retry: Retry,
+}
+
+/// What is sent, whoever gets it.
+pub struct Exchange<'a> {
+    /// The body for this target, its own model name in it.
+    pub body: Bytes,
+    /// Whether a stream is asked for. A whole answer sends no byte before it is complete, so only `total` bounds it.
+    pub stream: bool,
+    /// The client's headers that go on: what [`forwarded`] took from them.
+    pub passed: &'a [(HeaderName, HeaderValue)],
+    /// When the request as a whole must be over.
+    pub by: Option<Instant>,
+}
+
+impl Upstreams {
+    /// The ways to the providers of this configuration.
+    ///
+    /// # Errors
+    /// Root certificates or credentials that cannot be used.
+    pub fn new(config: &Config) -> Result<Self, ClientError> {
+        Self::with(Client::new(config)?, &config.providers, config.retry)
+    }
+
+    fn with(client: Client, providers: &[Arc<Provider>], retry: Retry) -> Result<Self, ClientError> {
+        let mut lines = HashMap::with_capacity(providers.len());
+        // Group 0 is the client's own, for key sets.
+        for (group, provider) in (1..).zip(providers) {
+            lines.insert(provider.name.clone(), Line::new(provider, group)?);
+        }
+        Ok(Self { client, lines, budget: Budget::new(retry), retry })
+    }
+
+    /// The client itself, for what is not a model's answer.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Sends the exchange to one target, once. `Ok` is an answer with status 2xx; its body is the caller's to read.
+    ///
+    /// # Errors
+    /// Everything else, judged: see [`Failure`].
+    pub async fn call(&self, target: &Permitted<Arc<Target>>, exchange: &Exchange<'_>) -> Result<Incoming, Failure> {
+        self.exchange(target, exchange).await
+    }
+
+    async fn exchange(&self, target: &Target, exchange: &Exchange<'_>) -> Result<Incoming, Failure> {
+        let provider = &target.provider;
+        let missing = || Failure::of_call(CallError::HostNotAllowed);
+        let line = self.lines.get(&provider.name).ok_or_else(missing)?;
+        let (index, endpoint) = line.endpoint(provider).ok_or_else(missing)?;
+        let mut headers = Vec::with_capacity(6);
+        headers.push((CONTENT_TYPE, JSON));
+        if let Some(bearer) = line.credential() {
+            headers.push((AUTHORIZATION, bearer.clone()));
+        }
+        headers.extend_from_slice(exchange.passed);
+        let call = Call {
+            method: Method::POST,
+            path: &endpoint.chat_path,
+            headers: &headers,
+            body: exchange.body.clone(),
+            timeouts: limits(provider.timeouts, exchange.stream, exchange.by),
+            pool_group: line.pool_group,
+        };
+        let result = match self.client.send(endpoint, call).await {
+            Ok(incoming) if (200..300).contains(&incoming.status) => Ok(incoming),
+            Ok(incoming) => Err(refused(incoming).await),
+            Err(error) => Err(Failure::of_call(error)),
+        };
+        match &result {
+            Err(failure) if failure.endpoint_down() => line.failed(index),
+            _ => line.worked(index),
+        }
+        result
+    }
+}
+
+/// The provider's own id of the request, for `x-waypost-upstream-id`.
+#[must_use]
+pub fn upstream_id(headers: &HeaderMap) -> Option<&HeaderValue> {
+    headers.get("x-request-id").or_else(|| headers.get("request-id")).filter(|id| id.len() <= FORWARDED)
+}
+
+/// The client's headers that go to the provider. The trace and the client's own key for repeats are passed as they
+/// are; nothing else of the client's is.
+#[must_use]
+pub fn forwarded(client: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
+    let mut headers = Vec::new();
+    for name in [TRACEPARENT, IDEMPOTENCY_KEY] {
+        if let Some(value) = client.get(&name)
+            && value.len() <= FORWARDED
+        {
+            headers.push((name, value.clone()));
+        }
+    }
+    if let Some(value) = client.get(&OPENAI_BETA)
+        && BETAS.iter().any(|beta| beta.as_bytes() == value.as_bytes())
+    {
+        headers.push((OPENAI_BETA, value.clone()));
+    }
+    headers
+}
+
+fn limits(timeouts: Timeouts, stream: bool, by: Option<Instant>) -> Timeouts {
+    let left = by.map_or(timeouts.total, |by| by.saturating_duration_since(Instant::now()));
+    let total = timeouts.total.min(left);
+    let first_token = if stream { timeouts.first_token } else { total };
+    Timeouts { first_token, total, ..timeouts }
+}
+
+async fn refused(mut incoming: Incoming) -> Failure {
+    let read = tokio::time::timeout(ERROR_WAIT, incoming.whole(ERROR_BODY)).await;
+    let body = read.ok().and_then(Result::ok).unwrap_or_default();
+    let failure = Failure::of_status(incoming.status, incoming.headers(), body, incoming.peer, SystemTime::now());
+    incoming.release().await;
+    failure
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,121 @@
+//! The answer to one call, piece by piece, and what becomes of its connection.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use http::header::CONTENT_LENGTH;
+use pingora_core::ErrorType;
+use pingora_core::connectors::http::Connector;
+use pingora_core::protocols::http::client::HttpSession;
+use pingora_core::upstreams::peer::HttpPeer;
+
+use super::POOL_IDLE;
+use crate::upstream::error::CallError;
+
+/// An answer: its head, and the way to its body. Dropping it closes the connection or resets the stream, at once.
+pub struct Incoming {
+    /// Status of the answer.
+    pub status: u16,
+    /// Where the request went.
+    pub peer: SocketAddr,
+    /// Whether an earlier request had opened the connection.
+    pub reused: bool,
+    pub(super) session: HttpSession,
+    pub(super) route: Box<HttpPeer>,
+    pub(super) connector: Arc<Connector>,
+    pub(super) first_by: Instant,
+    pub(super) total_by: Instant,
+    pub(super) idle: Duration,
+    pub(super) content: bool,
+    pub(super) complete: bool,
+    pub(super) sent: bool,
+}
+
+impl Incoming {
+    /// The headers of the answer, names in lower case.
+    #[must_use]
+    pub fn headers(&self) -> &HeaderMap {
+        static NONE: LazyLock<HeaderMap> = LazyLock::new(HeaderMap::new);
+        self.session.response_header().map_or(&*NONE, |head| &head.headers)
+    }
+
+    /// Says that content has come: from here `idle` bounds each wait, until here `first_token` bounded all of them.
+    pub fn content_has_come(&mut self) {
+        self.content = true;
+    }
+
+    /// The next piece of the body as it came, never empty; `None` after the last. May be dropped and asked again.
+    ///
+    /// # Errors
+    /// `FirstByteTimeout` before [`Self::content_has_come`], `Idle` after it, `Total`, or `Protocol` where the body
+    /// breaks off.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, CallError> {
+        loop {
+            let now = Instant::now();
+            let total = self.total_by.saturating_duration_since(now);
+            let (wait, late) = if self.content {
+                (self.idle, CallError::Idle)
+            } else {
+                (self.first_by.saturating_duration_since(now), CallError::FirstByteTimeout)
+            };
+            let (wait, late) = if total < wait { (total, CallError::Total) } else { (wait, late) };
+            if wait.is_zero() {
+                return Err(late);
+            }
+            self.session.set_read_timeout(Some(wait));
+            match self.session.read_response_body().await {
+                Ok(Some(piece)) if piece.is_empty() => {}
+                Ok(Some(piece)) => return Ok(Some(piece)),
+                Ok(None) => {
+                    self.complete = true;
+                    return Ok(None);
+                }
+                Err(error) if *error.etype() == ErrorType::ReadTimedout => return Err(late),
+                Err(error) => return Err(CallError::Protocol(error)),
+            }
+        }
+    }
+
+    /// The whole body.
+    ///
+    /// # Errors
+    /// `TooLarge` beyond `max` bytes, and whatever [`Self::chunk`] says.
+    pub async fn whole(&mut self, max: usize) -> Result<Bytes, CallError> {
+        let length = self.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+        if length.is_some_and(|length| length > max) {
+            return Err(CallError::TooLarge);
+        }
+        let Some(first) = self.chunk().await? else {
+            return Ok(Bytes::new());
+        };
+        self.content_has_come();
+        let Some(second) = self.chunk().await? else {
+            return within(first, max);
+        };
+        let mut body = BytesMut::with_capacity(length.unwrap_or(first.len() + second.len()));
+        body.extend_from_slice(&first);
+        let mut next = Some(second);
+        while let Some(piece) = next {
+            if body.len() + piece.len() > max {
+                return Err(CallError::TooLarge);
+            }
+            body.extend_from_slice(&piece);
+            next = self.chunk().await?;
+        }
+        Ok(body.freeze())
+    }
+
+    /// Gives the connection back for the next request, if the body has come to its end; else closes it.
+    pub async fn release(mut self) {
+        if self.sent && (self.complete || self.session.response_done()) {
+            self.connector.release_http_session(self.session, &*self.route, Some(POOL_IDLE)).await;
+        }
+    }
+}
+
+fn within(body: Bytes, max: usize) -> Result<Bytes, CallError> {
+    if body.len() > max { Err(CallError::TooLarge) } else { Ok(body) }
+}
