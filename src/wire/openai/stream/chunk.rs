@@ -158,6 +158,12 @@ impl Chunk {
         Ok(())
     }
 
+    /// The `usage` object, wherever it stands.
+    pub(super) fn usage_value<'a>(&self, data: &'a [u8]) -> Option<&'a [u8]> {
+        let usage = self.usage.as_ref().or(self.groq_usage.as_ref())?;
+        data.get(usage.value.clone())
+    }
+
     /// The chunk that shows this one's usage and nothing else.
     pub(super) fn usage_alone(&self, data: &[u8]) -> Vec<u8> {
         if self.choices == 0 && self.usage.is_some() && self.groq_usage.is_none() {
@@ -172,8 +178,7 @@ impl Chunk {
             }
         }
         json.extend_from_slice(br#""object":"chat.completion.chunk","choices":[],"usage":"#);
-        let usage = self.usage.as_ref().or(self.groq_usage.as_ref());
-        json.extend_from_slice(usage.and_then(|usage| data.get(usage.value.clone())).unwrap_or(b"null"));
+        json.extend_from_slice(self.usage_value(data).unwrap_or(b"null"));
         json.push(b'}');
         json
     }

@@ -74,6 +74,12 @@ impl Collector {
         }
     }
 
+    /// The provider's `usage` object, where the pieces do not show it ([`Relay::usage_json`](super::Relay::usage_json)).
+    pub fn counted(&mut self, usage: &[u8]) {
+        let read = usage_without_cost(&mut Scanner::lenient(usage));
+        self.usage = read.ok().flatten().or(self.usage.take());
+    }
+
     /// The whole answer, if it is a good one and all of it was understood.
     #[must_use]
     pub fn whole(self) -> Option<Bytes> {

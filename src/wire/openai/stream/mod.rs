@@ -84,6 +84,8 @@ pub struct Relay {
     events: u64,
     ends: chunk::Ends,
     usage: Option<Usage>,
+    /// The provider's last `usage` object as it stood.
+    usage_json: Option<Bytes>,
     /// The JSON of the chunk that will show the usage.
     last_word: Option<Vec<u8>>,
 }
@@ -115,6 +117,7 @@ impl Relay {
             events: 0,
             ends: chunk::Ends::default(),
             usage: None,
+            usage_json: None,
             last_word: None,
         }
     }
@@ -235,6 +238,12 @@ impl Relay {
         self.usage
     }
 
+    /// The provider's last `usage` object, for an answer kept whole while the client was not shown it.
+    #[must_use]
+    pub fn usage_json(&self) -> Option<&Bytes> {
+        self.usage_json.as_ref()
+    }
+
     /// How many events with data have come: about one a token, for an estimate where the client hung up before the usage.
     #[must_use]
     pub fn events(&self) -> u64 {
@@ -302,6 +311,7 @@ impl Relay {
         self.ends.add(&chunk.ends);
         let Some(usage) = chunk.tokens else { return Ok(Verdict::Keep) };
         self.usage = Some(usage);
+        self.usage_json = chunk.usage_value(data).map(Bytes::copy_from_slice);
         Ok(self.without_usage(raw, &event, data, &chunk))
     }
 

@@ -358,6 +358,19 @@ fn a_relayed_cost_is_not_kept() {
 }
 
 #[test]
+fn a_kept_answer_has_the_usage_that_its_client_was_not_shown() {
+    let usage = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1}}\n\n";
+    let stream = format!("{HELLO}{STOP}{usage}data: [DONE]\n\n");
+    let (mut relay, mut out) = (relay(false), Vec::new());
+    relay.push(stream.into(), &mut out).unwrap();
+    let mut collector = Collector::new(1000);
+    out.iter().for_each(|piece| collector.push(piece));
+    collector.counted(relay.usage_json().unwrap());
+    let whole: Value = serde_json::from_slice(&collector.whole().unwrap()).unwrap();
+    assert_eq!(whole["usage"], json!({"prompt_tokens":1,"completion_tokens":1}));
+}
+
+#[test]
 fn what_cannot_be_joined_or_is_too_long_is_not_kept() {
     let odd = "data: {\"choices\":[{\"index\":0,\"delta\":{\"audio\":{\"data\":\"x\"}}}]}\n\n";
     assert!(collected(format!("{odd}{STOP}").as_bytes()).is_none());
