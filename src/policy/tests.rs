@@ -383,3 +383,38 @@ fn a_tenant_with_an_unknown_policy_and_a_missing_folder_are_problems() {
     assert!(found[0].file.ends_with("b.yaml") && found[0].message.contains("second policy"));
     assert!(found[1].file.ends_with("c.yaml") && found[1].line > 0);
 }
+
+#[test]
+fn a_configuration_without_labels_gets_the_one_the_built_in_policies_speak_of() {
+    let mut config = four();
+    config.labels.clear();
+    let (policies, warnings) =
+        Policies::load(None, &config).unwrap_or_else(|problems| panic!("{}", listing(&problems)));
+    assert!(warnings.is_empty());
+    let policy = policies.get("default").unwrap();
+    assert_eq!(allowed(policy, &config, &[], &[]), ["fr", "de", "us"]);
+    assert_eq!(allowed(policy, &config, &[], &[("data-class", "secret")]), ["fr"]);
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+    let found = Policies::load(Some(&folder), &config).unwrap_err();
+    assert!(found[0].remedy.contains("declare it"), "{}", found[0]);
+}
+
+/// Not a bound that a loaded machine could break, only what `--nocapture` shows: the cost beside a rule's table.
+#[test]
+#[ignore = "a measurement"]
+fn constrain_in_nanoseconds() {
+    let targets =
+        (0..50).map(|_| target("t", Tier::Mid).countries(&["FR"]).jurisdictions(&["FR"]).retention(0)).collect();
+    let config = config(targets);
+    let rules: String = (0..30)
+        .map(|index| format!("  - name: r{index}\n    when: labels[\"data-class\"] == \"personal\" || tenant.region == \"eu\"\n    require: {{ location.countries: {{ in: EEA }} }}\n"))
+        .collect();
+    let policy = policy(&rules, &config);
+    let labels = labelled(&policy, &[], &[("data-class", "personal")]);
+    let all = all(&config);
+    let begun = std::time::Instant::now();
+    for _ in 0..100_000 {
+        std::hint::black_box(constrain(&policy, &config.tenants["acme"], &labels, &all));
+    }
+    println!("{} ns", begun.elapsed().as_nanos() / 100_000);
+}
