@@ -398,23 +398,3 @@ fn a_configuration_without_labels_gets_the_one_the_built_in_policies_speak_of() 
     let found = Policies::load(Some(&folder), &config).unwrap_err();
     assert!(found[0].remedy.contains("declare it"), "{}", found[0]);
 }
-
-/// Not a bound that a loaded machine could break, only what `--nocapture` shows: the cost beside a rule's table.
-#[test]
-#[ignore = "a measurement"]
-fn constrain_in_nanoseconds() {
-    let targets =
-        (0..50).map(|_| target("t", Tier::Mid).countries(&["FR"]).jurisdictions(&["FR"]).retention(0)).collect();
-    let config = config(targets);
-    let rules: String = (0..30)
-        .map(|index| format!("  - name: r{index}\n    when: labels[\"data-class\"] == \"personal\" || tenant.region == \"eu\"\n    require: {{ location.countries: {{ in: EEA }} }}\n"))
-        .collect();
-    let policy = policy(&rules, &config);
-    let labels = labelled(&policy, &[], &[("data-class", "personal")]);
-    let all = all(&config);
-    let begun = std::time::Instant::now();
-    for _ in 0..100_000 {
-        std::hint::black_box(constrain(&policy, &config.tenants["acme"], &labels, &all));
-    }
-    println!("{} ns", begun.elapsed().as_nanos() / 100_000);
-}
