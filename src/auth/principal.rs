@@ -40,7 +40,8 @@ impl Principal {
     }
 
     /// Open mode: tenant `default` with every permission.
-    pub(super) fn open(tenant: Arc<Tenant>) -> Self {
+    #[must_use]
+    pub fn open(tenant: Arc<Tenant>) -> Self {
         Self {
             tenant,
             team: None,

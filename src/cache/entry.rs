@@ -67,12 +67,7 @@ impl Entry {
         let head: Head = serde_json::from_slice(rest.get(..length)?).ok()?;
         let body = bytes.slice(MARK.len() + 4 + length..);
         let stored_at = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(head.at))?;
-        (body.len() == head.body).then_some(Self {
-            target: head.target,
-            body,
-            usage: head.usage,
-            stored_at,
-        })
+        (body.len() == head.body).then_some(Self { target: head.target, body, usage: head.usage, stored_at })
     }
 }
 
@@ -84,11 +79,7 @@ mod tests {
         Entry {
             target: "m@p".into(),
             body: Bytes::from_static(b"{\"id\":\"x\"}"),
-            usage: Usage {
-                input: 3,
-                output: 4,
-                ..Usage::default()
-            },
+            usage: Usage { input: 3, output: 4, ..Usage::default() },
             stored_at: SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_123),
         }
     }

@@ -10,10 +10,13 @@ pub use key::Key;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use tokio::sync::Semaphore;
 
-use crate::config;
+use crate::chat::Usage;
+use crate::config::{self, Target};
 use crate::id::TargetName;
+use crate::policy::Permitted;
 use crate::store::Redis;
 
 /// Largest answer kept, in bytes. A longer one is rare, and asked for again even less often.
@@ -41,7 +44,7 @@ pub enum Lookup<P> {
     Hit {
         /// The answer.
         entry: Entry,
-        /// What the caller's check gave.
+        /// The proof that its target is allowed.
         permitted: P,
     },
     /// Nothing that may be used.
@@ -65,10 +68,7 @@ impl Cache {
     pub fn new(config: &config::Cache, redis: Option<Redis>) -> Self {
         let place = match redis {
             _ if !config.exact => Place::Off,
-            Some(redis) => Place::Redis {
-                redis,
-                writes: Arc::new(Semaphore::new(WRITES)),
-            },
+            Some(redis) => Place::Redis { redis, writes: Arc::new(Semaphore::new(WRITES)) },
             None => Place::Memory(
                 moka::sync::Cache::builder()
                     .max_capacity(config.max)
@@ -86,16 +86,22 @@ impl Cache {
         matches!(self.place, Place::Off)
     }
 
-    /// Looks for an answer. `permit` says whether the target that gave it is allowed now, and gives the proof; without
-    /// it an entry is a miss. Never later than the store's deadline.
-    pub async fn get<P>(&self, key: &Key, permit: impl FnOnce(&TargetName) -> Option<P>) -> Lookup<P> {
+    /// Looks for an answer. `permit` gives the proof that the target that gave it is allowed now; without it an entry
+    /// is a miss. Never later than the store's deadline.
+    pub async fn get(
+        &self,
+        key: &Key,
+        permit: impl FnOnce(&TargetName) -> Option<Permitted<Arc<Target>>>,
+    ) -> Lookup<Permitted<Arc<Target>>> {
+        self.find(key, permit).await
+    }
+
+    async fn find<P>(&self, key: &Key, permit: impl FnOnce(&TargetName) -> Option<P>) -> Lookup<P> {
         let found = match &self.place {
             Place::Off => return Lookup::Bypass(Bypass::Off),
             Place::Memory(memory) => memory.get(key),
             Place::Redis { redis, .. } => match redis.get(&stored_key(key)).await {
-                Ok(found) => found
-                    .and_then(|bytes| Entry::from_bytes(&bytes))
-                    .filter(|entry| self.is_fresh(entry)),
+                Ok(found) => found.and_then(|bytes| Entry::from_bytes(&bytes)).filter(|entry| self.is_fresh(entry)),
                 Err(_) => return Lookup::Bypass(Bypass::Store),
             },
         };
@@ -106,9 +112,13 @@ impl Cache {
         }
     }
 
-    /// Keeps an answer: whole, good, and from a permitted target; the caller sees to that. Returns at once; a store
-    /// that is busy, late or down keeps nothing.
-    pub fn put(&self, key: Key, entry: Entry) {
+    /// Keeps an answer; that it is whole and good is for the caller to see to. Returns at once; a store that is busy,
+    /// late or down keeps nothing.
+    pub fn put(&self, key: Key, target: &Permitted<Arc<Target>>, body: Bytes, usage: Usage) {
+        self.keep(key, Entry { target: target.name.clone(), body, usage, stored_at: SystemTime::now() });
+    }
+
+    fn keep(&self, key: Key, entry: Entry) {
         if entry.body.len() > LARGEST {
             return;
         }
@@ -134,9 +144,7 @@ impl Cache {
     /// A store shared with another configuration may hold what was to be kept for longer. An entry from the future
     /// comes from a clock that is ahead; the store's own expiry bounds it.
     fn is_fresh(&self, entry: &Entry) -> bool {
-        SystemTime::now()
-            .duration_since(entry.stored_at)
-            .map_or(true, |age| age < self.ttl)
+        SystemTime::now().duration_since(entry.stored_at).map_or(true, |age| age < self.ttl)
     }
 }
 

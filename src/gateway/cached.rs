@@ -62,7 +62,7 @@ pub(super) async fn look_up(
 async fn ask(gateway: &Gateway, constrained: &Constrained<'_>, wishes: &Wishes, request: &chat::Request) -> Lookup {
     let policy = constrained.asked.policy;
     let view: Vec<&[u8]> = openai::request::cache_view(request).collect();
-    let key = Key::new(constrained.tenant, &policy.name, &policy.hash, &request.model, &view);
+    let key = Key::new(&constrained.tenant, &policy.name, &policy.hash, &request.model, &view);
     if wishes.cache == CacheWish::NoCache {
         return Lookup::Miss(Slot(key));
     }
@@ -90,6 +90,6 @@ fn may_cache(gateway: &Gateway, constrained: &Constrained<'_>, wishes: &Wishes, 
 /// Keeps a good answer, without holding anybody up.
 pub(super) fn store(gateway: &Gateway, slot: Option<Slot>, kept: Option<Whole>) {
     if let (Some(Slot(key)), Some(whole)) = (slot, kept) {
-        gateway.cache.put(key, Entry::new(&whole.target, whole.body, whole.usage));
+        gateway.cache.put(key, &whole.target, whole.body, whole.usage);
     }
 }

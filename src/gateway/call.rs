@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::time::sleep_until;
 
-use super::client::{Client, HungUp};
+use super::client::Client;
 use super::error::{Code, GatewayError};
 use super::headers::Wishes;
 use super::record::Record;

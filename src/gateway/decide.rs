@@ -15,7 +15,7 @@ use crate::auth::{self, Principal};
 use crate::chat::{self, Role};
 use crate::classify::{self, Part, Prompt, Score};
 use crate::config::{ErrorDetail, Target};
-use crate::id::TargetId;
+use crate::id::{TargetId, TenantName};
 use crate::policy::{self, Allowed, Labels, LabelSources, Permitted, labels};
 use crate::route::{self, Inputs, Named, NoCandidate, Why};
 use crate::wire::openai;
@@ -28,13 +28,13 @@ pub(super) struct Constrained<'g> {
     pub(super) asked: Asked<'g>,
     pub(super) labels: Labels,
     pub(super) allowed: Allowed,
-    pub(super) tenant: &'g crate::id::TenantName,
+    pub(super) tenant: TenantName,
 }
 
 /// Labels and facts → what may be asked. Nothing left is a refusal that names the rules.
 pub(super) fn constrain<'g>(
     gateway: &'g Gateway,
-    principal: &'g Principal,
+    principal: &Principal,
     wishes: &Wishes,
     request: &chat::Request,
     record: &mut Record<'g>,
@@ -47,7 +47,7 @@ pub(super) fn constrain<'g>(
         record.nothing_allowed(&allowed);
         return Err(denied(gateway, &allowed));
     }
-    Ok(Constrained { asked, labels, allowed, tenant: &principal.tenant.name })
+    Ok(Constrained { asked, labels, allowed, tenant: principal.tenant.name.clone() })
 }
 
 fn resolve_labels(gateway: &Gateway, principal: &Principal, wishes: &Wishes) -> Result<Labels, GatewayError> {

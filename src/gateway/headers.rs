@@ -9,6 +9,7 @@ use crate::auth::Given;
 use crate::id::RequestId;
 use crate::limit::RateLimit;
 use crate::money::NanoUsd;
+use crate::upstream;
 
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -16,8 +17,6 @@ const LABELS: HeaderName = HeaderName::from_static("x-waypost-labels");
 const POLICY: HeaderName = HeaderName::from_static("x-waypost-policy");
 const MAX_COST: HeaderName = HeaderName::from_static("x-waypost-max-cost-usd");
 const CACHE: HeaderName = HeaderName::from_static("x-waypost-cache");
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 const DECISION: HeaderName = HeaderName::from_static("x-waypost-decision");
 const MODEL: HeaderName = HeaderName::from_static("x-waypost-model");
@@ -32,13 +31,9 @@ const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit-requests");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining-requests");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset-requests");
 
-/// Headers that pass from client to provider unchanged, if they are sane.
-const PASSED: [HeaderName; 2] = [TRACEPARENT, IDEMPOTENCY_KEY];
 /// Said by proxies in between.
 const FORWARDING: [HeaderName; 3] =
     [header::FORWARDED, HeaderName::from_static("x-forwarded-for"), HeaderName::from_static("x-real-ip")];
-/// Longest header value of a client that passes on, in bytes.
-const MAX_PASSED: usize = 512;
 
 /// What a client asks for in its headers.
 #[derive(Debug, Default)]
@@ -75,17 +70,12 @@ impl Wishes {
             Some("no-store") => CacheWish::NoStore,
             Some(_) => return Err(invalid(&CACHE, "use `no-store` or `no-cache`")),
         };
-        let passed = PASSED
-            .iter()
-            .filter_map(|name| Some((name.clone(), headers.get(name)?.clone())))
-            .filter(|(_, value)| value.len() <= MAX_PASSED && value.to_str().is_ok())
-            .collect();
         Ok(Self {
             labels: text(headers, &LABELS)?.map(str::to_owned),
             policy: text(headers, &POLICY)?.map(str::to_owned),
             max_cost,
             cache,
-            passed,
+            passed: upstream::forwarded(headers),
         })
     }
 }
@@ -219,15 +209,6 @@ fn printable(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(""))
 }
 
-/// A provider's own request id, from whichever header it uses.
-pub(super) fn upstream_id(headers: &HeaderMap) -> Option<HeaderValue> {
-    ["x-request-id", "request-id", "x-amzn-requestid", "apim-request-id"]
-        .iter()
-        .find_map(|name| headers.get(*name))
-        .filter(|value| value.len() <= MAX_PASSED && value.to_str().is_ok())
-        .cloned()
-}
-
 /// Lets the page of an allowed origin read the answer (the listener has refused all other origins).
 pub(super) fn allow_origin(request: &HeaderMap, response: &mut HeaderMap) {
     if let Some(origin) = request.get(header::ORIGIN) {
@@ -270,7 +251,7 @@ mod tests {
 
     #[test]
     fn wishes_are_read() {
-        let wishes = Wishes::read(&headers(&[(MAX_COST, "0.02"), (CACHE, "no-store"), (TRACEPARENT, "00-ab")])).unwrap();
+        let wishes = Wishes::read(&headers(&[(MAX_COST, "0.02"), (CACHE, "no-store"), (HeaderName::from_static("traceparent"), "00-ab")])).unwrap();
         assert_eq!(wishes.max_cost, Some(NanoUsd(20_000_000)));
         assert_eq!(wishes.cache, CacheWish::NoStore);
         assert_eq!(wishes.passed.len(), 1);

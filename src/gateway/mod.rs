@@ -131,11 +131,11 @@ async fn chat<C: Client>(gateway: &Gateway, client: &mut C) -> Result<(), HungUp
 }
 
 /// The path of a request, one step a line.
-async fn answer<C: Client>(
-    gateway: &Gateway,
+async fn answer<'g, C: Client>(
+    gateway: &'g Gateway,
     client: &mut C,
     principal: &Principal,
-    record: &mut Record<'_>,
+    record: &mut Record<'g>,
     rate: &mut Option<RateLimit>,
 ) -> Result<(), Stop> {
     let _permit = admit(gateway, principal, rate)?;
@@ -153,7 +153,7 @@ async fn answer<C: Client>(
     let score = while_there(client, decide::classify(gateway, &constrained, request)).await?;
     let plan = decide::choose(gateway, &constrained, score.as_ref(), &wishes, request, record)?;
     let answer = call::until_content(gateway, client, &plan, &wishes, request, record).await?;
-    let kept = relay::answer(gateway, client, answer, request, record, *rate, slot.is_some()).await?;
+    let kept = relay::answer(gateway, client, answer, record, *rate, slot.is_some()).await?;
     cached::store(gateway, slot, kept);
     Ok(())
 }
@@ -247,8 +247,14 @@ impl Gateway {
     }
 }
 
-impl<E: Into<GatewayError>> From<E> for Stop {
-    fn from(error: E) -> Self {
-        Self::Refused(error.into())
+impl From<GatewayError> for Stop {
+    fn from(error: GatewayError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl From<HungUp> for Stop {
+    fn from(_: HungUp) -> Self {
+        Self::HungUp
     }
 }

@@ -88,12 +88,12 @@ async fn dry_run<C: Client>(
 }
 
 /// The steps of a decision without the call. A denial is a finding of a dry run, not an error.
-async fn decide_only(
-    gateway: &Gateway,
+async fn decide_only<'g>(
+    gateway: &'g Gateway,
     principal: &Principal,
     wishes: &Wishes,
     request: &chat::Request,
-    mut record: Record<'_>,
+    mut record: Record<'g>,
 ) -> Result<Decision, GatewayError> {
     let planned = async {
         let constrained = decide::constrain(gateway, principal, wishes, request, &mut record)?;

@@ -71,7 +71,9 @@ impl<'g> Record<'g> {
         request_id: RequestId,
         started: Instant,
     ) -> Self {
-        Self { rehearsal: true, ..Self::begin(gateway, principal, request_id, started) }
+        let mut record = Self::begin(gateway, principal, request_id, started);
+        record.rehearsal = true;
+        record
     }
 
     pub(super) fn begin(gateway: &'g Gateway, principal: Arc<Principal>, request_id: RequestId, started: Instant) -> Self {
@@ -220,6 +222,11 @@ impl<'g> Record<'g> {
             Usage { output, ..self.usage.unwrap_or_default() }
         };
         self.usage = Some(usage.unwrap_or_else(estimate));
+    }
+
+    /// Tokens, as far as they are known.
+    pub(super) fn usage(&self) -> Usage {
+        self.usage.unwrap_or_default()
     }
 
     /// A stream has ended or was cut: what the provider counted, else one token for each event that was passed on.

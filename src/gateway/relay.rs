@@ -10,13 +10,14 @@ use super::cached::Hit;
 use super::call::{Answer, Content, bad_answer};
 use super::client::{Client, HungUp};
 use super::error::{Code, GatewayError};
-use super::headers::{Notes, allow_origin, upstream_id};
+use super::headers::{Notes, allow_origin};
 use super::record::Record;
 use super::{Gateway, Stop};
 use crate::chat;
 use crate::config::Target;
 use crate::limit::RateLimit;
 use crate::policy::Permitted;
+use crate::upstream::upstream_id;
 use crate::wire::openai::stream::{Collector, Relay};
 
 /// Largest streamed answer that is put together for the cache, in bytes.
@@ -34,14 +35,13 @@ pub(super) async fn answer<C: Client>(
     gateway: &Gateway,
     client: &mut C,
     answer: Answer,
-    request: &chat::Request,
     record: &mut Record<'_>,
     rate: Option<RateLimit>,
     keep: bool,
 ) -> Result<Option<Whole>, Stop> {
     let Answer { target, mut incoming, place, content, committed } = answer;
     let _place = place;
-    let upstream_id = upstream_id(incoming.headers());
+    let upstream_id = upstream_id(incoming.headers()).cloned();
     match content {
         Content::Whole { body, answer } => {
             record.used(answer.usage, body.len());

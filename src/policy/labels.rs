@@ -3,7 +3,7 @@
 //! A label is declared with its values; a request carries, for each, the value with what the client said and the value
 //! without. Rules are judged on both, so a client can only tighten.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::config::{Label, LabelKind, LabelSource};
@@ -84,7 +84,7 @@ pub enum MaySet<'a> {
     /// Open mode on loopback.
     All,
     /// Those that its key names.
-    Named(&'a [String]),
+    Named(&'a BTreeSet<String>),
 }
 
 /// Who set a value.
@@ -215,6 +215,15 @@ impl Labels {
         set.with.max(set.without)
     }
 
+    /// Whether an ordered label is at most at this value, the client's word and the word without it both. A label or
+    /// value that is not declared, and a label without a value, are not.
+    #[must_use]
+    pub fn at_most(&self, name: &str, highest: &str) -> bool {
+        let declaration = self.declared.position(name).and_then(|position| self.declared.get(position));
+        let place = declaration.and_then(|label| label.values.iter().position(|value| **value == *highest)).and_then(index);
+        self.rank(name).zip(place).is_some_and(|(rank, highest)| rank <= highest)
+    }
+
     /// Every label with its value and who set it, in the order declared.
     pub fn iter(&self) -> impl Iterator<Item = LabelValue<'_>> {
         self.declared.iter().zip(&self.set).map(|(label, set)| LabelValue {
@@ -240,9 +249,7 @@ impl Labels {
     }
 
     pub(crate) fn text(&self, position: usize, client: bool) -> &str {
-        self.declared
-            .get(position)
-            .map_or("", |label| value(label, self.index(position, client)))
+        self.declared.get(position).map_or("", |label| value(label, self.index(position, client)))
     }
 
     fn find(&self, name: &str, side: impl Fn(&Set) -> Option<u16>) -> &str {
@@ -257,9 +264,7 @@ impl Labels {
 }
 
 fn value(label: &Declaration, index: Option<u16>) -> &str {
-    index
-        .and_then(|index| label.values.get(usize::from(index)))
-        .map_or("", |value| value)
+    index.and_then(|index| label.values.get(usize::from(index))).map_or("", |value| value)
 }
 
 /// Reads `x-waypost-labels`: `data-class=personal,purpose=support`. Whether the labels exist is asked by [`resolve`].
@@ -295,19 +300,11 @@ pub fn resolve(declared: &Arc<Declared>, sources: &LabelSources<'_>) -> Result<L
         declared: Arc::clone(declared),
         set: declared
             .iter()
-            .map(|label| Set {
-                with: label.default,
-                by: SetBy::Default,
-                without: label.default,
-            })
+            .map(|label| Set { with: label.default, by: SetBy::Default, without: label.default })
             .collect(),
         from_client: false,
     };
-    for (map, by) in [
-        (sources.floor, SetBy::Floor),
-        (sources.key, SetBy::Key),
-        (sources.claim, SetBy::Claim),
-    ] {
+    for (map, by) in [(sources.floor, SetBy::Floor), (sources.key, SetBy::Key), (sources.claim, SetBy::Claim)] {
         for (name, value) in map {
             labels.apply(name, value, by)?;
         }
@@ -320,13 +317,10 @@ pub fn resolve(declared: &Arc<Declared>, sources: &LabelSources<'_>) -> Result<L
         let ordered = declared.get(position).is_some_and(|label| label.ordered);
         let named = match sources.may_set {
             MaySet::All => true,
-            MaySet::Named(names) => names.iter().any(|may| may == name),
+            MaySet::Named(names) => names.contains(name),
         };
         if !ordered && !named {
-            return Err(LabelError::NotSettable {
-                name: name.clone(),
-                by: SetBy::Client,
-            });
+            return Err(LabelError::NotSettable { name: name.clone(), by: SetBy::Client });
         }
         labels.apply(name, value, SetBy::Client)?;
     }
@@ -336,10 +330,9 @@ pub fn resolve(declared: &Arc<Declared>, sources: &LabelSources<'_>) -> Result<L
 
 impl Labels {
     fn known(&self, name: &str) -> Result<usize, LabelError> {
-        self.declared.position(name).ok_or_else(|| LabelError::Undeclared {
-            name: cut(name),
-            declared: join(self.declared.names()),
-        })
+        self.declared
+            .position(name)
+            .ok_or_else(|| LabelError::Undeclared { name: cut(name), declared: join(self.declared.names()) })
     }
 
     fn apply(&mut self, name: &str, value: &str, by: SetBy) -> Result<(), LabelError> {
@@ -355,18 +348,11 @@ impl Labels {
             });
         };
         if !label.ordered && !may(&label.from, by) {
-            return Err(LabelError::NotSettable {
-                name: name.to_owned(),
-                by,
-            });
+            return Err(LabelError::NotSettable { name: name.to_owned(), by });
         }
         // A default is no source: whoever speaks replaces it. Against a source, an ordered label only rises.
         if !label.ordered || set.by == SetBy::Default || set.with < Some(new) {
-            *set = Set {
-                with: Some(new),
-                by,
-                ..*set
-            };
+            *set = Set { with: Some(new), by, ..*set };
         }
         Ok(())
     }
@@ -401,5 +387,4 @@ fn join<'a>(names: impl Iterator<Item = &'a str>) -> String {
 }
 
 #[cfg(test)]
-#[path = "labels_tests.rs"]
 mod tests;

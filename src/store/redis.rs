@@ -54,12 +54,7 @@ impl Redis {
     pub fn new(url: &Secret, deadline: Duration) -> Result<Self, StoreError> {
         let client = redis::Client::open(url.expose()).map_err(|_| StoreError::Address)?;
         let (up, _) = watch::channel(true);
-        Ok(Self(Arc::new(Inner {
-            client,
-            deadline,
-            manager: Mutex::new(None),
-            up,
-        })))
+        Ok(Self(Arc::new(Inner { client, deadline, manager: Mutex::new(None), up })))
     }
 
     /// Whether the last that was heard of it was good. True before the first operation: see [`Self::check`].
@@ -100,8 +95,7 @@ impl Redis {
         if keep == 0 {
             return Ok(());
         }
-        self.run(redis::cmd("SET").arg(key).arg(value).arg("PX").arg(keep))
-            .await?;
+        self.run(redis::cmd("SET").arg(key).arg(value).arg("PX").arg(keep)).await?;
         Ok(())
     }
 

@@ -3,5 +3,5 @@
 pub mod log;
 pub mod metrics;
 
-pub use log::RequestLine;
+pub use log::{RequestLine, RequestLog};
 pub use metrics::{Metrics, Settled, Shape};

@@ -15,6 +15,7 @@ use super::line::Line;
 use super::retry::Budget;
 use crate::config::{Config, Provider, Retry, Target, Timeouts};
 use crate::id::ProviderName;
+use crate::policy::Permitted;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -51,8 +52,8 @@ pub struct Exchange<'a> {
     pub body: Bytes,
     /// Whether a stream is asked for. A whole answer sends no byte before it is complete, so only `total` bounds it.
     pub stream: bool,
-    /// The client's headers; only those of the contract's list go on.
-    pub client: &'a HeaderMap,
+    /// The client's headers that go on: what [`forwarded`] took from them.
+    pub passed: &'a [(HeaderName, HeaderValue)],
     /// When the request as a whole must be over.
     pub by: Option<Instant>,
 }
@@ -72,12 +73,7 @@ impl Upstreams {
         for (group, provider) in (1..).zip(providers) {
             lines.insert(provider.name.clone(), Line::new(provider, group)?);
         }
-        Ok(Self {
-            client,
-            lines,
-            budget: Budget::new(retry),
-            retry,
-        })
+        Ok(Self { client, lines, budget: Budget::new(retry), retry })
     }
 
     /// The client itself, for what is not a model's answer.
@@ -90,8 +86,11 @@ impl Upstreams {
     ///
     /// # Errors
     /// Everything else, judged: see [`Failure`].
-    // Takes `&Permitted<Arc<Target>>` as soon as `policy` is beside it: a target that no rule has seen is not called.
-    pub async fn call(&self, target: &Target, exchange: &Exchange<'_>) -> Result<Incoming, Failure> {
+    pub async fn call(&self, target: &Permitted<Arc<Target>>, exchange: &Exchange<'_>) -> Result<Incoming, Failure> {
+        self.exchange(target, exchange).await
+    }
+
+    async fn exchange(&self, target: &Target, exchange: &Exchange<'_>) -> Result<Incoming, Failure> {
         let provider = &target.provider;
         let missing = || Failure::of_call(CallError::HostNotAllowed);
         let line = self.lines.get(&provider.name).ok_or_else(missing)?;
@@ -101,7 +100,7 @@ impl Upstreams {
         if let Some(bearer) = line.credential() {
             headers.push((AUTHORIZATION, bearer.clone()));
         }
-        forward(exchange.client, &mut headers);
+        headers.extend_from_slice(exchange.passed);
         let call = Call {
             method: Method::POST,
             path: &endpoint.chat_path,
@@ -126,15 +125,14 @@ impl Upstreams {
 /// The provider's own id of the request, for `x-waypost-upstream-id`.
 #[must_use]
 pub fn upstream_id(headers: &HeaderMap) -> Option<&HeaderValue> {
-    headers
-        .get("x-request-id")
-        .or_else(|| headers.get("request-id"))
-        .filter(|id| id.len() <= FORWARDED)
+    headers.get("x-request-id").or_else(|| headers.get("request-id")).filter(|id| id.len() <= FORWARDED)
 }
 
 /// The client's headers that go to the provider. The trace and the client's own key for repeats are passed as they
 /// are; nothing else of the client's is.
-fn forward(client: &HeaderMap, headers: &mut Vec<(HeaderName, HeaderValue)>) {
+#[must_use]
+pub fn forwarded(client: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
+    let mut headers = Vec::new();
     for name in [TRACEPARENT, IDEMPOTENCY_KEY] {
         if let Some(value) = client.get(&name)
             && value.len() <= FORWARDED
@@ -147,29 +145,20 @@ fn forward(client: &HeaderMap, headers: &mut Vec<(HeaderName, HeaderValue)>) {
     {
         headers.push((OPENAI_BETA, value.clone()));
     }
+    headers
 }
 
 fn limits(timeouts: Timeouts, stream: bool, by: Option<Instant>) -> Timeouts {
     let left = by.map_or(timeouts.total, |by| by.saturating_duration_since(Instant::now()));
     let total = timeouts.total.min(left);
     let first_token = if stream { timeouts.first_token } else { total };
-    Timeouts {
-        first_token,
-        total,
-        ..timeouts
-    }
+    Timeouts { first_token, total, ..timeouts }
 }
 
 async fn refused(mut incoming: Incoming) -> Failure {
     let read = tokio::time::timeout(ERROR_WAIT, incoming.whole(ERROR_BODY)).await;
     let body = read.ok().and_then(Result::ok).unwrap_or_default();
-    let failure = Failure::of_status(
-        incoming.status,
-        incoming.headers(),
-        body,
-        incoming.peer,
-        SystemTime::now(),
-    );
+    let failure = Failure::of_status(incoming.status, incoming.headers(), body, incoming.peer, SystemTime::now());
     incoming.release().await;
     failure
 }

@@ -98,10 +98,7 @@ impl Client {
         // Pingora replaces the system's roots by the file's, so it is given a file of both, for as long as it reads.
         let roots = extra.map(roots).transpose()?;
         options.ca_file = roots.as_ref().map(|file| file.path().to_string_lossy().into_owned());
-        Ok(Self {
-            connector: Arc::new(Connector::new(Some(options))),
-            hosts,
-        })
+        Ok(Self { connector: Arc::new(Connector::new(Some(options))), hosts })
     }
 
     /// Sends one request and waits for the head of the answer. Redirects are answers like any other.
@@ -115,12 +112,7 @@ impl Client {
         let started = Instant::now();
         let total = call.timeouts.total;
         let by = started + call.timeouts.first_token.min(total);
-        match timeout_at(
-            TokioInstant::from_std(by),
-            self.exchange(endpoint, host, &call, started),
-        )
-        .await
-        {
+        match timeout_at(TokioInstant::from_std(by), self.exchange(endpoint, host, &call, started)).await {
             Ok(answer) => answer,
             Err(_) if total <= call.timeouts.first_token => Err(CallError::Total),
             Err(_) => Err(CallError::FirstByteTimeout),
@@ -140,31 +132,11 @@ impl Client {
         let (Some(host), Some(port)) = (url.host_str(), url.port_or_known_default()) else {
             return Err(GetError::Address);
         };
-        let authority = url
-            .port()
-            .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-        let endpoint = Endpoint {
-            tls,
-            host: bare(host).to_owned(),
-            port,
-            authority,
-            chat_path: String::new(),
-        };
-        let timeouts = Timeouts {
-            connect: within,
-            first_token: within,
-            idle: within,
-            total: within,
-        };
+        let authority = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
+        let endpoint = Endpoint { tls, host: bare(host).to_owned(), port, authority, chat_path: String::new() };
+        let timeouts = Timeouts { connect: within, first_token: within, idle: within, total: within };
         let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
-        let call = Call {
-            method: Method::GET,
-            path,
-            headers: &[],
-            body: Bytes::new(),
-            timeouts,
-            pool_group: 0,
-        };
+        let call = Call { method: Method::GET, path, headers: &[], body: Bytes::new(), timeouts, pool_group: 0 };
         let mut incoming = self.send(&endpoint, call).await?;
         if incoming.status != 200 {
             return Err(GetError::Status(incoming.status));
@@ -218,9 +190,7 @@ impl Client {
             Host::Address(address) => (address, 0),
             Host::Name(name) => {
                 let addresses = timeout_at(TokioInstant::from_std(by), name.addresses()).await;
-                looked_up = addresses
-                    .map_err(|_| CallError::ConnectTimeout)?
-                    .map_err(CallError::Resolve)?;
+                looked_up = addresses.map_err(|_| CallError::ConnectTimeout)?.map_err(CallError::Resolve)?;
                 (&looked_up, name.first(looked_up.len()))
             }
         };
@@ -246,12 +216,7 @@ impl Client {
                         name.worked(index);
                     }
                     route.group_key = call.pool_group;
-                    return Ok(Line {
-                        session,
-                        route,
-                        reused,
-                        address,
-                    });
+                    return Ok(Line { session, route, reused, address });
                 }
                 Err(error) => failed = not_connected(error),
             }
@@ -261,10 +226,7 @@ impl Client {
 }
 
 fn roots(own: &Path) -> Result<RootsFile, ClientError> {
-    let unusable = |cause: Cause| ClientError::Roots {
-        path: own.display().to_string(),
-        cause,
-    };
+    let unusable = |cause: Cause| ClientError::Roots { path: own.display().to_string(), cause };
     let system = pingora_core::tls::load_native_certs().map_err(|error| unusable(error.into()))?;
     let file = RootsFile::write(system.iter().map(AsRef::as_ref), own).map_err(|error| unusable(error.into()))?;
     // The connector panics on a file that it cannot use: try it as the connector will.
@@ -282,11 +244,7 @@ struct Line {
 }
 
 fn route(endpoint: &Endpoint, address: SocketAddr, group: u64, connect: Duration) -> HttpPeer {
-    let sni = if endpoint.tls {
-        bare(&endpoint.host).to_owned()
-    } else {
-        String::new()
-    };
+    let sni = if endpoint.tls { bare(&endpoint.host).to_owned() } else { String::new() };
     let mut route = HttpPeer::new(address, endpoint.tls, sni);
     route.group_key = group;
     route.options.total_connection_timeout = Some(connect);
@@ -338,16 +296,12 @@ fn head(endpoint: &Endpoint, call: &Call<'_>) -> Result<RequestHeader, BError> {
 async fn read_head(session: &mut HttpSession) -> Result<(), CallError> {
     for _ in 0..INTERIM {
         session.read_response_header().await.map_err(unanswered)?;
-        let interim = session
-            .response_header()
-            .is_some_and(|head| head.status.is_informational());
+        let interim = session.response_header().is_some_and(|head| head.status.is_informational());
         if !interim {
             return Ok(());
         }
         // HTTP/2 passes over interim heads itself; what it shows is the answer's own, and can be read once.
-        let switched = session
-            .response_header()
-            .is_some_and(|head| head.status.as_u16() == 101);
+        let switched = session.response_header().is_some_and(|head| head.status.as_u16() == 101);
         if switched || matches!(session, HttpSession::H2(_)) {
             break;
         }

@@ -68,19 +68,13 @@ impl CallError {
     /// Whether the same request may be sent to the same target again: it reached nobody, or nobody answered it.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(
-            self,
-            Self::Resolve(_) | Self::Connect(_) | Self::ConnectTimeout | Self::Closed
-        )
+        matches!(self, Self::Resolve(_) | Self::Connect(_) | Self::ConnectTimeout | Self::Closed)
     }
 
     /// Whether the clock ended it.
     #[must_use]
     pub fn is_timeout(&self) -> bool {
-        matches!(
-            self,
-            Self::ConnectTimeout | Self::FirstByteTimeout | Self::Idle | Self::Total
-        )
+        matches!(self, Self::ConnectTimeout | Self::FirstByteTimeout | Self::Idle | Self::Total)
     }
 
     /// One word for metrics and decision records.

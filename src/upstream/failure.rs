@@ -48,7 +48,9 @@ pub enum FailureKind {
 }
 
 impl Failure {
-    pub(super) fn of_call(error: CallError) -> Self {
+    /// An exchange that brought no status.
+    #[must_use]
+    pub fn of_call(error: CallError) -> Self {
         Self {
             retry: error.is_retryable(),
             kind: FailureKind::Call(error),
@@ -151,11 +153,7 @@ impl Said {
         };
         let error = whole.get("error").unwrap_or(whole);
         let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_lowercase();
-        let message = if error.is_string() {
-            text(Some(error))
-        } else {
-            text(error.get("message"))
-        };
+        let message = if error.is_string() { text(Some(error)) } else { text(error.get("message")) };
         let code = text(error.get("code")) + " " + &text(error.get("type")) + " " + &text(whole.get("code"));
         Self {
             key_refused: code.contains("invalid_api_key")
@@ -194,13 +192,7 @@ mod tests {
 
     fn judged(status: u16, body: &str) -> Failure {
         let peer = "127.0.0.1:1".parse().unwrap();
-        Failure::of_status(
-            status,
-            &HeaderMap::new(),
-            Bytes::from(body.to_owned()),
-            peer,
-            SystemTime::UNIX_EPOCH,
-        )
+        Failure::of_status(status, &HeaderMap::new(), Bytes::from(body.to_owned()), peer, SystemTime::UNIX_EPOCH)
     }
 
     #[test]
@@ -235,15 +227,9 @@ mod tests {
         let gemini = r#"[{"error":{"code":400,"message":"API key not valid. Please pass a valid API key."}}]"#;
         for body in [xai, gemini] {
             let failure = judged(400, body);
-            assert_eq!(
-                (failure.word(), failure.retry_same(), failure.fall_back()),
-                ("credential", false, true)
-            );
+            assert_eq!((failure.word(), failure.retry_same(), failure.fall_back()), ("credential", false, true));
         }
-        assert_eq!(
-            judged(400, r#"{"error":{"message":"messages: my api key is wrong"}}"#).word(),
-            "bad_request"
-        );
+        assert_eq!(judged(400, r#"{"error":{"message":"messages: my api key is wrong"}}"#).word(), "bad_request");
     }
 
     #[test]
@@ -253,20 +239,14 @@ mod tests {
         let llama = r#"{"error":{"code":400,"message":"the request exceeds the available context size","type":"exceed_context_size_error"}}"#;
         let vllm = r#"{"object":"error","message":"This model's maximum context length is 4096 tokens","code":400}"#;
         for body in [openai, llama, vllm] {
-            assert_eq!(
-                (judged(400, body).word(), judged(400, body).fall_back()),
-                ("context_length", false)
-            );
+            assert_eq!((judged(400, body).word(), judged(400, body).fall_back()), ("context_length", false));
         }
     }
 
     #[test]
     fn a_quota_that_is_used_up_is_not_tried_again() {
         let failure = judged(429, r#"{"error":{"code":"insufficient_quota","message":"pay"}}"#);
-        assert_eq!(
-            (failure.word(), failure.retry_same(), failure.fall_back()),
-            ("rate_limited", false, true)
-        );
+        assert_eq!((failure.word(), failure.retry_same(), failure.fall_back()), ("rate_limited", false, true));
     }
 
     #[test]
@@ -276,11 +256,7 @@ mod tests {
             ("retry-after", "7", Some(Duration::from_secs(7))),
             ("retry-after", "0.5", Some(Duration::from_millis(500))),
             ("retry-after-ms", "1500", Some(Duration::from_millis(1500))),
-            (
-                "retry-after",
-                "Wed, 21 Oct 2015 07:28:00 GMT",
-                Some(Duration::from_secs(10)),
-            ),
+            ("retry-after", "Wed, 21 Oct 2015 07:28:00 GMT", Some(Duration::from_secs(10))),
             ("retry-after", "Wed, 21 Oct 2015 07:20:00 GMT", Some(Duration::ZERO)),
             ("retry-after", "-1", None),
             ("retry-after", "soon", None),

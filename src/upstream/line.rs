@@ -27,10 +27,8 @@ impl Line {
     pub(super) fn new(provider: &Provider, pool_group: u64) -> Result<Self, ClientError> {
         let mut credentials = Vec::with_capacity(provider.credentials.len());
         for secret in &provider.credentials {
-            let mut bearer =
-                HeaderValue::try_from(format!("Bearer {}", secret.expose())).map_err(|_| ClientError::Credential {
-                    provider: provider.name.clone(),
-                })?;
+            let mut bearer = HeaderValue::try_from(format!("Bearer {}", secret.expose()))
+                .map_err(|_| ClientError::Credential { provider: provider.name.clone() })?;
             bearer.set_sensitive(true);
             credentials.push(bearer);
         }
@@ -65,9 +63,7 @@ impl Line {
     pub(super) fn credential(&self) -> Option<&HeaderValue> {
         match self.credentials.len() {
             0 | 1 => self.credentials.first(),
-            count => self
-                .credentials
-                .get(self.next_credential.fetch_add(1, Ordering::Relaxed) % count),
+            count => self.credentials.get(self.next_credential.fetch_add(1, Ordering::Relaxed) % count),
         }
     }
 

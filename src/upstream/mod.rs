@@ -9,7 +9,7 @@ mod resolve;
 pub mod retry;
 mod roots;
 
-pub use call::{Exchange, Upstreams, upstream_id};
+pub use call::{Exchange, Upstreams, forwarded, upstream_id};
 pub use client::{Call, Client, Incoming};
 pub use error::{CallError, ClientError, GetError};
 pub use failure::{Failure, FailureKind};

@@ -38,9 +38,7 @@ impl Hosts {
 
 /// A host as certificates and resolvers want it: an IPv6 address without its brackets.
 pub(super) fn bare(host: &str) -> &str {
-    host.strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'))
-        .unwrap_or(host)
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
 }
 
 /// One host of the allow-list.
@@ -101,10 +99,7 @@ impl Name {
             (Err(error), None) => return Err(error),
         };
         let until = Instant::now() + keep;
-        *self.found.write() = Some(Found {
-            addresses: Arc::clone(&addresses),
-            until,
-        });
+        *self.found.write() = Some(Found { addresses: Arc::clone(&addresses), until });
         drop(looking);
         Ok(addresses)
     }
@@ -155,10 +150,7 @@ mod tests {
         let name = Name::new("no-such-host.invalid");
         assert!(name.addresses().await.is_err());
         let old: Arc<[IpAddr]> = Arc::from([IpAddr::from([127, 0, 0, 1])]);
-        *name.found.write() = Some(Found {
-            addresses: Arc::clone(&old),
-            until: Instant::now(),
-        });
+        *name.found.write() = Some(Found { addresses: Arc::clone(&old), until: Instant::now() });
         assert_eq!(name.addresses().await.unwrap(), old);
     }
 

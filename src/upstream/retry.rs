@@ -30,11 +30,7 @@ pub enum Next {
 /// request, `random` is drawn evenly from 0 to 1. Takes from the budget where it says `Retry`.
 #[must_use]
 pub fn next(failure: &Failure, tries: u32, retry: Retry, budget: &Budget, left: Duration, random: f64) -> Next {
-    let otherwise = if failure.fall_back() {
-        Next::FallBack
-    } else {
-        Next::GiveUp
-    };
+    let otherwise = if failure.fall_back() { Next::FallBack } else { Next::GiveUp };
     if !failure.retry_same() || tries >= retry.attempts {
         return otherwise;
     }
@@ -80,12 +76,7 @@ impl Budget {
         #[expect(clippy::cast_possible_truncation, reason = "clamped to 0..=1000 first")]
         let share = (retry.budget * 1000.0).clamp(0.0, 1000.0) as i64;
         let balance = if share == 0 { 0 } else { 10_000 };
-        Self {
-            share,
-            balance: AtomicI64::new(balance),
-            began: Instant::now(),
-            free: AtomicU64::new(0),
-        }
+        Self { share, balance: AtomicI64::new(balance), began: Instant::now(), free: AtomicU64::new(0) }
     }
 
     /// Counts one request; once for each, whatever its attempts.
@@ -106,9 +97,7 @@ impl Budget {
         }
         let taken = self
             .balance
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |balance| {
-                (balance >= 1000).then_some(balance - 1000)
-            });
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |balance| (balance >= 1000).then_some(balance - 1000));
         taken.is_ok() || self.free.fetch_max(second + 1, Ordering::Relaxed) <= second
     }
 }
@@ -118,10 +107,7 @@ mod tests {
     use super::*;
     use crate::upstream::error::CallError;
 
-    const RETRY: Retry = Retry {
-        attempts: 2,
-        budget: 0.2,
-    };
+    const RETRY: Retry = Retry { attempts: 2, budget: 0.2 };
     const LONG: Duration = Duration::from_secs(60);
 
     fn closed() -> Failure {
@@ -139,10 +125,7 @@ mod tests {
     #[test]
     fn tries_are_limited_and_the_last_failure_falls_back() {
         let budget = Budget::new(RETRY);
-        assert_eq!(
-            next(&closed(), 1, RETRY, &budget, LONG, 1.0),
-            Next::Retry(Duration::from_millis(100))
-        );
+        assert_eq!(next(&closed(), 1, RETRY, &budget, LONG, 1.0), Next::Retry(Duration::from_millis(100)));
         assert_eq!(next(&closed(), 2, RETRY, &budget, LONG, 1.0), Next::FallBack);
         let refused = Failure::of_call(CallError::FirstByteTimeout);
         assert_eq!(next(&refused, 1, RETRY, &budget, LONG, 1.0), Next::FallBack);
@@ -157,10 +140,7 @@ mod tests {
             failure
         };
         let second = Duration::from_secs(1);
-        assert_eq!(
-            next(&wishing(second), 1, RETRY, &budget, LONG, 0.0),
-            Next::Retry(second)
-        );
+        assert_eq!(next(&wishing(second), 1, RETRY, &budget, LONG, 0.0), Next::Retry(second));
         assert_eq!(next(&wishing(LONG), 1, RETRY, &budget, LONG, 0.0), Next::FallBack);
         assert_eq!(next(&wishing(second), 1, RETRY, &budget, second, 0.0), Next::FallBack);
     }

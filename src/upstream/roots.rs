@@ -19,11 +19,7 @@ impl RootsFile {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "no PEM certificate in it"));
         }
         let path = std::env::temp_dir().join(format!("waypost-roots-{:032x}.pem", rand::random::<u128>()));
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
         let written = Self(path);
         for certificate in system {
             file.write_all(pem(certificate).as_bytes())?;

@@ -28,11 +28,9 @@ impl Splitter {
     /// The length of what ends the current event: its rest, empty line included. `None`: the event goes on after
     /// `bytes`, which are taken note of and must not be shown again.
     pub fn end(&mut self, bytes: &[u8]) -> Option<usize> {
-        let mut at = 0;
-        if self.after_cr {
-            self.after_cr = false;
-            at = usize::from(bytes.first() == Some(&b'\n'));
-        }
+        let Some(&first) = bytes.first() else { return None };
+        let mut at = usize::from(self.after_cr && first == b'\n');
+        self.after_cr = false;
         loop {
             let rest = bytes.get(at..).unwrap_or_default();
             let Some(found) = memchr::memchr2(b'\n', b'\r', rest) else {

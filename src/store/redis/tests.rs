@@ -14,10 +14,7 @@ struct Server {
 impl Server {
     async fn start() -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let server = Self {
-            child: spawn(port),
-            port,
-        };
+        let server = Self { child: spawn(port), port };
         server.ready().await;
         server
     }
@@ -41,10 +38,7 @@ impl Server {
     }
 
     fn signal(&self, signal: &str) {
-        let done = Command::new("kill")
-            .args([signal, &self.child.id().to_string()])
-            .status()
-            .unwrap();
+        let done = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
         assert!(done.success());
     }
 
@@ -63,16 +57,7 @@ impl Drop for Server {
 
 fn spawn(port: u16) -> Child {
     Command::new("redis-server")
-        .args([
-            "--port",
-            &port.to_string(),
-            "--bind",
-            "127.0.0.1",
-            "--save",
-            "",
-            "--appendonly",
-            "no",
-        ])
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
@@ -85,10 +70,7 @@ const KEEP: Duration = Duration::from_secs(60);
 
 async fn is_back(redis: &Redis) {
     let mut changes = redis.changes();
-    tokio::time::timeout(Duration::from_secs(15), changes.wait_for(|up| *up))
-        .await
-        .expect("never back")
-        .unwrap();
+    tokio::time::timeout(Duration::from_secs(15), changes.wait_for(|up| *up)).await.expect("never back").unwrap();
 }
 
 #[tokio::test]
@@ -177,9 +159,7 @@ async fn no_error_shows_the_password() {
     let with_password = Secret::new(format!("redis://user:hunter2@127.0.0.1:{}/", server.port));
     let redis = Redis::new(&with_password, Duration::from_secs(5)).unwrap();
     let wrong_password = redis.get(b"k").await.unwrap_err();
-    let wrong_address = Redis::new(&Secret::new("http://user:hunter2@h/".to_owned()), DEADLINE)
-        .err()
-        .unwrap();
+    let wrong_address = Redis::new(&Secret::new("http://user:hunter2@h/".to_owned()), DEADLINE).err().unwrap();
     for error in [wrong_password, wrong_address] {
         assert!(!format!("{error} {error:?}").contains("hunter2"));
     }

@@ -9,10 +9,7 @@ use super::*;
 use crate::config::{Endpoint, Facts, LatencyPrior, ProviderKind, Secret, Tier};
 use crate::id::TargetId;
 
-const RETRY: Retry = Retry {
-    attempts: 2,
-    budget: 0.2,
-};
+const RETRY: Retry = Retry { attempts: 2, budget: 0.2 };
 
 /// A provider's endpoint that answers everything with `answer` and keeps the heads of requests, in lower case.
 async fn endpoint(answer: &'static str) -> (Endpoint, Arc<Mutex<Vec<String>>>) {
@@ -35,9 +32,7 @@ async fn endpoint(answer: &'static str) -> (Endpoint, Arc<Mutex<Vec<String>>>) {
                     text.extend_from_slice(&some[..read]);
                     // The tests' only body.
                     if text.ends_with(b"\r\n\r\n{}") {
-                        seen.lock()
-                            .unwrap()
-                            .push(String::from_utf8(std::mem::take(&mut text)).unwrap().to_lowercase());
+                        seen.lock().unwrap().push(String::from_utf8(std::mem::take(&mut text)).unwrap().to_lowercase());
                         stream.write_all(answer.as_bytes()).await.unwrap();
                     }
                 }
@@ -58,12 +53,7 @@ fn at(port: u16) -> Endpoint {
 }
 
 async fn closed_port() -> Endpoint {
-    at(TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port())
+    at(TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port())
 }
 
 fn target(endpoints: Vec<Endpoint>, keys: &[&str]) -> Target {
@@ -73,12 +63,7 @@ fn target(endpoints: Vec<Endpoint>, keys: &[&str]) -> Target {
         kind: ProviderKind::Openai,
         endpoints,
         credentials: keys.iter().map(|key| Secret::new((*key).to_owned())).collect(),
-        timeouts: Timeouts {
-            connect: long,
-            first_token: long,
-            idle: long,
-            total: long,
-        },
+        timeouts: Timeouts { connect: long, first_token: long, idle: long, total: long },
     });
     Target {
         id: TargetId(0),
@@ -92,10 +77,7 @@ fn target(endpoints: Vec<Endpoint>, keys: &[&str]) -> Target {
         context: None,
         max_output: None,
         max_concurrent: None,
-        latency_prior: LatencyPrior {
-            first_token: long,
-            tokens_per_second: 1.0,
-        },
+        latency_prior: LatencyPrior { first_token: long, tokens_per_second: 1.0 },
     }
 }
 
@@ -105,12 +87,7 @@ fn upstreams(target: &Target) -> Upstreams {
 }
 
 fn exchange(client: &HeaderMap) -> Exchange<'_> {
-    Exchange {
-        body: Bytes::from_static(b"{}"),
-        stream: true,
-        client,
-        by: None,
-    }
+    Exchange { body: Bytes::from_static(b"{}"), stream: true, client, by: None }
 }
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-request-id: up-1\r\n\r\n{}";
@@ -138,27 +115,22 @@ async fn only_the_listed_headers_of_a_client_reach_the_provider() {
     ] {
         client.insert(name, value.parse().unwrap());
     }
-    let incoming = upstreams.call(&target, &exchange(&client)).await.unwrap();
+    let incoming = upstreams.exchange(&target, &exchange(&client)).await.unwrap();
     assert_eq!(upstream_id(incoming.headers()).unwrap(), "up-1");
     done(incoming).await;
     client.insert("openai-beta", "something=new".parse().unwrap());
     client.insert("idempotency-key", "k".repeat(FORWARDED + 1).parse().unwrap());
-    done(upstreams.call(&target, &exchange(&client)).await.unwrap()).await;
+    done(upstreams.exchange(&target, &exchange(&client)).await.unwrap()).await;
 
     let heads = heads.lock().unwrap();
     let names = |head: &str| {
-        let mut names: Vec<String> = head
-            .lines()
-            .filter_map(|line| Some(line.split_once(": ")?.0.to_owned()))
-            .collect();
+        let mut names: Vec<String> =
+            head.lines().filter_map(|line| Some(line.split_once(": ")?.0.to_owned())).collect();
         names.sort();
         names.join(" ")
     };
     let always = "accept accept-encoding authorization content-length content-type host";
-    assert_eq!(
-        names(&heads[0]),
-        format!("{always} idempotency-key openai-beta traceparent user-agent")
-    );
+    assert_eq!(names(&heads[0]), format!("{always} idempotency-key openai-beta traceparent user-agent"));
     assert_eq!(names(&heads[1]), format!("{always} traceparent user-agent"));
     assert!(heads[0].contains("authorization: bearer sk-ours\r\n"));
     assert!(!heads[0].contains("theirs"));
@@ -171,23 +143,17 @@ async fn credentials_take_turns_and_none_sends_no_authorization() {
     let two = target(vec![endpoint.clone()], &["a", "b"]);
     let with_two = upstreams(&two);
     for _ in 0..3 {
-        done(with_two.call(&two, &exchange(&none)).await.unwrap()).await;
+        done(with_two.exchange(&two, &exchange(&none)).await.unwrap()).await;
     }
     let open = target(vec![endpoint], &[]);
-    done(upstreams(&open).call(&open, &exchange(&none)).await.unwrap()).await;
+    done(upstreams(&open).exchange(&open, &exchange(&none)).await.unwrap()).await;
     let sent: Vec<Option<String>> = heads
         .lock()
         .unwrap()
         .iter()
-        .map(|head| {
-            head.lines()
-                .find_map(|line| Some(line.strip_prefix("authorization: bearer ")?.to_owned()))
-        })
+        .map(|head| head.lines().find_map(|line| Some(line.strip_prefix("authorization: bearer ")?.to_owned())))
         .collect();
-    assert_eq!(
-        sent,
-        [Some("a".to_owned()), Some("b".to_owned()), Some("a".to_owned()), None]
-    );
+    assert_eq!(sent, [Some("a".to_owned()), Some("b".to_owned()), Some("a".to_owned()), None]);
 }
 
 #[tokio::test]
@@ -198,13 +164,10 @@ async fn endpoints_take_turns_and_one_that_failed_is_passed_over() {
     let target = target(vec![dead, one, two], &[]);
     let upstreams = upstreams(&target);
     let none = HeaderMap::new();
-    let first = upstreams.call(&target, &exchange(&none)).await.err().unwrap();
-    assert_eq!(
-        (first.word(), first.retry_same(), first.fall_back()),
-        ("connect", true, true)
-    );
+    let first = upstreams.exchange(&target, &exchange(&none)).await.err().unwrap();
+    assert_eq!((first.word(), first.retry_same(), first.fall_back()), ("connect", true, true));
     for _ in 0..6 {
-        done(upstreams.call(&target, &exchange(&none)).await.unwrap()).await;
+        done(upstreams.exchange(&target, &exchange(&none)).await.unwrap()).await;
     }
     assert_eq!(one_heads.lock().unwrap().len() + two_heads.lock().unwrap().len(), 6);
     assert!(!two_heads.lock().unwrap().is_empty());
@@ -216,10 +179,7 @@ async fn the_only_endpoint_is_asked_even_after_it_failed() {
     let upstreams = upstreams(&target);
     let none = HeaderMap::new();
     for _ in 0..2 {
-        assert_eq!(
-            upstreams.call(&target, &exchange(&none)).await.err().unwrap().word(),
-            "connect"
-        );
+        assert_eq!(upstreams.exchange(&target, &exchange(&none)).await.err().unwrap().word(), "connect");
     }
 }
 
@@ -232,7 +192,7 @@ async fn an_error_answer_is_judged_with_its_body_and_its_connection_is_kept() {
     let upstreams = upstreams(&target);
     let none = HeaderMap::new();
     for _ in 0..2 {
-        let failure = upstreams.call(&target, &exchange(&none)).await.err().unwrap();
+        let failure = upstreams.exchange(&target, &exchange(&none)).await.err().unwrap();
         assert_eq!((failure.word(), failure.status), ("rate_limited", Some(429)));
         assert_eq!(failure.retry_after, Some(Duration::from_secs(3)));
         assert_eq!(failure.body, "{\"error\":{\"code\":\"a\"}}");
@@ -243,12 +203,7 @@ async fn an_error_answer_is_judged_with_its_body_and_its_connection_is_kept() {
 async fn a_stream_is_bounded_by_its_first_token_and_a_whole_answer_by_the_total() {
     let short = Duration::from_millis(1);
     let long = Duration::from_secs(9);
-    let timeouts = Timeouts {
-        connect: short,
-        first_token: short,
-        idle: short,
-        total: long,
-    };
+    let timeouts = Timeouts { connect: short, first_token: short, idle: short, total: long };
     assert_eq!(limits(timeouts, true, None).first_token, short);
     assert_eq!(limits(timeouts, false, None).first_token, long);
     let over = limits(timeouts, false, Some(Instant::now()));
@@ -259,8 +214,6 @@ async fn a_stream_is_bounded_by_its_first_token_and_a_whole_answer_by_the_total(
 fn a_credential_that_no_header_can_hold_is_an_error_without_the_credential() {
     let target = target(vec![], &["sk-\n1"]);
     let client = Client::for_hosts(&[]).unwrap();
-    let error = Upstreams::with(client, &[Arc::clone(&target.provider)], RETRY)
-        .err()
-        .unwrap();
+    let error = Upstreams::with(client, &[Arc::clone(&target.provider)], RETRY).err().unwrap();
     assert!(!error.to_string().contains("sk-"));
 }

@@ -37,9 +37,5 @@ pub(super) fn unanswered(error: BError) -> CallError {
         ErrorType::ReadError | ErrorType::H2Error => error.retry != RetryType::Decided(false),
         _ => false,
     };
-    if closed {
-        CallError::Closed
-    } else {
-        CallError::Protocol(error)
-    }
+    if closed { CallError::Closed } else { CallError::Protocol(error) }
 }

@@ -59,16 +59,9 @@ impl Incoming {
             let (wait, late) = if self.content {
                 (self.idle, CallError::Idle)
             } else {
-                (
-                    self.first_by.saturating_duration_since(now),
-                    CallError::FirstByteTimeout,
-                )
+                (self.first_by.saturating_duration_since(now), CallError::FirstByteTimeout)
             };
-            let (wait, late) = if total < wait {
-                (total, CallError::Total)
-            } else {
-                (wait, late)
-            };
+            let (wait, late) = if total < wait { (total, CallError::Total) } else { (wait, late) };
             if wait.is_zero() {
                 return Err(late);
             }
@@ -91,10 +84,7 @@ impl Incoming {
     /// # Errors
     /// `TooLarge` beyond `max` bytes, and whatever [`Self::chunk`] says.
     pub async fn whole(&mut self, max: usize) -> Result<Bytes, CallError> {
-        let length = self
-            .headers()
-            .get(CONTENT_LENGTH)
-            .and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
+        let length = self.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
         if length.is_some_and(|length| length > max) {
             return Err(CallError::TooLarge);
         }
@@ -121,17 +111,11 @@ impl Incoming {
     /// Gives the connection back for the next request, if the body has come to its end; else closes it.
     pub async fn release(mut self) {
         if self.sent && (self.complete || self.session.response_done()) {
-            self.connector
-                .release_http_session(self.session, &*self.route, Some(POOL_IDLE))
-                .await;
+            self.connector.release_http_session(self.session, &*self.route, Some(POOL_IDLE)).await;
         }
     }
 }
 
 fn within(body: Bytes, max: usize) -> Result<Bytes, CallError> {
-    if body.len() > max {
-        Err(CallError::TooLarge)
-    } else {
-        Ok(body)
-    }
+    if body.len() > max { Err(CallError::TooLarge) } else { Ok(body) }
 }

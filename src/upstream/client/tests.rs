@@ -46,8 +46,7 @@ async fn request<S: tokio::io::AsyncRead + Unpin>(stream: &mut S) -> Option<Stri
     let head = String::from_utf8(text.clone()).unwrap();
     let length = head.lines().find_map(|line| {
         let (name, value) = line.split_once(": ")?;
-        name.eq_ignore_ascii_case("content-length")
-            .then(|| value.parse::<usize>().unwrap())
+        name.eq_ignore_ascii_case("content-length").then(|| value.parse::<usize>().unwrap())
     });
     let mut body = vec![0; length.unwrap_or(0)];
     stream.read_exact(&mut body).await.ok()?;
@@ -79,12 +78,7 @@ fn local() -> Client {
 }
 
 fn timeouts() -> Timeouts {
-    Timeouts {
-        connect: LONG,
-        first_token: LONG,
-        idle: LONG,
-        total: LONG,
-    }
+    Timeouts { connect: LONG, first_token: LONG, idle: LONG, total: LONG }
 }
 
 fn post(timeouts: Timeouts) -> Call<'static> {
@@ -110,10 +104,7 @@ async fn a_request_carries_our_headers_and_its_length_and_nothing_else() {
     })
     .await;
     let extra = [(http::header::AUTHORIZATION, HeaderValue::from_static("Bearer k"))];
-    let call = Call {
-        headers: &extra,
-        ..post(timeouts())
-    };
+    let call = Call { headers: &extra, ..post(timeouts()) };
     let mut incoming = local().send(&endpoint(address), call).await.unwrap();
     assert_eq!((incoming.status, incoming.peer, incoming.reused), (200, address, false));
     assert_eq!(incoming.whole(10).await.unwrap(), "ok");
@@ -146,10 +137,7 @@ async fn a_released_connection_is_used_again_and_groups_do_not_share() {
         assert_eq!(incoming.whole(10).await.unwrap(), "ok");
         incoming.release().await;
     }
-    let other = Call {
-        pool_group: 2,
-        ..post(timeouts())
-    };
+    let other = Call { pool_group: 2, ..post(timeouts()) };
     assert!(!client.send(&endpoint(address), other).await.unwrap().reused);
 }
 
@@ -160,10 +148,7 @@ async fn an_answer_that_was_not_read_to_its_end_closes_its_connection() {
         let closed = closed.clone();
         async move {
             request(&mut stream).await.unwrap();
-            stream
-                .write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n")
-                .await
-                .unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n").await.unwrap();
             let mut rest = Vec::new();
             let _ = stream.read_to_end(&mut rest).await;
             closed.send(()).unwrap();
@@ -270,10 +255,7 @@ async fn a_socket_that_accepts_nothing_is_a_connect_timeout() {
     while let Ok(stream) = tokio::time::timeout(SHORT * 2, TcpStream::connect(address)).await {
         held.push(stream.unwrap());
     }
-    let limits = Timeouts {
-        connect: SHORT,
-        ..timeouts()
-    };
+    let limits = Timeouts { connect: SHORT, ..timeouts() };
     let failed = local().send(&endpoint(address), post(limits)).await.err().unwrap();
     assert!(matches!(failed, CallError::ConnectTimeout), "{failed:?}");
 }
@@ -293,16 +275,10 @@ async fn a_silent_server_ends_with_the_first_byte_or_the_total_timeout() {
         request(&mut stream).await;
     })
     .await;
-    let first = Timeouts {
-        first_token: SHORT,
-        ..timeouts()
-    };
+    let first = Timeouts { first_token: SHORT, ..timeouts() };
     let failed = local().send(&endpoint(address), post(first)).await.err().unwrap();
     assert!(matches!(failed, CallError::FirstByteTimeout), "{failed:?}");
-    let total = Timeouts {
-        total: SHORT,
-        ..timeouts()
-    };
+    let total = Timeouts { total: SHORT, ..timeouts() };
     let failed = local().send(&endpoint(address), post(total)).await.err().unwrap();
     assert!(matches!(failed, CallError::Total), "{failed:?}");
 }
@@ -310,10 +286,7 @@ async fn a_silent_server_ends_with_the_first_byte_or_the_total_timeout() {
 /// A stream of one event, then silence.
 async fn one_event(mut stream: TcpStream) {
     request(&mut stream).await;
-    stream
-        .write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\n: a\r\n")
-        .await
-        .unwrap();
+    stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\n: a\r\n").await.unwrap();
     request(&mut stream).await;
 }
 
@@ -321,30 +294,9 @@ async fn one_event(mut stream: TcpStream) {
 async fn a_stall_is_first_byte_before_content_idle_after_it_and_total_in_the_end() {
     let address = serve(|_, stream| one_event(stream)).await;
     for (limits, content, expected) in [
-        (
-            Timeouts {
-                first_token: SHORT,
-                ..timeouts()
-            },
-            false,
-            "first_byte_timeout",
-        ),
-        (
-            Timeouts {
-                idle: SHORT,
-                ..timeouts()
-            },
-            true,
-            "idle_timeout",
-        ),
-        (
-            Timeouts {
-                total: SHORT,
-                ..timeouts()
-            },
-            true,
-            "total_timeout",
-        ),
+        (Timeouts { first_token: SHORT, ..timeouts() }, false, "first_byte_timeout"),
+        (Timeouts { idle: SHORT, ..timeouts() }, true, "idle_timeout"),
+        (Timeouts { total: SHORT, ..timeouts() }, true, "total_timeout"),
     ] {
         let mut incoming = local().send(&endpoint(address), post(limits)).await.unwrap();
         assert_eq!(incoming.chunk().await.unwrap().unwrap(), ": a");
@@ -384,10 +336,7 @@ async fn a_wait_for_a_piece_may_be_given_up_and_taken_up_again() {
 #[tokio::test]
 async fn a_redirect_is_an_answer_and_leads_nowhere() {
     let address = serve(|_, stream| {
-        always(
-            stream,
-            b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n",
-        )
+        always(stream, b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n")
     })
     .await;
     let incoming = local().send(&endpoint(address), post(timeouts())).await.unwrap();
@@ -460,20 +409,14 @@ async fn a_refusal_before_the_whole_body_was_taken_is_an_answer() {
     let address = serve(|_, mut stream| async move {
         let mut some = [0; 64];
         stream.read_exact(&mut some).await.unwrap();
-        stream
-            .write_all(b"HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n")
-            .await
-            .unwrap();
+        stream.write_all(b"HTTP/1.1 413 Too Large\r\ncontent-length: 0\r\n\r\n").await.unwrap();
         stream.shutdown().await.unwrap();
         // Keep the reading side open until the client has gone, so that no reset overtakes the answer.
         let mut rest = Vec::new();
         let _ = stream.read_to_end(&mut rest).await;
     })
     .await;
-    let call = Call {
-        body: Bytes::from(vec![b'x'; 8 << 20]),
-        ..post(timeouts())
-    };
+    let call = Call { body: Bytes::from(vec![b'x'; 8 << 20]), ..post(timeouts()) };
     let incoming = local().send(&endpoint(address), call).await.unwrap();
     assert_eq!(incoming.status, 413);
 }
@@ -483,13 +426,8 @@ async fn a_name_is_resolved_and_a_get_brings_a_small_document() {
     let address = serve(|_, stream| always(stream, OK)).await;
     let client = local();
     for _ in 0..2 {
-        let url = format!("http://localhost:{}/keys?a=b#c", address.port())
-            .parse()
-            .unwrap();
+        let url = format!("http://localhost:{}/keys?a=b#c", address.port()).parse().unwrap();
         assert_eq!(client.get(&url, 10, LONG).await.unwrap(), "ok");
     }
-    assert!(matches!(
-        client.get(&"file:///etc/passwd".parse().unwrap(), 10, LONG).await,
-        Err(GetError::Address)
-    ));
+    assert!(matches!(client.get(&"file:///etc/passwd".parse().unwrap(), 10, LONG).await, Err(GetError::Address)));
 }

@@ -93,6 +93,15 @@ pub fn read_error(status: u16, body: &[u8]) -> ProviderError {
     fields.finish(Some(status))
 }
 
+/// Reads the error that stands in a stream as an event of its own.
+pub(super) fn read_error_event(data: &[u8]) -> ProviderError {
+    let mut fields = Fields::default();
+    if Fields::read(&mut Scanner::lenient(data), &mut fields).is_err() && fields.message.is_none() {
+        fields.message = Some(bounded(&String::from_utf8_lossy(data.get(..4 * MESSAGE_BYTES).unwrap_or(data)), MESSAGE_BYTES));
+    }
+    fields.finish(None)
+}
+
 impl Fields {
     /// Reads `{"error":{…}}`, `{"error":"…"}`, `{"message":…}`, `{"detail":…}` or the inside of an `error` member.
     pub(super) fn read(scanner: &mut Scanner<'_>, fields: &mut Self) -> JsonResult<()> {

@@ -15,15 +15,10 @@ fn tls_settings(dir: &Path, protocols: &[&str]) -> Arc<ServerConfig> {
     std::fs::write(dir.join("root.pem"), root.self_signed(&root_key).unwrap().pem()).unwrap();
     let issuer = Issuer::new(root, root_key);
     let leaf_key = KeyPair::generate().unwrap();
-    let leaf = CertificateParams::new(vec!["localhost".to_owned()])
-        .unwrap()
-        .signed_by(&leaf_key, &issuer)
-        .unwrap();
+    let leaf = CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&leaf_key, &issuer).unwrap();
     let key = PrivateKeyDer::try_from(leaf_key.serialize_der()).unwrap();
-    let mut config = ServerConfig::builder()
-        .with_no_client_auth()
-        .with_single_cert(vec![leaf.der().clone()], key)
-        .unwrap();
+    let mut config =
+        ServerConfig::builder().with_no_client_auth().with_single_cert(vec![leaf.der().clone()], key).unwrap();
     config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
     Arc::new(config)
 }
@@ -37,11 +32,7 @@ fn trusting(dir: &Path) -> Client {
 }
 
 fn secure(host: &str, address: SocketAddr) -> Endpoint {
-    Endpoint {
-        tls: true,
-        host: host.to_owned(),
-        ..endpoint(address)
-    }
+    Endpoint { tls: true, host: host.to_owned(), ..endpoint(address) }
 }
 
 /// Serves HTTP/1 over TLS.
@@ -104,25 +95,14 @@ async fn a_private_root_is_trusted_only_where_configured_and_names_are_checked()
     let address = tls_server(dir.path()).await;
     let client = trusting(dir.path());
     for reused in [false, true] {
-        let mut incoming = client
-            .send(&secure("localhost", address), post(timeouts()))
-            .await
-            .unwrap();
+        let mut incoming = client.send(&secure("localhost", address), post(timeouts())).await.unwrap();
         assert_eq!((incoming.status, incoming.reused), (200, reused));
         assert_eq!(incoming.whole(10).await.unwrap(), "ok");
         incoming.release().await;
     }
-    let wrong_name = client
-        .send(&secure("127.0.0.1", address), post(timeouts()))
-        .await
-        .err()
-        .unwrap();
+    let wrong_name = client.send(&secure("127.0.0.1", address), post(timeouts())).await.err().unwrap();
     assert!(matches!(wrong_name, CallError::Tls(_)), "{wrong_name:?}");
-    let untrusting = local()
-        .send(&secure("localhost", address), post(timeouts()))
-        .await
-        .err()
-        .unwrap();
+    let untrusting = local().send(&secure("localhost", address), post(timeouts())).await.err().unwrap();
     assert!(matches!(untrusting, CallError::Tls(_)), "{untrusting:?}");
 }
 
@@ -138,32 +118,14 @@ async fn http2_shares_one_connection_and_a_dropped_answer_resets_only_its_stream
     assert_eq!(endless.headers()["x-authority"], at.authority.as_str());
     assert_eq!(endless.chunk().await.unwrap().unwrap(), "ok");
     for _ in 0..2 {
-        let mut beside = client
-            .send(
-                &at,
-                Call {
-                    path: "/ok",
-                    ..post(timeouts())
-                },
-            )
-            .await
-            .unwrap();
+        let mut beside = client.send(&at, Call { path: "/ok", ..post(timeouts()) }).await.unwrap();
         assert!(beside.reused, "the connection in use takes more streams");
         assert_eq!(beside.whole(10).await.unwrap(), "ok");
         beside.release().await;
     }
     drop(endless);
     has_ended.recv().await.unwrap();
-    let after = client
-        .send(
-            &at,
-            Call {
-                path: "/ok",
-                ..post(timeouts())
-            },
-        )
-        .await
-        .unwrap();
+    let after = client.send(&at, Call { path: "/ok", ..post(timeouts()) }).await.unwrap();
     assert!(after.reused, "a reset stream leaves its connection alone");
 }
 
@@ -172,18 +134,8 @@ fn a_file_of_roots_that_cannot_be_used_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("root.pem");
     assert!(Client::with(Hosts::default(), Some(&path)).is_err());
-    for text in [
-        "",
-        "nonsense",
-        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-    ] {
+    for text in ["", "nonsense", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
         std::fs::write(&path, text).unwrap();
-        assert!(
-            matches!(
-                Client::with(Hosts::default(), Some(&path)),
-                Err(ClientError::Roots { .. })
-            ),
-            "{text}"
-        );
+        assert!(matches!(Client::with(Hosts::default(), Some(&path)), Err(ClientError::Roots { .. })), "{text}");
     }
 }

@@ -1,0 +1,205 @@
+use std::sync::Arc;
+
+use super::*;
+use crate::config::{Config, Tier};
+use crate::policy::fixture::{config, labelled, target};
+use crate::policy::{Policies, Policy, constrain};
+
+struct Setting {
+    config: Config,
+    policy: Arc<Policy>,
+}
+
+/// own (weak, free of charge), mid, and big (strong, dear), all allowed but for one in the US.
+fn setting(objective: &str) -> Setting {
+    let config = config(vec![
+        target("own", Tier::Weak).countries(&["FR"]).price("0.01", "0.02"),
+        target("mid", Tier::Mid).countries(&["FR"]).price("0.5", "1.5"),
+        target("big", Tier::Strong).countries(&["FR"]).price("3", "15"),
+        target("unpriced", Tier::Strong).countries(&["FR"]),
+        target("us", Tier::Strong).countries(&["US"]).price("0.1", "0.1"),
+    ]);
+    let text = format!(
+        "policy: p\nrules: [{{ name: eea, require: {{ location.countries: {{ in: EEA }} }} }}]\nobjective: {objective}\n"
+    );
+    let (policy, _) = Policies::from_text(&text, &config).unwrap();
+    Setting { config, policy }
+}
+
+const COST: &str = "{ minimise: cost, quality: { at_least: 0.95 } }";
+
+fn in_hundreds(id: TargetId) -> Duration {
+    Duration::from_millis(100 * (u64::from(id.0) + 1))
+}
+
+impl Setting {
+    fn allowed(&self) -> Allowed {
+        let all: Vec<TargetId> = self.config.targets.iter().map(|target| target.id).collect();
+        let labels = labelled(&self.policy, &[], &[]);
+        constrain(&self.policy, &self.config.tenants["acme"], &labels, &all)
+    }
+
+    fn choose<'a>(&self, change: impl FnOnce(&mut Inputs<'a>)) -> Result<Plan, NoCandidate> {
+        let mut inputs = Inputs {
+            difficulty: Some(0.5),
+            input_tokens: 1000,
+            max_output: None,
+            n: 1,
+            ttft: &in_hundreds,
+            healthy: &|_| true,
+            ceiling: None,
+            named: None,
+        };
+        change(&mut inputs);
+        choose(&self.allowed(), &self.policy.objective, &inputs)
+    }
+}
+
+fn order(plan: &Plan) -> Vec<u16> {
+    plan.order.iter().map(|&place| plan.candidates[place].target.0).collect()
+}
+
+#[test]
+fn an_easy_prompt_stays_on_the_own_model_and_a_hard_one_goes_up() {
+    let setting = setting(COST);
+    let easy = setting.choose(|inputs| inputs.difficulty = Some(0.1)).unwrap();
+    assert_eq!(order(&easy), [0, 1, 2, 3]);
+    assert_eq!(easy.reason, Reason::CheapestGoodEnough);
+    let middling = setting.choose(|inputs| inputs.difficulty = Some(0.2)).unwrap();
+    assert_eq!(order(&middling), [1, 2, 3, 0], "mid is within 0.05 of big, own is a fallback");
+    for hard in [0.5, 0.99, 1.0] {
+        let plan = setting.choose(|inputs| inputs.difficulty = Some(hard)).unwrap();
+        assert_eq!(order(&plan), [2, 3, 1, 0], "never the weak one for being hopeless");
+        assert_eq!(plan.best, Some(2));
+        assert!((plan.tau.unwrap() - 0.05).abs() < 1e-6);
+    }
+}
+
+#[test]
+fn every_considered_target_is_a_candidate_with_its_figures_or_its_rule() {
+    let plan = setting(COST).choose(|_| {}).unwrap();
+    assert_eq!(plan.candidates.len(), 5);
+    assert_eq!(plan.candidates[4].removed_by.as_ref().unwrap().as_str(), "eea");
+    assert_eq!(plan.candidates[3].expected_cost, None);
+    // 1,000 tokens in at 3 USD a million and the expected 400 out at 15.
+    assert_eq!(plan.candidates[2].expected_cost, Some(NanoUsd(3_000_000 + 6_000_000)));
+    assert_eq!(plan.chosen().unwrap().ttft, Duration::from_millis(300));
+}
+
+#[test]
+fn the_lower_ceiling_wins_and_an_unknown_price_meets_none() {
+    let setting = setting("{ minimise: none, max_cost_usd: 0.005 }");
+    let plan = setting.choose(|_| {}).unwrap();
+    assert_eq!(order(&plan), [1, 0]);
+    assert_eq!(plan.candidates[2].removed_by, Some(RemovedBy::MaxCost));
+    assert_eq!(plan.candidates[3].removed_by, Some(RemovedBy::MaxCost));
+    let plan = setting.choose(|inputs| inputs.ceiling = Some("1".parse().unwrap())).unwrap();
+    assert_eq!(order(&plan), [1, 0], "a client cannot raise the policy's");
+    let plan = setting.choose(|inputs| inputs.ceiling = Some("0.0001".parse().unwrap())).unwrap();
+    assert_eq!(order(&plan), [0]);
+    let none = setting.choose(|inputs| inputs.ceiling = Some(NanoUsd::ZERO)).unwrap_err();
+    assert_eq!(none.why, Why::MaxCost);
+    assert_eq!(none.candidates.len(), 5);
+}
+
+#[test]
+fn a_short_answer_costs_less_and_several_cost_more() {
+    let setting = setting(COST);
+    let cost = |plan: Plan| plan.candidates[2].expected_cost.unwrap();
+    assert_eq!(cost(setting.choose(|inputs| inputs.max_output = Some(10)).unwrap()), NanoUsd(3_000_000 + 150_000));
+    assert_eq!(cost(setting.choose(|inputs| inputs.n = 3).unwrap()), NanoUsd(3_000_000 + 18_000_000));
+}
+
+#[test]
+fn a_target_too_slow_to_its_first_token_is_out() {
+    let setting = setting("{ minimise: none, latency: { first_token_p95_ms: 250 } }");
+    let plan = setting.choose(|_| {}).unwrap();
+    assert_eq!(order(&plan), [1, 0]);
+    assert_eq!(plan.candidates[2].removed_by, Some(RemovedBy::Latency));
+    let slow = |_: TargetId| Duration::from_secs(9);
+    assert_eq!(setting.choose(|inputs| inputs.ttft = &slow).unwrap_err().why, Why::Latency);
+}
+
+#[test]
+fn the_fastest_that_is_good_enough_is_chosen_by_latency() {
+    let setting = setting("{ minimise: latency, quality: { at_least: 0.9 } }");
+    let plan = setting.choose(|inputs| inputs.difficulty = Some(0.5)).unwrap();
+    assert_eq!(order(&plan), [1, 2, 3, 0]);
+    assert_eq!(plan.reason, Reason::FastestGoodEnough);
+}
+
+#[test]
+fn a_failing_target_is_passed_over_and_the_best_healthy_one_sets_the_bar() {
+    let setting = setting(COST);
+    let up = |id: TargetId| id.0 < 2;
+    let plan = setting.choose(|inputs| {
+        inputs.healthy = &up;
+        inputs.difficulty = Some(0.2);
+    });
+    let plan = plan.unwrap();
+    assert_eq!(order(&plan), [0, 1], "0.8 against 0.839 of mid, the best that is up");
+    assert_eq!(plan.best, Some(1));
+    assert_eq!(plan.candidates[2].removed_by, Some(RemovedBy::Health));
+    assert_eq!(setting.choose(|inputs| inputs.healthy = &|_| false).unwrap_err().why, Why::Health);
+}
+
+#[test]
+fn one_candidate_and_no_score_say_so() {
+    let setting = setting(COST);
+    let only = |id: TargetId| id.0 == 0;
+    assert_eq!(setting.choose(|inputs| inputs.healthy = &only).unwrap().reason, Reason::OnlyAllowed);
+    let plan = setting.choose(|inputs| inputs.difficulty = None).unwrap();
+    assert_eq!(plan.reason, Reason::NoScore);
+    assert_eq!(plan.candidates[0].p_good, None, "no figure is made up");
+    assert_eq!(order(&plan), [2, 3, 1, 0], "as for a prompt of middle difficulty");
+}
+
+#[test]
+fn what_a_client_names_is_taken_by_weight_within_the_rules() {
+    let setting = setting("{ minimise: cost, quality: { at_least: 0.95 }, latency: { first_token_p95_ms: 1 } }");
+    let targets = [(TargetId(4), 50), (TargetId(0), 90), (TargetId(2), 10)];
+    for (random, expected) in [(0, [0, 2]), (89, [0, 2]), (90, [2, 0]), (99, [2, 0]), (100, [0, 2])] {
+        let named = Named { targets: &targets, random };
+        let plan = setting.choose(|inputs| inputs.named = Some(named)).unwrap();
+        assert_eq!(order(&plan)[..2], expected, "the one in the US is not drawn");
+        assert_eq!(plan.reason, Reason::Alias);
+    }
+    let one = [(TargetId(0), 1)];
+    let named = Named { targets: &one, random: 7 };
+    let plan = setting.choose(|inputs| inputs.named = Some(named)).unwrap();
+    assert_eq!((order(&plan)[0], plan.reason), (0, Reason::Named));
+}
+
+#[test]
+fn a_tie_is_broken_by_latency_then_by_name() {
+    let config = config(vec![
+        target("b", Tier::Mid).price("1", "1"),
+        target("a", Tier::Mid).price("1", "1"),
+        target("c", Tier::Mid).price("1", "1"),
+    ]);
+    let (policy, _) = Policies::from_text(&format!("policy: p\nobjective: {COST}\n"), &config).unwrap();
+    let setting = Setting { config, policy };
+    let ttft = |id: TargetId| Duration::from_millis(if id.0 == 2 { 1 } else { 2 });
+    assert_eq!(order(&setting.choose(|inputs| inputs.ttft = &ttft).unwrap()), [2, 1, 0]);
+}
+
+#[test]
+fn nothing_allowed_blames_the_rules() {
+    let setting = setting(COST);
+    let labels = labelled(&setting.policy, &[], &[]);
+    let allowed = constrain(&setting.policy, &setting.config.tenants["acme"], &labels, &[TargetId(4)]);
+    let ttft = |_: TargetId| Duration::ZERO;
+    let inputs = Inputs {
+        difficulty: None,
+        input_tokens: 0,
+        max_output: None,
+        n: 1,
+        ttft: &ttft,
+        healthy: &|_| true,
+        ceiling: None,
+        named: None,
+    };
+    let none = choose(&allowed, &setting.policy.objective, &inputs).unwrap_err();
+    assert_eq!(none.why, Why::Rules);
+    assert_eq!(none.to_string(), "no candidate is left: rules");
+}
