@@ -4,10 +4,9 @@
 pub mod auth;
 pub mod cache;
 pub mod catalog;
-pub mod cache;
 pub mod chat;
 pub mod classify;
-// pub mod cli;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod cost;

@@ -36,7 +36,7 @@ enum Command {
     /// Test policies.
     Policy(policy::Args),
     /// Make virtual keys.
-    Keys(keys::Args),
+    Keys(keys::Keys),
     /// Run the scripted provider, which plays a model or a fault.
     Upstream(upstream::Args),
 }
@@ -49,7 +49,10 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Explain(args) => explain::run(args),
         Command::Policy(args) => policy::run(&args),
-        Command::Keys(args) => keys::run(&args),
+        Command::Keys(args) => match keys::run(&args, &mut std::io::stdout().lock()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(error),
+        },
         Command::Upstream(args) => upstream::run(args),
     }
 }

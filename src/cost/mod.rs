@@ -32,65 +32,33 @@ mod tests {
     }
 
     fn price() -> Price {
-        Price {
-            input: rate("3"),
-            output: rate("15"),
-            cached_input: rate("0.3"),
-            cache_write: rate("3.75"),
-        }
+        Price { input: rate("3"), output: rate("15"), cached_input: rate("0.3"), cache_write: rate("3.75") }
     }
 
     #[test]
     fn cached_and_written_input_is_not_charged_twice() {
-        let usage = Usage {
-            input: 1000,
-            cached: 600,
-            cache_write: 300,
-            output: 50,
-            reasoning: 20,
-            estimated: false,
-        };
+        let usage = Usage { input: 1000, cached: 600, cache_write: 300, output: 50, reasoning: 20, estimated: false };
         let expected = 100 * 3000 + 600 * 300 + 300 * 3750 + 50 * 15000;
         assert_eq!(cost(&usage, &price()), NanoUsd(expected));
     }
 
     #[test]
     fn each_component_rounds_up_once() {
-        let tiny = Price {
-            input: Rate(1),
-            output: Rate(1),
-            cached_input: Rate(1),
-            cache_write: Rate(1),
-        };
-        let usage = Usage {
-            input: 3,
-            cached: 1,
-            cache_write: 1,
-            output: 1,
-            ..Usage::default()
-        };
+        let tiny = Price { input: Rate(1), output: Rate(1), cached_input: Rate(1), cache_write: Rate(1) };
+        let usage = Usage { input: 3, cached: 1, cache_write: 1, output: 1, ..Usage::default() };
         assert_eq!(cost(&usage, &tiny), NanoUsd(4));
         assert_eq!(cost(&Usage::default(), &tiny), NanoUsd::ZERO);
     }
 
     #[test]
     fn impossible_usage_is_charged_without_wrapping() {
-        let usage = Usage {
-            input: 10,
-            cached: u64::MAX,
-            output: 1,
-            ..Usage::default()
-        };
+        let usage = Usage { input: 10, cached: u64::MAX, output: 1, ..Usage::default() };
         assert_eq!(cost(&usage, &price()), NanoUsd(i64::MAX));
     }
 
     #[test]
     fn saving_is_the_same_usage_at_the_best_targets_price_minus_the_cost() {
-        let usage = Usage {
-            input: 1000,
-            output: 100,
-            ..Usage::default()
-        };
+        let usage = Usage { input: 1000, output: 100, ..Usage::default() };
         let best = 1000 * 3000 + 100 * 15000;
         assert_eq!(saving(&usage, Some(&price()), NanoUsd(500)), NanoUsd(best - 500));
         assert_eq!(saving(&usage, Some(&price()), NanoUsd(best + 7)), NanoUsd(-7));

@@ -1,7 +1,6 @@
 //! The cache on the path: a hit counts only if its target is allowed now, and only good answers are kept.
 
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use super::Gateway;
 use super::decide::Constrained;
@@ -91,7 +90,6 @@ fn may_cache(gateway: &Gateway, constrained: &Constrained<'_>, wishes: &Wishes, 
 /// Keeps a good answer, without holding anybody up.
 pub(super) fn store(gateway: &Gateway, slot: Option<Slot>, kept: Option<Whole>) {
     if let (Some(Slot(key)), Some(whole)) = (slot, kept) {
-        let Whole { target, body, usage } = whole;
-        gateway.cache.put(key, Entry { target: target.name.clone(), body, usage, stored_at: SystemTime::now() });
+        gateway.cache.put(key, &whole.target, whole.body, whole.usage);
     }
 }

@@ -117,7 +117,10 @@ mod tests {
             std::fs::write(path, &generated).unwrap();
         }
         let published = std::fs::read_to_string(path).unwrap_or_default();
-        assert!(published == generated, "{path} is out of date: run this test with WRITE_SCHEMAS=1 and commit what it writes");
+        assert!(
+            published == generated,
+            "{path} is out of date: run this test with WRITE_SCHEMAS=1 and commit what it writes"
+        );
     }
 
     #[test]

@@ -36,11 +36,7 @@ pub(crate) struct Checked {
 
 /// Walks an expression.
 pub(crate) fn check(expression: &IdedExpr, scope: &Scope) -> Checked {
-    let mut walk = Walk {
-        scope,
-        locals: Vec::new(),
-        checked: Checked::default(),
-    };
+    let mut walk = Walk { scope, locals: Vec::new(), checked: Checked::default() };
     let kind = walk.kind(expression);
     if !matches!(kind, Kind::Bool | Kind::Unknown) {
         walk.error(
@@ -99,12 +95,7 @@ impl Walk<'_> {
     }
 
     fn fault(&mut self, word: &str, severity: Severity, message: String, remedy: String) {
-        self.checked.faults.push(Fault {
-            word: word.to_owned(),
-            severity,
-            message,
-            remedy,
-        });
+        self.checked.faults.push(Fault { word: word.to_owned(), severity, message, remedy });
     }
 
     fn kind(&mut self, expression: &IdedExpr) -> Kind {
@@ -234,11 +225,7 @@ impl Walk<'_> {
             // `labels.data-class` is a subtraction to CEL.
             (op::SUBSTRACT, [left, right]) => {
                 if let Some(whole) = self.hyphenated(left, right) {
-                    self.error(
-                        &whole,
-                        format!("`labels.{whole}` subtracts"),
-                        format!("write labels[\"{whole}\"]"),
-                    );
+                    self.error(&whole, format!("`labels.{whole}` subtracts"), format!("write labels[\"{whole}\"]"));
                     return Kind::Text(None);
                 }
             }
@@ -291,7 +278,11 @@ impl Walk<'_> {
                 Kind::Bool
             }
             (op::CONDITIONAL, &[_, left, right]) => {
-                if left == right { left } else { Kind::Unknown }
+                if left == right {
+                    left
+                } else {
+                    Kind::Unknown
+                }
             }
             (op::INDEX, _) | (op::NOT_STRICTLY_FALSE, _) => Kind::Unknown,
             (op::ADD, [Kind::Text(_), ..]) => Kind::Text(None),

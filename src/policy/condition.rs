@@ -137,11 +137,7 @@ mod tests {
     }
 
     fn condition(fact: FactName, test: Test) -> Condition {
-        Condition {
-            fact,
-            test,
-            written: String::new(),
-        }
+        Condition { fact, test, written: String::new() }
     }
 
     fn facts(name: FactName, fact: Fact) -> Facts {

@@ -54,13 +54,7 @@ pub fn constrain(policy: &Arc<Policy>, tenant: &Tenant, labels: &Labels, conside
             }
         }
     }
-    Allowed {
-        policy: Arc::clone(policy),
-        considered: asked,
-        permitted,
-        applied,
-        removers,
-    }
+    Allowed { policy: Arc::clone(policy), considered: asked, permitted, applied, removers }
 }
 
 impl Allowed {
@@ -124,10 +118,7 @@ impl Allowed {
     pub fn why_removed(&self, id: TargetId) -> Option<Removal> {
         let rule = self.remover(id)?;
         let target = self.target(id)?;
-        Some(Removal {
-            rule: rule.name.clone(),
-            detail: rule.demand.detail(&target.facts),
-        })
+        Some(Removal { rule: rule.name.clone(), detail: rule.demand.detail(&target.facts) })
     }
 
     /// The rules that removed something, in the policy's order.

@@ -37,11 +37,7 @@ static COUNTRIES: LazyLock<Countries> = LazyLock::new(|| {
     #[expect(clippy::expect_used, reason = "the file is compiled in and a test reads it")]
     let written: Written = serde_saphyr::from_str_with_options(text, options).expect("the shipped country sets parse");
     Countries {
-        sets: written
-            .sets
-            .into_iter()
-            .map(|(name, set)| (name, set.countries))
-            .collect(),
+        sets: written.sets.into_iter().map(|(name, set)| (name, set.countries)).collect(),
         codes: written.countries.codes,
     }
 });

@@ -18,12 +18,7 @@ pub(crate) struct Described {
 }
 
 pub(crate) fn target(name: &'static str, tier: Tier) -> Described {
-    Described {
-        name,
-        tier,
-        facts: Facts::default(),
-        price: None,
-    }
+    Described { name, tier, facts: Facts::default(), price: None }
 }
 
 pub(crate) fn set(words: &[&str]) -> Fact {
@@ -105,10 +100,7 @@ pub(crate) fn config(targets: Vec<Described>) -> Config {
                 context: None,
                 max_output: None,
                 max_concurrent: None,
-                latency_prior: LatencyPrior {
-                    first_token: Duration::from_millis(400),
-                    tokens_per_second: 40.0,
-                },
+                latency_prior: LatencyPrior { first_token: Duration::from_millis(400), tokens_per_second: 40.0 },
             })
         })
         .collect();
@@ -129,15 +121,8 @@ pub(crate) fn config(targets: Vec<Described>) -> Config {
             drain: second,
             tls: None,
         },
-        admin: Admin {
-            address,
-            tokens: vec![],
-        },
-        auth: Auth {
-            open_on_loopback: true,
-            keys: vec![],
-            jwt: vec![],
-        },
+        admin: Admin { address, tokens: vec![] },
+        auth: Auth { open_on_loopback: true, keys: vec![], jwt: vec![] },
         tenants: tenants.into_iter().map(|tenant| (tenant.name.clone(), Arc::new(tenant))).collect(),
         labels: vec![
             Label {
@@ -157,33 +142,12 @@ pub(crate) fn config(targets: Vec<Described>) -> Config {
         providers: vec![provider],
         aliases: BTreeMap::new(),
         policies: None,
-        classifier: Classifier {
-            model: ClassifierModel::Off,
-            runtime: None,
-            deadline: second,
-            threads: 1,
-            queue: 1,
-        },
-        cache: Cache {
-            exact: false,
-            ttl: second,
-            max: 1,
-            sampled: false,
-            max_data_class: None,
-        },
-        store: Store {
-            url: StoreUrl::Local,
-            deadline: second,
-        },
+        classifier: Classifier { model: ClassifierModel::Off, runtime: None, deadline: second, threads: 1, queue: 1 },
+        cache: Cache { exact: false, ttl: second, max: 1, sampled: false, max_data_class: None },
+        store: Store { url: StoreUrl::Local, deadline: second },
         decisions: Decisions { keep: 1, file: None },
-        streaming: Streaming {
-            commit_after: second,
-            ping: second,
-        },
-        retry: Retry {
-            attempts: 1,
-            budget: 0.0,
-        },
+        streaming: Streaming { commit_after: second, ping: second },
+        retry: Retry { attempts: 1, budget: 0.0 },
         logging: Logging { format: LogFormat::Auto },
         max_series: 1,
         egress: Egress::default(),

@@ -249,9 +249,7 @@ impl Labels {
     }
 
     pub(crate) fn text(&self, position: usize, client: bool) -> &str {
-        self.declared
-            .get(position)
-            .map_or("", |label| value(label, self.index(position, client)))
+        self.declared.get(position).map_or("", |label| value(label, self.index(position, client)))
     }
 
     fn find(&self, name: &str, side: impl Fn(&Set) -> Option<u16>) -> &str {
@@ -266,9 +264,7 @@ impl Labels {
 }
 
 fn value(label: &Declaration, index: Option<u16>) -> &str {
-    index
-        .and_then(|index| label.values.get(usize::from(index)))
-        .map_or("", |value| value)
+    index.and_then(|index| label.values.get(usize::from(index))).map_or("", |value| value)
 }
 
 /// Reads `x-waypost-labels`: `data-class=personal,purpose=support`. Whether the labels exist is asked by [`resolve`].
@@ -304,19 +300,11 @@ pub fn resolve(declared: &Arc<Declared>, sources: &LabelSources<'_>) -> Result<L
         declared: Arc::clone(declared),
         set: declared
             .iter()
-            .map(|label| Set {
-                with: label.default,
-                by: SetBy::Default,
-                without: label.default,
-            })
+            .map(|label| Set { with: label.default, by: SetBy::Default, without: label.default })
             .collect(),
         from_client: false,
     };
-    for (map, by) in [
-        (sources.floor, SetBy::Floor),
-        (sources.key, SetBy::Key),
-        (sources.claim, SetBy::Claim),
-    ] {
+    for (map, by) in [(sources.floor, SetBy::Floor), (sources.key, SetBy::Key), (sources.claim, SetBy::Claim)] {
         for (name, value) in map {
             labels.apply(name, value, by)?;
         }
@@ -332,10 +320,7 @@ pub fn resolve(declared: &Arc<Declared>, sources: &LabelSources<'_>) -> Result<L
             MaySet::Named(names) => names.contains(name),
         };
         if !ordered && !named {
-            return Err(LabelError::NotSettable {
-                name: name.clone(),
-                by: SetBy::Client,
-            });
+            return Err(LabelError::NotSettable { name: name.clone(), by: SetBy::Client });
         }
         labels.apply(name, value, SetBy::Client)?;
     }
@@ -345,10 +330,9 @@ pub fn resolve(declared: &Arc<Declared>, sources: &LabelSources<'_>) -> Result<L
 
 impl Labels {
     fn known(&self, name: &str) -> Result<usize, LabelError> {
-        self.declared.position(name).ok_or_else(|| LabelError::Undeclared {
-            name: cut(name),
-            declared: join(self.declared.names()),
-        })
+        self.declared
+            .position(name)
+            .ok_or_else(|| LabelError::Undeclared { name: cut(name), declared: join(self.declared.names()) })
     }
 
     fn apply(&mut self, name: &str, value: &str, by: SetBy) -> Result<(), LabelError> {
@@ -364,18 +348,11 @@ impl Labels {
             });
         };
         if !label.ordered && !may(&label.from, by) {
-            return Err(LabelError::NotSettable {
-                name: name.to_owned(),
-                by,
-            });
+            return Err(LabelError::NotSettable { name: name.to_owned(), by });
         }
         // A default is no source: whoever speaks replaces it. Against a source, an ordered label only rises.
         if !label.ordered || set.by == SetBy::Default || set.with < Some(new) {
-            *set = Set {
-                with: Some(new),
-                by,
-                ..*set
-            };
+            *set = Set { with: Some(new), by, ..*set };
         }
         Ok(())
     }
@@ -410,5 +387,4 @@ fn join<'a>(names: impl Iterator<Item = &'a str>) -> String {
 }
 
 #[cfg(test)]
-#[path = "labels_tests.rs"]
 mod tests;

@@ -67,7 +67,10 @@ impl Policies {
                     file: config.path.clone().unwrap_or_else(|| PathBuf::from("configuration")),
                     line: 0,
                     column: 0,
-                    message: format!("tenant `{}` has the policy `{}`, which does not exist", tenant.name, tenant.policy),
+                    message: format!(
+                        "tenant `{}` has the policy `{}`, which does not exist",
+                        tenant.name, tenant.policy
+                    ),
                     remedy: node::did_you_mean(tenant.policy.as_str(), by_name.keys().map(PolicyName::as_str)),
                     severity: Severity::Error,
                     snippet: String::new(),
@@ -141,7 +144,9 @@ fn read_folder(dir: &Path, problems: &mut Vec<Problem>) -> Vec<(PathBuf, String)
     for path in paths {
         match fs::read_to_string(&path) {
             Ok(text) => files.push((path, text)),
-            Err(error) => failed(&path, format!("cannot be read: {error}"), "check its permissions and encoding (UTF-8)"),
+            Err(error) => {
+                failed(&path, format!("cannot be read: {error}"), "check its permissions and encoding (UTF-8)")
+            }
         }
     }
     files
@@ -269,13 +274,7 @@ fn read_rule(
             passes.insert(index);
         }
     }
-    Some(Rule {
-        name: RuleName::from(name),
-        when: text.map(str::to_owned),
-        demand,
-        applies,
-        passes,
-    })
+    Some(Rule { name: RuleName::from(name), when: text.map(str::to_owned), demand, applies, passes })
 }
 
 /// A `when` with a fault comes back as `Always`; the fault stops the load.

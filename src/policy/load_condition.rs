@@ -50,10 +50,9 @@ const fn sort(fact: FactName) -> Sort {
         FactName::ModelTier => Sort::Tier,
         FactName::DataRetention => Sort::Duration,
         FactName::ModelContext | FactName::PriceInput | FactName::PriceOutput => Sort::Number,
-        FactName::DataTrains
-        | FactName::DataHumanReview
-        | FactName::DataDpa
-        | FactName::ProvenanceOpenWeights => Sort::Boolean,
+        FactName::DataTrains | FactName::DataHumanReview | FactName::DataDpa | FactName::ProvenanceOpenWeights => {
+            Sort::Boolean
+        }
     }
 }
 
@@ -94,7 +93,11 @@ pub(super) fn read(source: &mut Source<'_>, node: &Node, what: &str, sets: &Sets
             continue;
         };
         if tests.is_empty() {
-            source.error(path, format!("{} needs an operator", path.value), "write in, not_in, equals, at_most or at_least");
+            source.error(
+                path,
+                format!("{} needs an operator", path.value),
+                "write in, not_in, equals, at_most or at_least",
+            );
         }
         for (op, value) in tests {
             let ops = sort(fact).ops();
@@ -108,12 +111,30 @@ pub(super) fn read(source: &mut Source<'_>, node: &Node, what: &str, sets: &Sets
                 continue;
             }
             if let Some(test) = read_test(source, fact, &op.value, value, sets) {
-                conditions.push(Condition {
-                    fact,
-                    test,
-                    written: format!("{} {}", op.value, written(value)),
-                });
+                conditions.push(Condition { fact, test, written: format!("{} {}", op.value, written(value)) });
             }
+        }
+    }
+    conditions
+}
+
+/// Reads what must never be of an allowed target, as policy tests write it: `{ location.countries: [US] }`. Each fact
+/// stands by itself.
+pub(crate) fn read_never(source: &mut Source<'_>, node: &Node) -> Vec<Condition> {
+    let mut conditions = Vec::new();
+    let Value::Map(entries) = &node.value else {
+        source.error(node, "never must be a map of facts", "write never: { location.countries: [US] }");
+        return conditions;
+    };
+    for (path, value) in entries {
+        let Some(fact) = FactName::ALL.into_iter().find(|fact| fact.path() == path.value) else {
+            let known = FactName::ALL.into_iter().map(FactName::path);
+            source.unknown(path, &format!("unknown fact `{}`", path.value), known);
+            continue;
+        };
+        let op = if sort(fact).ops().contains(&"in") { "in" } else { "equals" };
+        if let Some(test) = read_test(source, fact, op, value, &Sets::new()) {
+            conditions.push(Condition { fact, test, written: written(value) });
         }
     }
     conditions
@@ -192,9 +213,8 @@ fn words(source: &mut Source<'_>, fact: FactName, op: &str, value: &Node, sets: 
     let mut words = BTreeSet::new();
     for item in items {
         let word = source.text(item, fact.path())?;
-        let named = sets
-            .get(word)
-            .or_else(|| (sort(fact) == Sort::Countries).then(|| countries().sets.get(word)).flatten());
+        let named =
+            sets.get(word).or_else(|| (sort(fact) == Sort::Countries).then(|| countries().sets.get(word)).flatten());
         if let Some(set) = named.filter(|_| op != "equals") {
             for member in set {
                 known(source, fact, item, member, sets);

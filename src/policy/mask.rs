@@ -10,10 +10,7 @@ pub(crate) struct Mask {
 impl Mask {
     /// Nothing in, room for `len`.
     pub(crate) fn none(len: usize) -> Self {
-        Self {
-            low: 0,
-            high: vec![0; len.saturating_sub(1) / 64],
-        }
+        Self { low: 0, high: vec![0; len.saturating_sub(1) / 64] }
     }
 
     /// Adds a place; one beyond the room is ignored.
@@ -62,14 +59,9 @@ impl Mask {
 
     /// The places that are in, in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
-        std::iter::once(&self.low)
-            .chain(&self.high)
-            .enumerate()
-            .flat_map(|(index, word)| {
-                (0..64_usize)
-                    .filter(move |bit| word & (1 << bit) != 0)
-                    .map(move |bit| index * 64 + bit)
-            })
+        std::iter::once(&self.low).chain(&self.high).enumerate().flat_map(|(index, word)| {
+            (0..64_usize).filter(move |bit| word & (1 << bit) != 0).map(move |bit| index * 64 + bit)
+        })
     }
 }
 

@@ -25,6 +25,7 @@ use std::sync::Arc;
 pub use condition::{Condition, Test};
 pub use constrain::{Allowed, Removal, constrain};
 pub use labels::{Declared, LabelError, LabelSources, Labels, MaySet};
+pub(crate) use load_condition::read_never;
 pub use objective::{Minimise, Objective};
 pub use permitted::Permitted;
 pub use rule::{Demand, Rule};

@@ -134,11 +134,7 @@ impl<'a> Source<'a> {
     /// A file with nothing wrong yet.
     #[must_use]
     pub fn new(file: &'a Path, text: &'a str) -> Self {
-        Self {
-            file,
-            text,
-            problems: Vec::new(),
-        }
+        Self { file, text, problems: Vec::new() }
     }
 
     /// The tree, or `None` and a problem where the text is no YAML.
@@ -148,9 +144,8 @@ impl<'a> Source<'a> {
         match serde_saphyr::from_str_with_options(self.text, options) {
             Ok(tree) => Some(tree),
             Err(error) => {
-                let (line, column) = error
-                    .location()
-                    .map_or((0, 0), |place| (short(place.line()), short(place.column())));
+                let (line, column) =
+                    error.location().map_or((0, 0), |place| (short(place.line()), short(place.column())));
                 let message = error.without_snippet().to_string();
                 let snippet = self.snippet(line, column);
                 self.problems.push(Problem {
@@ -180,15 +175,7 @@ impl<'a> Source<'a> {
     /// Records a problem at a place that is no node of its own: a word within an expression.
     pub fn at(&mut self, (line, column): (u32, u32), severity: Severity, message: String, remedy: String) {
         let snippet = self.snippet(line, column);
-        self.problems.push(Problem {
-            file: self.file.to_owned(),
-            line,
-            column,
-            message,
-            remedy,
-            severity,
-            snippet,
-        });
+        self.problems.push(Problem { file: self.file.to_owned(), line, column, message, remedy, severity, snippet });
     }
 
     /// Where `word` first stands at or after a node's place; the node's own place if it does not.
@@ -259,11 +246,7 @@ impl<'a> Source<'a> {
         if let Value::List(items) = &node.value {
             return items;
         }
-        self.error(
-            node,
-            format!("{what} must be a list, not {}", node.value.kind()),
-            "write it in brackets: [a, b]",
-        );
+        self.error(node, format!("{what} must be a list, not {}", node.value.kind()), "write it in brackets: [a, b]");
         &[]
     }
 }

@@ -31,12 +31,8 @@ const KEYS: [&str; 4] = ["minimise", "quality", "latency", "max_cost_usd"];
 
 /// Reads `objective`; problems go to the source.
 pub(crate) fn read(source: &mut Source<'_>, node: &Node) -> Objective {
-    let mut objective = Objective {
-        minimise: Minimise::Cost,
-        at_least: None,
-        first_token_p95_ms: None,
-        max_cost: None,
-    };
+    let mut objective =
+        Objective { minimise: Minimise::Cost, at_least: None, first_token_p95_ms: None, max_cost: None };
     let entries = source.map(node, "objective", &KEYS);
     match node::get(entries, "minimise") {
         None if matches!(node.value, Value::Map(_)) => {

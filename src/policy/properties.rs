@@ -39,7 +39,8 @@ impl Tree {
 
     /// CEL's own logic: an error is absorbed by `false && _` and `true || _`, from either side.
     fn judge(&self, class: &str, purpose: &str, region: &str) -> Option<bool> {
-        let both = |left: &Self, right: &Self| (left.judge(class, purpose, region), right.judge(class, purpose, region));
+        let both =
+            |left: &Self, right: &Self| (left.judge(class, purpose, region), right.judge(class, purpose, region));
         match self {
             Self::Class(wanted) => Some(class == CLASSES[*wanted]),
             Self::Purpose(wanted) => Some(purpose == PURPOSES[*wanted]),
@@ -82,7 +83,11 @@ impl Written {
         for wanted in &self.wanted {
             yaml += &match wanted {
                 Wanted::Countries { not, set } => {
-                    format!("      location.countries: {{ {}: [{}] }}\n", if *not { "not_in" } else { "in" }, set.join(", "))
+                    format!(
+                        "      location.countries: {{ {}: [{}] }}\n",
+                        if *not { "not_in" } else { "in" },
+                        set.join(", ")
+                    )
                 }
                 Wanted::Retention { least, days } => {
                     format!("      data.retention: {{ {}: {days}d }}\n", if *least { "at_least" } else { "at_most" })

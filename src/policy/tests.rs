@@ -121,7 +121,8 @@ fn a_removed_target_names_the_first_rule_and_the_fact_that_failed() {
     );
     let labels = labelled(&policy, &[], &[]);
     let allowed = constrain(&policy, &config.tenants["acme"], &labels, &all(&config));
-    let why = |index: u16| allowed.why_removed(TargetId(index)).map(|removal| (removal.rule.to_string(), removal.detail));
+    let why =
+        |index: u16| allowed.why_removed(TargetId(index)).map(|removal| (removal.rule.to_string(), removal.detail));
     assert_eq!(why(0), None);
     assert_eq!(why(1), Some(("own".into(), "operator.name is hoster, required: equals self".into())));
     assert_eq!(why(2), Some(("eea".into(), "location.countries is [US], required: in EEA".into())));
@@ -178,8 +179,11 @@ fn tiers_prices_booleans_and_own_sets_are_compared() {
         ("supports: { in: ours }", "a"),
         ("supports: { equals: tools }", "a"),
     ] {
-        let text = format!("policy: t\nsets: {{ ours: [tools, audio] }}\nrules: [{{ name: r, require: {{ {condition} }} }}]\n{OBJECTIVE}");
-        let (policy, _) = Policies::from_text(&text, &config).unwrap_or_else(|problems| panic!("{}", listing(&problems)));
+        let text = format!(
+            "policy: t\nsets: {{ ours: [tools, audio] }}\nrules: [{{ name: r, require: {{ {condition} }} }}]\n{OBJECTIVE}"
+        );
+        let (policy, _) =
+            Policies::from_text(&text, &config).unwrap_or_else(|problems| panic!("{}", listing(&problems)));
         assert_eq!(allowed(&policy, &config, &[], &[]), [expected], "{condition}");
     }
 }
@@ -345,7 +349,8 @@ fn too_many_combinations_are_run_instead_of_tabled() {
 fn the_shipped_policies_load_without_a_word() {
     let mut config = four();
     config.tenants = [("default".into(), Arc::new(tenant("default", None)))].into();
-    let (policies, warnings) = Policies::load(None, &config).unwrap_or_else(|problems| panic!("{}", listing(&problems)));
+    let (policies, warnings) =
+        Policies::load(None, &config).unwrap_or_else(|problems| panic!("{}", listing(&problems)));
     assert!(warnings.is_empty(), "{}", listing(&warnings));
     let names: Vec<&str> = policies.names().map(|name| name.as_str()).collect();
     assert_eq!(names, ["default", "eu-residency", "open-weights-only"]);

@@ -96,23 +96,20 @@ impl When {
                 *word |= 1 << (index % 64);
             }
         }
-        let behaviour = if size > 0 && failures == size {
-            Behaviour::AlwaysFails
-        } else {
-            Behaviour::Varies
-        };
-        let table = Table {
-            by_tenant,
-            labels,
-            per_tenant,
-            answers,
-            program: Box::new(program),
-        };
+        let behaviour = if size > 0 && failures == size { Behaviour::AlwaysFails } else { Behaviour::Varies };
+        let table = Table { by_tenant, labels, per_tenant, answers, program: Box::new(program) };
         (Self::Table(table), behaviour)
     }
 
     /// Whether the rule applies, judged with the client's labels or without.
-    pub(crate) fn applies(&self, scope: &Scope, tenant: &Tenant, place: Option<usize>, labels: &Labels, client: bool) -> bool {
+    pub(crate) fn applies(
+        &self,
+        scope: &Scope,
+        tenant: &Tenant,
+        place: Option<usize>,
+        labels: &Labels,
+        client: bool,
+    ) -> bool {
         match self {
             Self::Always => true,
             Self::Table(table) => table
@@ -171,10 +168,8 @@ fn run(
     }
     let name = tenant.map_or("", |tenant| tenant.name.as_str());
     let region = tenant.and_then(|tenant| tenant.region.as_deref()).unwrap_or_default();
-    let tenant: HashMap<String, Value> = HashMap::from([
-        ("name".to_owned(), Value::from(name)),
-        ("region".to_owned(), Value::from(region)),
-    ]);
+    let tenant: HashMap<String, Value> =
+        HashMap::from([("name".to_owned(), Value::from(name)), ("region".to_owned(), Value::from(region))]);
     let mut context = ROOT.new_inner_scope();
     context.add_variable_from_value("labels", labels);
     context.add_variable_from_value("tenant", tenant);

@@ -31,10 +31,7 @@ impl Health {
     /// All healthy.
     #[must_use]
     pub fn new(targets: usize, now: Instant) -> Self {
-        Self {
-            start: now,
-            targets: (0..targets).map(|_| State::default()).collect(),
-        }
+        Self { start: now, targets: (0..targets).map(|_| State::default()).collect() }
     }
 
     /// Notes a whole answer or a first token.
@@ -65,7 +62,8 @@ impl Health {
     /// When the next of these targets may be asked again: for `retry-after`.
     #[must_use]
     pub fn back_in(&self, targets: impl IntoIterator<Item = TargetId>, now: Instant) -> Option<Duration> {
-        let until = targets.into_iter().filter_map(|target| Some(self.targets.get(target.index())?.until.load(Relaxed)));
+        let until =
+            targets.into_iter().filter_map(|target| Some(self.targets.get(target.index())?.until.load(Relaxed)));
         until.min().map(|until| Duration::from_millis(until.saturating_sub(self.millis(now))))
     }
 

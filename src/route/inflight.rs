@@ -26,10 +26,7 @@ impl InFlight {
     /// Nothing in flight; limits in the order of the configuration's targets, `None`: no limit.
     #[must_use]
     pub fn new(limits: impl IntoIterator<Item = Option<u32>>) -> Arc<Self> {
-        let gauge = |limit: Option<u32>| Gauge {
-            now: AtomicU32::new(0),
-            most: limit.unwrap_or(u32::MAX),
-        };
+        let gauge = |limit: Option<u32>| Gauge { now: AtomicU32::new(0), most: limit.unwrap_or(u32::MAX) };
         Arc::new(Self(limits.into_iter().map(gauge).collect()))
     }
 
@@ -51,10 +48,7 @@ impl InFlight {
         let gauge = self.0.get(target.index())?;
         let room = |now: u32| (now < gauge.most).then(|| now + 1);
         gauge.now.fetch_update(Relaxed, Relaxed, room).ok()?;
-        Some(Place {
-            counters: Arc::clone(self),
-            target,
-        })
+        Some(Place { counters: Arc::clone(self), target })
     }
 }
 

@@ -58,10 +58,7 @@ impl Observed {
             mean: AtomicU64::new(0),
             last: AtomicU64::new(0),
         };
-        Self {
-            start: now,
-            targets: priors.into_iter().map(series).collect(),
-        }
+        Self { start: now, targets: priors.into_iter().map(series).collect() }
     }
 
     /// Notes a first token. Two threads that begin a new window at once may lose a few samples of it.

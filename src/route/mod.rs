@@ -80,8 +80,10 @@ pub struct Candidate {
     pub target: TargetId,
     /// `None` where no price is known.
     pub expected_cost: Option<NanoUsd>,
-    /// Chance of a good answer, by the tier's prior; for a prompt that nobody scored, that of middle difficulty.
-    pub p_good: f32,
+    /// Chance of a good answer, by the tier's prior; `None` where nobody scored the prompt.
+    pub p_good: Option<f32>,
+    /// What the choice went by: `p_good`, or that of a prompt of middle difficulty.
+    quality: f32,
     /// Time to the first token, 95th percentile.
     pub ttft: Duration,
     /// What keeps it out; `None` for one that may be tried.
@@ -197,10 +199,7 @@ pub fn choose(allowed: &Allowed, objective: &Objective, inputs: &Inputs<'_>) -> 
     let candidates = figures(allowed, objective, inputs);
     let free: Vec<usize> = (0..candidates.len()).filter(|&place| candidates[place].removed_by.is_none()).collect();
     if free.is_empty() {
-        return Err(NoCandidate {
-            why: blame(allowed, &candidates),
-            candidates,
-        });
+        return Err(NoCandidate { why: blame(allowed, &candidates), candidates });
     }
     let best = (0..candidates.len())
         .filter(|&place| {
@@ -213,14 +212,7 @@ pub fn choose(allowed: &Allowed, objective: &Objective, inputs: &Inputs<'_>) -> 
         Some(named) => named_order(named, &candidates, free),
         None => auto_order(allowed, objective, inputs, &candidates, free, best.zip(tau)),
     };
-    Ok(Plan {
-        candidates,
-        order,
-        reason,
-        tau,
-        at_least: objective.at_least,
-        best,
-    })
+    Ok(Plan { candidates, order, reason, tau, at_least: objective.at_least, best })
 }
 
 fn figures(allowed: &Allowed, objective: &Objective, inputs: &Inputs<'_>) -> Vec<Candidate> {
@@ -228,7 +220,6 @@ fn figures(allowed: &Allowed, objective: &Objective, inputs: &Inputs<'_>) -> Vec
         (Some(policy), Some(client)) => Some(policy.min(client)),
         (policy, client) => policy.or(client),
     };
-    let difficulty = inputs.difficulty.unwrap_or(NO_SCORE);
     let slowest = objective.first_token_p95_ms.filter(|_| inputs.named.is_none()).map(Duration::from_millis);
     let mut candidates = Vec::new();
     for id in allowed.considered() {
@@ -249,7 +240,8 @@ fn figures(allowed: &Allowed, objective: &Objective, inputs: &Inputs<'_>) -> Vec
         candidates.push(Candidate {
             target: id,
             expected_cost: expected,
-            p_good: p_good(difficulty, target.tier),
+            p_good: inputs.difficulty.map(|difficulty| p_good(difficulty, target.tier)),
+            quality: p_good(inputs.difficulty.unwrap_or(NO_SCORE), target.tier),
             ttft,
             removed_by,
         });
@@ -306,7 +298,7 @@ fn auto_order(
 ) -> (Vec<usize>, Reason) {
     let good_enough = |place: usize| {
         let Some((best, tau)) = floor else { return true };
-        let p = |place: usize| candidates[place].p_good;
+        let p = |place: usize| candidates[place].quality;
         // The margin is for f32: 0.8 - 0.75 is a little more than 0.05.
         p(best) - p(place) <= tau + 1e-6
     };
@@ -346,7 +338,7 @@ fn by_latency(allowed: &Allowed, a: &Candidate, b: &Candidate) -> Ordering {
 }
 
 fn by_quality(allowed: &Allowed, a: &Candidate, b: &Candidate) -> Ordering {
-    b.p_good.total_cmp(&a.p_good).then_with(|| by_cost(allowed, a, b))
+    b.quality.total_cmp(&a.quality).then_with(|| by_cost(allowed, a, b))
 }
 
 fn by_name(allowed: &Allowed, a: &Candidate, b: &Candidate) -> Ordering {

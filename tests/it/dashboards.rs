@@ -72,7 +72,10 @@ pub(crate) async fn every_panel_has_data(admin: SocketAddr) {
         assert!(
             Instant::now() < deadline,
             "no data within {PATIENCE:?}:\n{}\nrules: {rules}\nPrometheus says:\n{}",
-            waiting.iter().map(|(query, why)| format!("{}: {} -> {why}\n", query.panel, query.expr)).collect::<String>(),
+            waiting
+                .iter()
+                .map(|(query, why)| format!("{}: {} -> {why}\n", query.panel, query.expr))
+                .collect::<String>(),
             prometheus.log(),
         );
         // Not a guess at how long it takes: the loop ends as soon as everything has answered.
@@ -159,7 +162,8 @@ fn metric_names(expr: &str) -> Vec<String> {
                 let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || "_:".contains(c))).unwrap_or(rest.len());
                 let (name, after) = rest.split_at(end);
                 // `sum(…)`, and `sum by (…) (…)`.
-                let called = ["(", "by ", "by(", "without ", "without("].iter().any(|next| after.trim_start().starts_with(next));
+                let called =
+                    ["(", "by ", "by(", "without ", "without("].iter().any(|next| after.trim_start().starts_with(next));
                 if LABEL_LISTS.contains(&name) {
                     after.trim_start().strip_prefix('(').map_or(after, |list| list.split_once(')').unwrap().1)
                 } else {
@@ -263,7 +267,10 @@ impl Prometheus {
             return "not loaded".to_owned();
         }
         let rules = groups.iter().flat_map(|group| group["rules"].as_array().into_iter().flatten());
-        rules.filter(|rule| rule["health"] != "ok").map(|rule| format!("{}: {} ", rule["name"], rule["lastError"])).collect()
+        rules
+            .filter(|rule| rule["health"] != "ok")
+            .map(|rule| format!("{}: {} ", rule["name"], rule["lastError"]))
+            .collect()
     }
 
     async fn get(&self, path: &str) -> Result<Value, String> {

@@ -62,16 +62,6 @@ fn values(written: &List<At<String>>, label: &At<String>, context: Context<'_>) 
     values
 }
 
-impl LabelKind {
-    /// All values, lowest first where they have an order.
-    #[must_use]
-    pub fn values(&self) -> &[String] {
-        match self {
-            Self::Ordered(values) | Self::Values(values) => values,
-        }
-    }
-}
-
 /// The label of this name; reports an unknown one.
 pub(super) fn find<'l>(name: &At<String>, labels: &'l [Label], context: Context<'_>) -> Option<&'l Label> {
     if let Some(label) = labels.iter().find(|label| label.name == name.value) {

@@ -14,7 +14,7 @@ use bytes::{Bytes, BytesMut};
 pub use collect::Collector;
 pub use replay::replay;
 
-use super::error::{Fields, ProviderError};
+use super::error::ProviderError;
 use crate::chat::Usage;
 use crate::money::NanoUsd;
 use crate::wire::json::{JsonError, Scanner, member_cut, splice};

@@ -101,10 +101,7 @@ fn an_absent_label_is_its_default_or_empty() {
 #[test]
 fn an_undeclared_label_or_value_is_refused_and_the_declared_ones_are_named() {
     let error = given(&[], &[], &[], "colour=red").resolve().unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "label `colour` is not declared; declared are: data-class, purpose, origin"
-    );
+    assert_eq!(error.to_string(), "label `colour` is not declared; declared are: data-class, purpose, origin");
     assert!(!error.is_permission());
     let error = given(&[], &[], &[], "data-class=Personal").resolve().unwrap_err();
     assert!(error.to_string().contains("public, internal, personal, secret"), "{error}");
@@ -132,10 +129,7 @@ fn an_unordered_label_needs_may_set_and_from() {
 fn the_header_is_read_with_spaces_and_refused_when_malformed() {
     assert_eq!(
         parse_header(" data-class = personal , purpose=support,").unwrap(),
-        [
-            ("data-class".into(), "personal".into()),
-            ("purpose".into(), "support".into())
-        ]
+        [("data-class".into(), "personal".into()), ("purpose".into(), "support".into())]
     );
     assert!(parse_header("").unwrap().is_empty());
     for bad in ["data-class", "=x", "data-class=", "a=b,c"] {

@@ -1,0 +1,108 @@
+use std::fs;
+
+use super::*;
+
+fn shipped() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("policies")
+}
+
+#[test]
+fn the_shipped_policies_pass_their_cases() {
+    let report = test(Some(&shipped()), None).unwrap_or_else(|problems| {
+        panic!("{}", problems.iter().map(|problem| format!("{problem}\n")).collect::<String>())
+    });
+    assert_eq!(report.failed, 0, "{}", report.text);
+    assert!(report.passed >= 30, "{}", report.text);
+}
+
+/// A copy of the shipped policies with one of them changed.
+fn with_default(change: impl Fn(&str) -> String) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("tests")).unwrap();
+    for name in
+        ["default.yaml", "eu-residency.yaml", "open-weights-only.yaml", "tests/default.yaml", "tests/targets.yaml"]
+    {
+        let text = fs::read_to_string(shipped().join(name)).unwrap();
+        let text = if name == "default.yaml" { change(&text) } else { text };
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn every_rule_of_the_default_policy_is_held_by_a_case() {
+    let text = fs::read_to_string(shipped().join("default.yaml")).unwrap();
+    let rules = text.matches("  - name: ").count();
+    assert_eq!(rules, 3);
+    for gone in 0..rules {
+        let folder = with_default(|text| {
+            let (head, rest) = text.split_once("rules:\n").unwrap();
+            let (rules, tail) = rest.split_once("objective:").unwrap();
+            let kept: Vec<&str> = rules.split("  - name: ").skip(1).collect();
+            let kept = kept.iter().enumerate().filter(|(index, _)| *index != gone);
+            let kept: String = kept.map(|(_, rule)| format!("  - name: {rule}")).collect();
+            format!("{head}rules:\n{kept}objective:{tail}")
+        });
+        let report = test(Some(folder.path()), None).unwrap();
+        assert!(report.failed > 0, "without rule {gone} all cases pass");
+    }
+}
+
+#[test]
+fn a_failed_case_says_what_was_expected_what_came_and_why() {
+    let folder = with_default(|text| text.replace("in: EEA", "in: [US]"));
+    let report = test(Some(folder.path()), None).unwrap();
+    assert!(report.text.contains("  FAIL  personal data stays in the EEA"), "{}", report.text);
+    assert!(report.text.contains("expected target r1-distill@hoster-de, got a denial by"), "{}", report.text);
+    let why =
+        "small@own-paris: removed by personal-data-stays-in-the-eea (location.countries is [FR], required: in [US])";
+    assert!(report.text.contains(why), "{}", report.text);
+    assert!(report.text.contains("  ok    an easy prompt stays on the own model"), "{}", report.text);
+}
+
+#[test]
+fn faults_of_a_case_file_have_a_place_and_a_remedy() {
+    let folder = with_default(str::to_owned);
+    let cases = "\
+config: targets.yaml
+cases:
+  - name: one
+    given: { tenent: acme, score: 2 }
+    expect: { targett: x }
+  - given: {}
+    expect: { never: { location.country: [US] } }
+";
+    fs::write(folder.path().join("tests/broken.yaml"), cases).unwrap();
+    fs::write(folder.path().join("tests/stray.yaml"), "case: []\n").unwrap();
+    let problems = test(Some(folder.path()), None).unwrap_err();
+    let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    for (place, word) in [
+        ("broken.yaml:4:14", "did you mean `tenant`?"),
+        ("broken.yaml:4:35", "score must lie between 0 and 1"),
+        ("broken.yaml:5:15", "did you mean `target`?"),
+        ("broken.yaml:6:5", "the case has no name"),
+        ("stray.yaml", "holds no cases"),
+    ] {
+        assert!(
+            said.iter().any(|problem| problem.contains(place) && problem.contains(word)),
+            "{place} {word}\n{said:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_case_about_what_does_not_exist_fails() {
+    let folder = with_default(str::to_owned);
+    let cases = "\
+config: targets.yaml
+cases:
+  - { name: a, given: { tenant: nobody }, expect: { target: small@own-paris } }
+  - { name: b, expect: { target: small@nowhere } }
+  - { name: c, policy: none, expect: { target: small@own-paris } }
+  - { name: d, given: { health: { x@y: down } }, expect: { target: small@own-paris } }
+  - { name: e, given: { client: { colour: red } }, expect: { target: small@own-paris } }
+";
+    fs::write(folder.path().join("tests/lost.yaml"), cases).unwrap();
+    let report = test(Some(folder.path()), None).unwrap();
+    assert_eq!(report.failed, 5, "{}", report.text);
+}

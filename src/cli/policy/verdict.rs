@@ -1,0 +1,202 @@
+//! Runs one case through `constrain` and `choose`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::cases::{Case, Expect, Given};
+use crate::classify::Role;
+use crate::config::Config;
+use crate::id::TargetId;
+use crate::policy::{Allowed, LabelSources, MaySet, Policies, constrain, labels};
+use crate::route::{self, Candidate, Inputs, Named, NoCandidate, Plan, Why};
+
+/// What came of a case.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    Passed,
+    /// What was expected, what came, and the candidates, a line each.
+    Failed(Vec<String>),
+}
+
+/// Scores the prompt of a case that states no score.
+pub(super) type Scorer<'a> = dyn FnMut(&[(Role, String)]) -> Result<f32, String> + 'a;
+
+/// Judges a case.
+pub(super) fn judge(case: &Case, config: &Config, policies: &Policies, scorer: &mut Scorer<'_>) -> Outcome {
+    match run(case, config, policies, scorer) {
+        Err(message) => Outcome::Failed(vec![message]),
+        Ok((allowed, chosen)) => {
+            let mut lines = Vec::new();
+            for expect in &case.expect {
+                lines.extend(differs(expect, &allowed, &chosen, config));
+            }
+            if lines.is_empty() {
+                return Outcome::Passed;
+            }
+            let candidates = match &chosen {
+                Ok(plan) => &plan.candidates,
+                Err(none) => &none.candidates,
+            };
+            lines.extend(candidates.iter().map(|candidate| show(candidate, &allowed)));
+            Outcome::Failed(lines)
+        }
+    }
+}
+
+type Chosen = Result<Plan, NoCandidate>;
+
+fn run(
+    case: &Case,
+    config: &Config,
+    policies: &Policies,
+    scorer: &mut Scorer<'_>,
+) -> Result<(Allowed, Chosen), String> {
+    let given = &case.given;
+    let tenant =
+        config.tenants.get(given.tenant.as_str()).ok_or_else(|| format!("there is no tenant `{}`", given.tenant))?;
+    let name = case.policy.as_deref().unwrap_or(tenant.policy.as_str());
+    let policy = policies.get(name).ok_or_else(|| format!("there is no policy `{name}`"))?;
+    let nothing = BTreeMap::new();
+    let sources = LabelSources {
+        floor: &tenant.floor,
+        key: &given.labels.iter().cloned().collect(),
+        claim: &nothing,
+        client: &given.client,
+        may_set: MaySet::All,
+    };
+    let labels = labels::resolve(policies.labels(), &sources).map_err(|error| error.to_string())?;
+
+    for name in &given.down {
+        find(config, name)?;
+    }
+    let named = named(config, &given.model)?;
+    let considered: Vec<TargetId> = match &named {
+        Some(named) => named.iter().map(|(id, _)| *id).collect(),
+        None => config.targets.iter().map(|target| target.id).collect(),
+    };
+    let allowed = constrain(policy, tenant, &labels, &considered);
+
+    let difficulty = match (given.score, given.texts.is_empty()) {
+        (Some(score), _) => Some(score),
+        (None, true) => None,
+        (None, false) => Some(scorer(&given.texts).map_err(|why| format!("the prompt cannot be scored: {why}"))?),
+    };
+    let prior = |id: TargetId| {
+        let target = config.targets.get(id.index());
+        target.map_or(Duration::MAX, |target| target.latency_prior.first_token)
+    };
+    let up = |id: TargetId| {
+        let target = config.targets.get(id.index());
+        target.is_some_and(|target| !given.down.iter().any(|name| name == target.name.as_str()))
+    };
+    let inputs = Inputs {
+        difficulty,
+        input_tokens: input_tokens(given),
+        max_output: given.max_tokens,
+        n: given.n,
+        ttft: &prior,
+        healthy: &up,
+        ceiling: given.max_cost,
+        named: named.as_deref().map(|targets| Named { targets, random: 0 }),
+    };
+    let chosen = route::choose(&allowed, &policy.objective, &inputs);
+    Ok((allowed, chosen))
+}
+
+/// Four bytes a token, as the gateway estimates.
+fn input_tokens(given: &Given) -> u64 {
+    let bytes: usize = given.texts.iter().map(|(_, text)| text.len()).sum();
+    u64::try_from(bytes.div_ceil(4)).unwrap_or(u64::MAX)
+}
+
+/// What a model name stands for; `None` for `auto`.
+fn named(config: &Config, model: &str) -> Result<Option<Vec<(TargetId, u32)>>, String> {
+    if model == "auto" {
+        return Ok(None);
+    }
+    if let Some(alias) = config.aliases.get(model) {
+        return Ok(Some(alias.targets.clone()));
+    }
+    let targets = config.targets.iter().filter(|target| {
+        let by_provider = model
+            .split_once('/')
+            .is_some_and(|(provider, name)| target.provider.name.as_str() == provider && target.model.as_str() == name);
+        by_provider || target.model.as_str() == model || target.name.as_str() == model
+    });
+    let targets: Vec<(TargetId, u32)> = targets.map(|target| (target.id, 1)).collect();
+    if targets.is_empty() {
+        return Err(format!("there is no model `{model}`"));
+    }
+    Ok(Some(targets))
+}
+
+fn find(config: &Config, name: &str) -> Result<TargetId, String> {
+    let target = config.targets.iter().find(|target| target.name.as_str() == name);
+    target.map(|target| target.id).ok_or_else(|| format!("there is no target `{name}`"))
+}
+
+/// What differs from the expectation; empty if nothing does.
+fn differs(expect: &Expect, allowed: &Allowed, chosen: &Chosen, config: &Config) -> Vec<String> {
+    match expect {
+        Expect::Target(name) => {
+            if let Err(message) = find(config, name) {
+                return vec![message];
+            }
+            let got = match chosen {
+                Ok(plan) => plan.chosen().and_then(|candidate| allowed.target(candidate.target)),
+                Err(_) => None,
+            };
+            if got.is_some_and(|target| target.name.as_str() == name) {
+                return Vec::new();
+            }
+            vec![format!("expected target {name}, got {}", outcome(allowed, chosen))]
+        }
+        Expect::DeniedBy(names) => {
+            let blamed: Vec<&str> = match chosen {
+                Ok(_) => Vec::new(),
+                Err(none) if none.why == Why::Rules => allowed.rules().map(|rule| rule.as_str()).collect(),
+                Err(none) => vec![none.why.as_str()],
+            };
+            if !names.is_empty() && names.iter().all(|name| blamed.contains(&name.as_str())) {
+                return Vec::new();
+            }
+            vec![format!("expected a denial by {}, got {}", names.join(", "), outcome(allowed, chosen))]
+        }
+        Expect::Never(conditions) => {
+            let mut lines = Vec::new();
+            for id in allowed.permitted() {
+                let Some(target) = allowed.target(id) else { continue };
+                for condition in conditions.iter().filter(|condition| condition.hits(&target.facts)) {
+                    lines.push(format!("expected never {condition}, but {} is allowed", target.name));
+                }
+            }
+            lines
+        }
+    }
+}
+
+fn outcome(allowed: &Allowed, chosen: &Chosen) -> String {
+    match chosen {
+        Ok(plan) => {
+            let target = plan.chosen().and_then(|candidate| allowed.target(candidate.target));
+            let name = target.map_or("nothing", |target| target.name.as_str());
+            format!("{name} ({})", plan.reason.as_str())
+        }
+        Err(none) if none.why == Why::Rules => {
+            let rules: Vec<&str> = allowed.rules().map(|rule| rule.as_str()).collect();
+            format!("a denial by {}", rules.join(", "))
+        }
+        Err(none) => format!("a denial by {}", none.why.as_str()),
+    }
+}
+
+fn show(candidate: &Candidate, allowed: &Allowed) -> String {
+    let name = allowed.target(candidate.target).map_or("", |target| target.name.as_str());
+    if let Some(removal) = allowed.why_removed(candidate.target) {
+        return format!("{name}: removed by {} ({})", removal.rule, removal.detail);
+    }
+    let cost = candidate.expected_cost.map_or_else(|| "unknown".to_owned(), |cost| format!("{cost} USD"));
+    let p_good = candidate.p_good.map_or_else(|| "-".to_owned(), |p| format!("{p:.2}"));
+    let removed = candidate.removed_by.as_ref().map_or_else(String::new, |by| format!(", removed by {}", by.as_str()));
+    format!("{name}: cost {cost}, p_good {p_good}, first token {} ms{removed}", candidate.ttft.as_millis())
+}
