@@ -16,34 +16,34 @@ const DEFAULT_FILE: &str = "waypost.yaml";
 
 /// Check the configuration and its policies; print every problem.
 #[derive(Debug, Default, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// The configuration file [default: waypost.yaml in this folder]
     #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    pub(super) config: Option<PathBuf>,
     /// Print the JSON Schema of the configuration file instead
     #[arg(long)]
-    pub schema: bool,
+    pub(super) schema: bool,
     /// Print JSON
     #[arg(long)]
-    pub json: bool,
+    pub(super) json: bool,
 }
 
 /// What a further check of a configuration came to.
 #[derive(Debug, Default)]
-pub struct Checked {
+pub(super) struct Checked {
     /// For the summary: `2 policies`.
-    pub counted: Option<String>,
+    pub(super) counted: Option<String>,
     /// What is wrong.
-    pub problems: Vec<Problem>,
+    pub(super) problems: Vec<Problem>,
 }
 
 /// A check of something that the configuration names: policies, the classifier. It may be handed a configuration
 /// with stand-ins for what could not be read, so that its problems appear in the same run.
-pub type Check<'a> = &'a dyn Fn(&Config) -> Checked;
+pub(super) type Check<'a> = &'a dyn Fn(&Config) -> Checked;
 
 /// Runs the command and prints to standard output.
 #[must_use]
-pub fn run(args: &Args, further: &[Check<'_>]) -> ExitCode {
+pub(super) fn run(args: &Args, further: &[Check<'_>]) -> ExitCode {
     match check(args, further, &mut io::stdout().lock()) {
         Ok(code) => ExitCode::from(code),
         // Nobody reads on, as in `waypost check | head`.

@@ -58,6 +58,34 @@ pub struct Config {
     pub error_detail: ErrorDetail,
 }
 
+impl Config {
+    /// Whether some provider is to be the scripted one inside this process.
+    #[must_use]
+    pub fn wants_scripted(&self) -> bool {
+        self.providers.iter().any(|provider| provider.endpoints.is_empty())
+    }
+
+    /// Fills in where the scripted provider of this process listens.
+    pub fn place_scripted(&mut self, at: SocketAddr) {
+        let endpoint = Endpoint {
+            tls: false,
+            host: at.ip().to_string(),
+            port: at.port(),
+            authority: at.to_string(),
+            chat_path: "/v1/chat/completions".to_owned(),
+        };
+        for provider in self.providers.iter_mut().filter(|provider| provider.endpoints.is_empty()) {
+            Arc::make_mut(provider).endpoints.push(endpoint.clone());
+        }
+        for target in &mut self.targets {
+            let placed = self.providers.iter().find(|provider| provider.name == target.provider.name);
+            if let Some(placed) = placed {
+                Arc::make_mut(target).provider = Arc::clone(placed);
+            }
+        }
+    }
+}
+
 /// The data listener.
 #[derive(Debug, Clone)]
 pub struct Listen {
@@ -276,7 +304,7 @@ pub enum LabelSource {
 }
 
 /// One model at one provider.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Target {
     /// Its place in `Config::targets`.
     pub id: TargetId,
@@ -341,7 +369,7 @@ pub struct LatencyPrior {
 }
 
 /// An operator's endpoint.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Provider {
     /// Its name, the second half of a target's.
     pub name: ProviderName,
