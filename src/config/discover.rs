@@ -3,7 +3,7 @@
 //! What is found is written as a configuration file would be and read by the same code, so a discovered gateway has
 //! no setting that a written one could not have; `Discovered::written` is a file to begin with.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
@@ -36,6 +36,12 @@ pub struct Found {
     pub note: String,
     /// Whether the gateway uses it.
     pub used: bool,
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.note)
+    }
 }
 
 /// A model of a public provider that is worth having.
