@@ -119,9 +119,12 @@ pub(super) fn request_id(headers: &HeaderMap) -> RequestId {
     RequestId::from_client(headers.get(X_REQUEST_ID).map(HeaderValue::as_bytes))
 }
 
-/// Refuses a body that is not declared as JSON. Browsers cannot send `application/json` across origins without asking
+/// Refuses a body that is not declared as plain JSON: a compressed one would be read as gibberish. Browsers cannot send `application/json` across origins without asking
 /// first, so this also closes the door to forms.
 pub(super) fn expect_json(headers: &HeaderMap) -> Result<(), GatewayError> {
+    if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+        return Err(GatewayError::new(Code::UnsupportedMediaType, "send the body without `content-encoding`"));
+    }
     let declared = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = declared.split(';').next().unwrap_or_default().trim();
     if essence.eq_ignore_ascii_case("application/json") {
@@ -265,5 +268,7 @@ mod tests {
         for other in ["text/plain", "application/x-www-form-urlencoded", ""] {
             assert!(expect_json(&headers(&[(header::CONTENT_TYPE, other)])).is_err());
         }
+        let zipped = [(header::CONTENT_TYPE, "application/json"), (header::CONTENT_ENCODING, "gzip")];
+        assert!(expect_json(&headers(&zipped)).is_err());
     }
 }
