@@ -284,6 +284,8 @@ impl OpenRequest {
             };
             counts.kept_bytes -= oldest.head.len() + oldest.body.len();
         }
+        drop(counts);
+        self.board.changed.notify_waiters();
     }
 
     /// Counts bytes of a request that was never read whole.
