@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -11,6 +12,9 @@ use crate::gateway::Gateway;
 use crate::scripted::Server;
 use crate::server;
 use crate::telemetry::{RequestLog, log};
+
+/// How long blocking calls (name look-ups) may go on after the drain.
+const LAST_CALLS: Duration = Duration::from_secs(1);
 
 /// Runs the gateway.
 #[derive(Debug, clap::Args)]
@@ -25,40 +29,47 @@ pub(super) fn run(args: Args) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return fail(format_args!("the runtime cannot be started: {error}")),
     };
-    let code = runtime.block_on(serve(args));
-    // What is left in the background (a cache write, a kept connection) must not hold up the end.
-    runtime.shutdown_background();
-    code
+    let ended = runtime.block_on(serve(args));
+    // Requests that the drain has cut off are dropped here, which settles them: only then are log and records closed.
+    // A call that blocks must not hold up the end.
+    runtime.shutdown_timeout(LAST_CALLS);
+    match ended {
+        Ok(gateway) => {
+            gateway.close();
+            ExitCode::SUCCESS
+        }
+        Err(code) => code,
+    }
 }
 
-async fn serve(args: Args) -> ExitCode {
+/// Serves to the end; `Err` is the exit code of a start that did not happen.
+async fn serve(args: Args) -> Result<Arc<Gateway>, ExitCode> {
     let loaded = match load::load(args.config.as_deref()).await {
         Ok(loaded) => loaded,
         Err(problems) => {
             load::print(&problems);
-            return fail(format_args!("the gateway does not start: {} problem(s) above", problems.len()));
+            return Err(fail(format_args!("the gateway does not start: {} problem(s) above", problems.len())));
         }
     };
     load::print(&loaded.warnings);
     let text = log::init(loaded.config.logging.format);
     let bound = match server::bind(&loaded.config) {
         Ok(bound) => bound,
-        Err(error) => return fail(error),
+        Err(error) => return Err(fail(error)),
     };
     let log = RequestLog::start(text);
     let gateway = match Gateway::build(loaded.config, loaded.policies, log) {
         Ok(gateway) => Arc::new(gateway),
-        Err(error) => return fail(error),
+        Err(error) => return Err(fail(error)),
     };
     let scripted = loaded.scripted.map(Server::spawn);
     print!("{}", banner::show(&gateway, &bound, &loaded.found));
 
     let ended = bound.run(Arc::clone(&gateway), stop()).await;
-    gateway.close();
     drop(scripted);
     match ended {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(error),
+        Ok(()) => Ok(gateway),
+        Err(error) => Err(fail(error)),
     }
 }
 
