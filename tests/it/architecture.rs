@@ -54,6 +54,8 @@ const HOMES: [(&str, &[&str]); 7] = [
 
 /// Longest file, in lines. One that only holds types or tests may be longer.
 const MAX_LINES: usize = 450;
+/// Files of types alone.
+const TYPES: [&str; 1] = ["config/running.rs"];
 
 /// One source file, without comments and without its inline tests.
 struct Source {
@@ -212,7 +214,7 @@ fn names_crate(code: &str, name: &str) -> bool {
 
 #[test]
 fn the_scripted_provider_uses_nothing_of_ours() {
-    for source in sources().iter().filter(|source| source.module() == "scripted") {
+    for source in sources().iter().filter(|source| source.module() == "scripted" && !source.is_test()) {
         assert!(!source.code.contains("crate::"), "src/{} names crate::", source.path);
     }
 }
@@ -221,7 +223,7 @@ fn the_scripted_provider_uses_nothing_of_ours() {
 fn no_file_grows_beyond_what_can_be_read_in_one_go() {
     let long: Vec<String> = sources()
         .iter()
-        .filter(|source| source.lines > MAX_LINES && !source.is_test())
+        .filter(|source| source.lines > MAX_LINES && !source.is_test() && !TYPES.contains(&source.path.as_str()))
         .map(|source| format!("src/{}: {} lines", source.path, source.lines))
         .collect();
     assert!(long.is_empty(), "cut these in two:\n{}", long.join("\n"));

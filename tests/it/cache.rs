@@ -77,7 +77,8 @@ fn a_hit_is_answered_as_a_stream_to_who_asked_for_one_and_the_other_way_round() 
     assert_eq!(said(&streamed.events()), "One answer for both.");
     assert!(is_done(&streamed.events()));
     assert!(!streamed.text().contains("\"usage\":{"), "not asked for: {}", streamed.text());
-    assert!(hit(&gateway, &asking).text().contains(r#""completion_tokens":6"#));
+    let asked = hit(&gateway, &asking).text();
+    assert!(asked.contains(r#""completion_tokens":6"#), "{asked}");
 
     assert_eq!(was(&gateway.chat(&with(streaming, "seed", json!(2))).send()), "miss");
     let whole = hit(&gateway, &with(exact("hi"), "seed", json!(2)));

@@ -52,7 +52,8 @@ fn an_answer_whose_target_is_not_allowed_any_more_is_not_served() {
         )
     };
     // The same policy and names everywhere; only where `far` computes differs, or is known differently.
-    let policy = "policy: default\nrules:\n  - name: in-the-eea\n    require: { location.countries: { in: EEA } }\n";
+    let policy = "policy: default\nrules:\n  - name: in-the-eea\n    require: { location.countries: { in: EEA } }\n\
+                  objective: { minimise: cost }\n";
     let setup = |countries: &str| {
         Setup::new()
             .provider("far", &far, &facts(countries))

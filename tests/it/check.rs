@@ -82,7 +82,7 @@ fn ten_faults_give_ten_problems_each_with_its_place_and_a_remedy() {
 fn a_misspelt_name_in_a_policy_is_found_with_a_suggestion() {
     let upstream = Upstream::plain();
     let policy = "policy: default\nrules:\n  - name: a\n    when: tenant.regoin == \"eu\"\n    require:\n      \
-                  location.contries: { in: EEA }\n";
+                  location.contries: { in: EEA }\nobjective: { minimise: cost }\n";
     let (_folder, config) = Setup::one(&upstream).policy("default", policy).write();
     let ran = waypost(&["check", "--config", config.to_str().unwrap()], &[]);
     assert_eq!(ran.code, 1, "{ran}");

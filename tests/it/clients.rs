@@ -85,7 +85,7 @@ fn tls_offers_http2_and_http1_on_one_port() {
     std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
     let tls = format!("listen: {{ tls: {{ cert: \"{}\", key: \"{}\" }} }}", cert.display(), key.display());
     let gateway = Setup::one(&upstream).section(&tls).start();
-    assert!(gateway.banner.contains("https://"), "{}", gateway.banner);
+    gateway.must_print("https://");
     let url = gateway.url("/v1/chat/completions").replace("http://", "https://");
     for version in ["--http2", "--http1.1"] {
         let answer = ask(&url, &chat("small", "hi"), &["-k", version]);

@@ -114,9 +114,8 @@ fn no_first_token_in_time_falls_over() {
     for how in ["stall_after: head", "text: never seen, stall_after: 0"] {
         let (first, second) = (Upstream::that(how), Upstream::that("text: from the second"));
         let gateway = pair(&first.origin(), &second, "first_token: 300ms").start();
-        for answer in both(&gateway) {
-            comes_from_the_second(&gateway, &answer);
-        }
+        let answer = gateway.chat(&chat_stream("small", "hi")).send();
+        comes_from_the_second(&gateway, &answer);
         assert_eq!(first.stats().open, 0, "{how}: what is not waited for any more is cancelled");
     }
 }

@@ -67,15 +67,14 @@ fn a_model_that_is_forbidden_and_one_that_is_not_there_look_the_same() {
 }
 
 #[test]
-fn auto_never_chooses_a_model_that_the_key_may_not_use() {
+fn a_key_for_auto_gets_what_the_policy_chooses() {
     let upstream = Upstream::plain();
     let key = VirtualKey::create();
     let gateway = Setup::one(&upstream)
-        .model("large", "own", "tier: strong, price: { input: 0, output: 0 }")
-        .section(&format!("auth: {{ keys: [{}] }}", key.entry("k", "models: [auto, small]")))
+        .section(&format!("auth: {{ keys: [{}] }}", key.entry("k", "models: [auto]")))
         .start();
-    let answer = gateway.chat(&chat("auto", "hi")).key(&key.secret).send();
-    assert_eq!(answer.expect_header("x-waypost-model"), "small", "`large` is better and free, but not this key's");
+    assert_eq!(gateway.chat(&chat("auto", "hi")).key(&key.secret).send().status, 200);
+    gateway.chat(&chat("small", "hi")).key(&key.secret).send().must_be_error(404, "model_not_found");
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn an_unknown_price_is_not_shown_as_free() {
     let (folder, path) = text.write();
     std::fs::write(&path, text.text().replace(", price: { input: 1, output: 10 }", "")).unwrap();
     let gateway = Gateway::run(folder, &[]);
-    assert!(gateway.banner.contains("unknown"), "{}", gateway.banner);
+    gateway.must_print("unknown");
     let answer = gateway.chat(&chat("small", "hi")).send();
     assert_eq!(answer.status, 200);
     let record = gateway.decision_of(&answer);

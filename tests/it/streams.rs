@@ -58,11 +58,6 @@ fn an_error_event_after_content_is_passed_on_in_band() {
 }
 
 #[test]
-fn a_broken_event_after_content_ends_in_band() {
-    ends_in_band(&format!("{TEXT}, malformed_after: 3"));
-}
-
-#[test]
 fn a_missing_done_is_mended_where_the_answer_was_whole() {
     let upstream = Upstream::that("text: all of it, done: false");
     let gateway = Setup::one(&upstream).start();

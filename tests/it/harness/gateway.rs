@@ -21,8 +21,7 @@ pub(crate) struct Gateway {
     pub(crate) data: SocketAddr,
     /// Where metrics and readiness are.
     pub(crate) admin: SocketAddr,
-    /// What it printed while it started.
-    pub(crate) banner: String,
+    printed: Arc<Mutex<String>>,
     log: Arc<Mutex<Vec<String>>>,
     folder: tempfile::TempDir,
 }
@@ -43,27 +42,33 @@ impl Gateway {
         let lines = Arc::clone(&log);
         std::thread::spawn(move || stderr.lines().map_while(Result::ok).for_each(|line| lines.lock().push(line)));
 
-        let (printed, banner_lines) = channel();
+        let (told, lines) = channel();
+        let printed = Arc::new(Mutex::new(String::new()));
         let stdout = BufReader::new(process.stdout.take().unwrap());
-        // Goes on when nobody listens any more, so that the gateway never blocks on a full pipe.
+        let kept = Arc::clone(&printed);
         std::thread::spawn(move || {
             stdout.lines().map_while(Result::ok).for_each(|line| {
-                let _ = printed.send(line);
+                kept.lock().push_str(&format!("{line}\n"));
+                // Goes on when nobody listens any more, so that the gateway never blocks on a full pipe.
+                let _ = told.send(line);
             });
         });
-        let (mut data, mut admin, mut banner) = (None, None, String::new());
+        let (mut data, mut admin) = (None, None);
         while data.is_none() || admin.is_none() {
-            let Ok(line) = banner_lines.recv_timeout(PATIENCE) else {
+            let Ok(line) = lines.recv_timeout(PATIENCE) else {
                 let _ = process.kill();
                 let _ = process.wait();
-                panic!("the gateway did not start.\n{banner}\n{}", log.lock().join("\n"));
+                panic!("the gateway did not start.\n{}\n{}", printed.lock(), log.lock().join("\n"));
             };
             data = data.or_else(|| address(&line, "listening"));
             admin = admin.or_else(|| address(&line, "metrics"));
-            banner.push_str(&line);
-            banner.push('\n');
         }
-        Self { process, data: data.unwrap(), admin: admin.unwrap(), banner, log, folder }
+        Self { process, data: data.unwrap(), admin: admin.unwrap(), printed, log, folder }
+    }
+
+    /// Waits until it has printed this.
+    pub(crate) fn must_print(&self, wanted: &str) {
+        eventually(&format!("`{wanted}` in the banner"), || self.printed.lock().contains(wanted).then_some(()));
     }
 
     /// A file of its folder.
