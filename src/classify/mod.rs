@@ -161,7 +161,7 @@ pub enum ClassifyError {
     Unfit(String),
     /// ONNX Runtime refused the model or failed to run it.
     #[error("the classifier's model cannot be run")]
-    Model(#[source] ort::Error),
+    Model(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The model's answer is no probability.
     #[error("the classifier's model gave {0}, which is no probability")]
     OutOfRange(f32),
