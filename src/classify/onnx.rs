@@ -32,7 +32,7 @@ impl OnnxScorer {
         library: Option<&Path>,
     ) -> Result<OnnxScorer, ClassifyError> {
         let environment = environment(library)?;
-        let session = session(environment, model).map_err(unrunnable)?;
+        let session = session(environment, model).map_err(|error| ClassifyError::Model(error.into()))?;
         let inputs = [&declared.inputs.ids, &declared.inputs.weights, &declared.inputs.surface];
         check_all("input", session.inputs(), &inputs)?;
         check_all("output", session.outputs(), &[&declared.output])?;
@@ -45,7 +45,7 @@ impl OnnxScorer {
 
 impl Scorer for OnnxScorer {
     fn score(&mut self, features: &Features) -> Result<f32, ClassifyError> {
-        let p_weak = self.p_weak(features).map_err(unrunnable)?;
+        let p_weak = self.p_weak(features).map_err(|error| ClassifyError::Model(error.into()))?;
         if p_weak.is_finite() && (0.0..=1.0).contains(&p_weak) {
             return Ok(1.0 - p_weak);
         }
@@ -68,11 +68,6 @@ impl OnnxScorer {
     }
 }
 
-/// Boxed, so that the rest of the module need not know the library's types.
-fn unrunnable(source: ort::Error) -> ClassifyError {
-    ClassifyError::Model(Box::new(source))
-}
-
 fn environment(library: Option<&Path>) -> Result<&'static Environment, ClassifyError> {
     let path = runtime::locate(library)?;
     let _guard = LOADING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -84,7 +79,7 @@ fn environment(library: Option<&Path>) -> Result<&'static Environment, ClassifyE
         .with_name("waypost")
         .with_telemetry(false)
         .build()
-        .map_err(unrunnable)?;
+        .map_err(|error| ClassifyError::Model(error.into()))?;
     // Errors are returned; what the library would print besides goes nowhere useful.
     built.set_log_level(LogLevel::Fatal);
     Ok(ENVIRONMENT.get_or_init(|| built))

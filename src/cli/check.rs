@@ -137,7 +137,7 @@ mod tests {
                 file: "policies/default.yaml".into(),
                 line: 3,
                 column: 5,
-                message: format!("unknown label, {} are declared", config.labels.len()),
+                message: format!("unknown label; the last known one is {}", config.labels.last().unwrap().name),
                 remedy: String::new(),
                 severity: Severity::Error,
                 snippet: String::new(),
@@ -150,7 +150,7 @@ mod tests {
         assert_eq!(report["ok"], false);
         let messages: Vec<_> = report["problems"].as_array().unwrap().iter().map(|p| p["message"].clone()).collect();
         assert!(messages.contains(&"unknown value of label `a` `y`".into()), "{messages:?}");
-        assert!(messages.contains(&"unknown label, 1 are declared".into()), "{messages:?}");
+        assert!(messages.contains(&"unknown label; the last known one is a".into()), "{messages:?}");
     }
 
     #[test]

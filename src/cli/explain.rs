@@ -45,7 +45,10 @@ pub(super) fn run(args: Args) -> ExitCode {
     };
     match runtime.block_on(decide(&args)) {
         Ok(decision) if args.json => {
-            println!("{:#}", json!(decision));
+            match serde_json::to_string_pretty(&decision) {
+                Ok(text) => println!("{text}"),
+                Err(error) => return fail(error),
+            }
             ExitCode::SUCCESS
         }
         Ok(decision) => {

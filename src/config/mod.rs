@@ -10,6 +10,7 @@ use serde::Deserialize as _;
 
 pub use discover::{Discovered, Found, discover};
 pub use facts::{Fact, FactName, Facts};
+pub use names::Meant;
 pub use problem::{Problem, Severity};
 pub use running::*;
 
@@ -24,6 +25,7 @@ pub mod running;
 mod discover;
 mod document;
 mod environment;
+mod names;
 mod reader;
 mod report;
 mod resolve;

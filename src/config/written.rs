@@ -27,7 +27,8 @@ pub(super) struct Config {
     pub(super) auth: Auth,
     /// Tenants. `default` always exists; write it to change it.
     pub(super) tenants: List<Tenant>,
-    /// Labels that requests may carry and policies may read, by name.
+    /// Labels that requests may carry and policies may read, by name. `data-class` exists undeclared: public, internal
+    /// (the default), personal, secret.
     pub(super) labels: Named<Label>,
     /// Endpoints that serve models.
     pub(super) providers: List<Provider>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Gateway;
 use super::error::{Code, GatewayError};
 use crate::auth::Principal;
-use crate::config::Target;
+use crate::config::Meant;
 use crate::id::TargetId;
 use crate::policy::Policy;
 
@@ -13,33 +13,18 @@ use crate::policy::Policy;
 #[derive(Debug)]
 pub(super) struct Asked<'g> {
     /// Targets that the name stands for, before any policy.
-    pub(super) targets: Considered<'g>,
+    pub(super) meant: Meant<'g>,
     /// The policy in force.
     pub(super) policy: &'g Arc<Policy>,
 }
 
-/// Which targets a name stands for.
-#[derive(Debug)]
-pub(super) enum Considered<'g> {
-    /// `auto`: all of them, and the objective chooses.
-    Auto(&'g [TargetId]),
-    /// An alias: these, by weight.
-    Alias(&'g [(TargetId, u32)]),
-    /// A model by name, at one or several providers, in the order of the configuration.
-    Named(Vec<TargetId>),
-}
-
-impl Considered<'_> {
-    pub(super) fn ids(&self) -> Vec<TargetId> {
-        match self {
-            Self::Auto(ids) => ids.to_vec(),
-            Self::Alias(weighted) => weighted.iter().map(|(id, _)| *id).collect(),
-            Self::Named(ids) => ids.clone(),
+impl Asked<'_> {
+    /// Every target that policy is to judge.
+    pub(super) fn considered(&self, gateway: &Gateway) -> Vec<TargetId> {
+        match self.meant.weighted() {
+            None => gateway.config.targets.iter().map(|target| target.id).collect(),
+            Some(targets) => targets.iter().map(|(id, _)| *id).collect(),
         }
-    }
-
-    pub(super) fn is_auto(&self) -> bool {
-        matches!(self, Self::Auto(_))
     }
 }
 
@@ -56,7 +41,7 @@ pub(super) fn resolve<'g>(
         Some(("auto", policy)) => ("auto", Some(policy)),
         _ => (model, None),
     };
-    let targets = targets(gateway, principal, model)
+    let meant = meant(gateway, principal, model)
         .ok_or_else(|| GatewayError::new(Code::ModelNotFound, unknown(model)).param("model"))?;
     let own = &principal.tenant.policy;
     for wish in [policy_wish, policy_in_name].into_iter().flatten() {
@@ -69,34 +54,18 @@ pub(super) fn resolve<'g>(
         // `check` has refused such a configuration; what is left is a programming mistake, and it fails closed.
         GatewayError::new(Code::PolicyDenied, format!("the policy `{own}` is not loaded"))
     })?;
-    Ok(Asked { targets, policy })
+    Ok(Asked { meant, policy })
 }
 
-fn targets<'g>(gateway: &'g Gateway, principal: &Principal, model: &str) -> Option<Considered<'g>> {
-    let allowed = |name: &str| principal.models.allows(name);
-    if model == "auto" {
-        return allowed("auto").then_some(Considered::Auto(&gateway.all_targets));
+/// What the name means, if this key may ask for it: by that name, or by the model's own.
+fn meant<'g>(gateway: &'g Gateway, principal: &Principal, name: &str) -> Option<Meant<'g>> {
+    let mut meant = gateway.config.meant_by(name)?;
+    if principal.models.allows(name) {
+        return Some(meant);
     }
-    if let Some(alias) = gateway.config.aliases.get(model) {
-        return allowed(model).then_some(Considered::Alias(&alias.targets));
-    }
-    let named: Vec<TargetId> = gateway
-        .config
-        .targets
-        .iter()
-        .filter(|target| is_named(target, model) && (allowed(model) || allowed(target.model.as_str())))
-        .map(|target| target.id)
-        .collect();
-    (!named.is_empty()).then_some(Considered::Named(named))
-}
-
-/// A model's own name, at any provider, or `provider/model`.
-fn is_named(target: &Target, name: &str) -> bool {
-    if target.model.as_str() == name {
-        return true;
-    }
-    let rest = name.strip_prefix(target.provider.name.as_str());
-    rest.and_then(|rest| rest.strip_prefix('/')) == Some(target.model.as_str())
+    let Meant::Model(targets) = &mut meant else { return None };
+    targets.retain(|(id, _)| principal.models.allows(gateway.config.targets[id.index()].model.as_str()));
+    (!targets.is_empty()).then_some(meant)
 }
 
 fn unknown(model: &str) -> String {
@@ -117,6 +86,6 @@ pub(super) fn names(gateway: &Gateway, principal: &Principal) -> Vec<(String, St
         names.push((format!("{}/{}", target.provider.name, target.model), target.provider.name.to_string()));
     }
     names.dedup_by(|one, other| one.0 == other.0);
-    names.retain(|(name, _)| targets(gateway, principal, name).is_some());
+    names.retain(|(name, _)| meant(gateway, principal, name).is_some());
     names
 }

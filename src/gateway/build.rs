@@ -78,7 +78,6 @@ impl Gateway {
             Decisions::new(config.decisions.keep, config.decisions.file.as_deref()).map_err(BuildError::Decisions)?;
         let metrics = Metrics::new(shape(&config, &policies));
         Ok(Self {
-            all_targets: config.targets.iter().map(|target| target.id).collect(),
             served_by: config
                 .targets
                 .iter()

@@ -7,17 +7,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Gateway;
-use super::asked::{self, Asked, Considered};
+use super::asked::{self, Asked};
 use super::error::{Code, GatewayError};
 use super::headers::Wishes;
 use super::record::Record;
 use crate::auth::{self, Principal};
 use crate::chat::{self, Role};
 use crate::classify::{self, Part, Prompt, Score};
-use crate::config::{ErrorDetail, Target};
-use crate::id::{TargetId, TenantName};
+use crate::config::{ErrorDetail, Meant, Target};
+use crate::id::TenantName;
 use crate::policy::{self, Allowed, Labels, LabelSources, Permitted, labels};
-use crate::route::{self, Inputs, Named, NoCandidate, Why};
+use crate::route::{self, Inputs, Named, NoCandidate, Reason, Why};
 use crate::wire::openai;
 
 /// When to come again if nothing is known.
@@ -41,7 +41,7 @@ pub(super) fn constrain<'g>(
 ) -> Result<Constrained<'g>, GatewayError> {
     let asked = asked::resolve(gateway, principal, &request.model, wishes.policy.as_deref())?;
     let labels = resolve_labels(gateway, principal, wishes)?;
-    let allowed = policy::constrain(asked.policy, &principal.tenant, &labels, &asked.targets.ids());
+    let allowed = policy::constrain(asked.policy, &principal.tenant, &labels, &asked.considered(gateway));
     record.constrained(asked.policy, &labels, &allowed);
     if allowed.is_empty() {
         record.nothing_allowed(&allowed);
@@ -99,7 +99,7 @@ pub(super) async fn classify(
     constrained: &Constrained<'_>,
     request: &chat::Request,
 ) -> Option<Score> {
-    if !constrained.asked.targets.is_auto() {
+    if constrained.asked.meant != Meant::Auto {
         return None;
     }
     let texts = openai::request::prompt(request);
@@ -131,15 +131,8 @@ pub(super) fn choose(
         record.scored(score);
     }
     let allowed = &constrained.allowed;
-    let single;
-    let named = match &constrained.asked.targets {
-        Considered::Auto(_) => None,
-        Considered::Alias(weighted) => Some(*weighted),
-        Considered::Named(ids) => {
-            single = in_order(ids);
-            Some(single.as_slice())
-        }
-    };
+    let meant = &constrained.asked.meant;
+    let reason = if matches!(meant, Meant::Alias(_)) { Reason::Alias } else { Reason::Named };
     let now = Instant::now();
     let inputs = Inputs {
         difficulty: score.and_then(|score| score.difficulty),
@@ -149,7 +142,7 @@ pub(super) fn choose(
         ttft: &|id| gateway.latency.first_token_p95(id, now),
         healthy: &|id| gateway.health.is_healthy(id, now) && gateway.places.has_room(id),
         ceiling: wishes.max_cost,
-        named: named.map(|targets| Named { targets, random: rand::random() }),
+        named: meant.weighted().map(|targets| Named { targets, random: rand::random(), reason }),
     };
     match route::choose(allowed, &allowed.policy().objective, &inputs) {
         Ok(plan) => {
@@ -162,11 +155,6 @@ pub(super) fn choose(
             Err(no_candidate(gateway, allowed, &none, now))
         }
     }
-}
-
-/// A model at several providers: the first is asked first, the others are its fallbacks.
-fn in_order(ids: &[TargetId]) -> Vec<(TargetId, u32)> {
-    ids.iter().enumerate().map(|(place, id)| (*id, u32::from(place == 0))).collect()
 }
 
 fn no_candidate(gateway: &Gateway, allowed: &Allowed, none: &NoCandidate, now: Instant) -> GatewayError {

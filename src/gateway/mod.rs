@@ -34,7 +34,6 @@ use crate::auth::{Authenticator, Principal};
 use crate::cache::Cache;
 use crate::classify::Classifier;
 use crate::config::Config;
-use crate::id::TargetId;
 use crate::ledger::Decisions;
 use crate::limit::{Admitted, Limiter, RateLimit};
 use crate::policy::Policies;
@@ -61,7 +60,6 @@ pub struct Gateway {
     metrics: Metrics,
     decisions: Decisions,
     log: RequestLog,
-    all_targets: Vec<TargetId>,
     served_by: Vec<ServedBy>,
     config_hash: Arc<str>,
     classifier_hash: Arc<str>,

@@ -23,7 +23,7 @@ use crate::limit::RateLimit;
 pub(super) async fn models<C: Client>(gateway: &Gateway, client: &mut C) -> Result<(), HungUp> {
     let listed = admitted(gateway, client).await.map(|(principal, rate)| {
         let data: Vec<Value> = asked::names(gateway, &principal).into_iter().map(|name| model_object(&name)).collect();
-        (json!({ "object": "list", "data": data }), rate)
+        (json!({ "object": "list", "data": data }).to_string(), rate)
     });
     reply(client, listed).await
 }
@@ -36,7 +36,7 @@ pub(super) async fn model<C: Client>(gateway: &Gateway, client: &mut C) -> Resul
         let name = name.ok_or_else(|| {
             GatewayError::new(Code::ModelNotFound, "this model does not exist or this key may not use it").param("model")
         })?;
-        Ok((model_object(&name), rate))
+        Ok((model_object(&name).to_string(), rate))
     });
     reply(client, found).await
 }
@@ -73,7 +73,7 @@ async fn dry_run<C: Client>(
     client: &mut C,
     principal: &Arc<Principal>,
     started: Instant,
-) -> Result<(Value, Option<RateLimit>), GatewayError> {
+) -> Result<(String, Option<RateLimit>), GatewayError> {
     if !principal.may(Permission::Route) {
         return Err(GatewayError::new(Code::PermissionDenied, "this key has not the permission `route`"));
     }
@@ -156,24 +156,25 @@ fn last_part<C: Client>(client: &C, prefix: &str) -> String {
     percent_encoding::percent_decode_str(part).decode_utf8_lossy().into_owned()
 }
 
-fn show(decision: &Decision) -> Result<Value, GatewayError> {
-    serde_json::to_value(decision)
+/// As text: a tree would sort the fields and widen the floats.
+fn show(decision: &Decision) -> Result<String, GatewayError> {
+    serde_json::to_string(decision)
         .map_err(|error| GatewayError::new(Code::NotFound, format!("the decision cannot be shown: {error}")))
 }
 
 async fn reply<C: Client>(
     client: &mut C,
-    answer: Result<(Value, Option<RateLimit>), GatewayError>,
+    answer: Result<(String, Option<RateLimit>), GatewayError>,
 ) -> Result<(), HungUp> {
     let request_id = headers::request_id(&client.head().headers);
     let notes = Notes { request_id: Some(&request_id), ..Notes::default() };
     match answer {
-        Ok((value, rate)) => {
+        Ok((body, rate)) => {
             let mut headers = HeaderMap::new();
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
             Notes { rate, ..notes }.write(&mut headers);
             headers::allow_origin(&client.head().headers, &mut headers);
-            client.respond(StatusCode::OK, headers, value.to_string().into()).await
+            client.respond(StatusCode::OK, headers, body.into()).await
         }
         Err(error) => refuse(client, &error, &notes).await,
     }

@@ -64,7 +64,11 @@ pub(super) async fn answer<C: Client>(
                     incoming.release().await;
                     client.end().await?;
                     record.completed();
-                    let whole = collector.and_then(|collector| collector.counted(relay.usage_json()).whole());
+                    // The pieces lack the usage if the client did not ask for it.
+                    if let (Some(collector), Some(usage)) = (&mut collector, relay.usage_json()) {
+                        collector.counted(usage);
+                    }
+                    let whole = collector.and_then(Collector::whole);
                     Ok(whole.map(|body| Whole { target, body, usage: record.usage() }))
                 }
                 Err(Cut::HungUp) => Err(Stop::HungUp),

@@ -46,6 +46,8 @@ pub struct Named<'a> {
     pub targets: &'a [(TargetId, u32)],
     /// Drawn by the caller, uniform over `u64`: decides between the weights.
     pub random: u64,
+    /// What was named: `Named` or `Alias`.
+    pub reason: Reason,
 }
 
 /// What may be tried, in order.
@@ -284,8 +286,7 @@ fn named_order(named: &Named<'_>, candidates: &[Candidate], free: Vec<usize>) ->
             order.push(place);
         }
     }
-    let reason = if named.targets.len() == 1 { Reason::Named } else { Reason::Alias };
-    (order, reason)
+    (order, named.reason)
 }
 
 fn auto_order(

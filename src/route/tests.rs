@@ -159,13 +159,13 @@ fn what_a_client_names_is_taken_by_weight_within_the_rules() {
     let setting = setting("{ minimise: cost, quality: { at_least: 0.95 }, latency: { first_token_p95_ms: 1 } }");
     let targets = [(TargetId(4), 50), (TargetId(0), 90), (TargetId(2), 10)];
     for (random, expected) in [(0, [0, 2]), (89, [0, 2]), (90, [2, 0]), (99, [2, 0]), (100, [0, 2])] {
-        let named = Named { targets: &targets, random };
+        let named = Named { targets: &targets, random, reason: Reason::Alias };
         let plan = setting.choose(|inputs| inputs.named = Some(named)).unwrap();
         assert_eq!(order(&plan)[..2], expected, "the one in the US is not drawn");
         assert_eq!(plan.reason, Reason::Alias);
     }
     let one = [(TargetId(0), 1)];
-    let named = Named { targets: &one, random: 7 };
+    let named = Named { targets: &one, random: 7, reason: Reason::Named };
     let plan = setting.choose(|inputs| inputs.named = Some(named)).unwrap();
     assert_eq!((order(&plan)[0], plan.reason), (0, Reason::Named));
 }

@@ -8,7 +8,7 @@ use crate::classify::Role;
 use crate::config::Config;
 use crate::id::TargetId;
 use crate::policy::{Allowed, LabelSources, MaySet, Policies, constrain, labels};
-use crate::route::{self, Candidate, Inputs, Named, NoCandidate, Plan, Why};
+use crate::route::{self, Candidate, Inputs, Named, NoCandidate, Plan, Reason, Why};
 
 /// What came of a case.
 #[derive(Debug)]
@@ -69,8 +69,8 @@ fn run(
     for name in &given.down {
         find(config, name)?;
     }
-    let named = named(config, &given.model)?;
-    let considered: Vec<TargetId> = match &named {
+    let meant = config.meant_by(&given.model).ok_or_else(|| format!("there is no model `{}`", given.model))?;
+    let considered: Vec<TargetId> = match meant.weighted() {
         Some(named) => named.iter().map(|(id, _)| *id).collect(),
         None => config.targets.iter().map(|target| target.id).collect(),
     };
@@ -97,7 +97,7 @@ fn run(
         ttft: &prior,
         healthy: &up,
         ceiling: given.max_cost,
-        named: named.as_deref().map(|targets| Named { targets, random: 0 }),
+        named: meant.weighted().map(|targets| Named { targets, random: 0, reason: Reason::Named }),
     };
     let chosen = route::choose(&allowed, &policy.objective, &inputs);
     Ok((allowed, chosen))
@@ -107,27 +107,6 @@ fn run(
 fn input_tokens(given: &Given) -> u64 {
     let bytes: usize = given.texts.iter().map(|(_, text)| text.len()).sum();
     u64::try_from(bytes.div_ceil(4)).unwrap_or(u64::MAX)
-}
-
-/// What a model name stands for; `None` for `auto`.
-fn named(config: &Config, model: &str) -> Result<Option<Vec<(TargetId, u32)>>, String> {
-    if model == "auto" {
-        return Ok(None);
-    }
-    if let Some(alias) = config.aliases.get(model) {
-        return Ok(Some(alias.targets.clone()));
-    }
-    let targets = config.targets.iter().filter(|target| {
-        let by_provider = model
-            .split_once('/')
-            .is_some_and(|(provider, name)| target.provider.name.as_str() == provider && target.model.as_str() == name);
-        by_provider || target.model.as_str() == model || target.name.as_str() == model
-    });
-    let targets: Vec<(TargetId, u32)> = targets.map(|target| (target.id, 1)).collect();
-    if targets.is_empty() {
-        return Err(format!("there is no model `{model}`"));
-    }
-    Ok(Some(targets))
 }
 
 fn find(config: &Config, name: &str) -> Result<TargetId, String> {

@@ -56,12 +56,6 @@ pub(super) fn cache(written: &written::Cache, labels: &[Label], context: Context
     let data_class = labels.iter().find(|label| label.name == "data-class");
     let values = data_class.map(|label| label.kind.values()).unwrap_or_default();
     let max_data_class = match &written.max_data_class {
-        Some(at) if data_class.is_none() => {
-            let message = "there is no label `data-class` to go by";
-            let remedy = "declare it: `labels: { data-class: { order: [public, internal, personal] } }`";
-            context.error(at.place, message, remedy);
-            None
-        }
         Some(at) => {
             context.known(at, "value of label `data-class`", values.iter().map(String::as_str));
             Some(at.value.clone())
