@@ -15,6 +15,8 @@ pub(super) enum HeadError {
     BareLineFeed,
     #[error("the request has both content-length and transfer-encoding")]
     TwoLengths,
+    #[error("the content-length is not one number")]
+    ContentLength,
     #[error("the only transfer-encoding served is `chunked`")]
     TransferEncoding,
     #[error("the request head is larger than {MAX_HEAD} bytes")]
@@ -30,7 +32,9 @@ pub(super) enum HeadError {
 impl HeadError {
     pub(super) fn status(&self) -> StatusCode {
         match self {
-            Self::BareLineFeed | Self::TwoLengths | Self::TransferEncoding | Self::NoHost => StatusCode::BAD_REQUEST,
+            Self::BareLineFeed | Self::TwoLengths | Self::ContentLength | Self::TransferEncoding | Self::NoHost => {
+                StatusCode::BAD_REQUEST
+            }
             Self::TooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::ForeignHost(_) => StatusCode::MISDIRECTED_REQUEST,
             Self::ForeignOrigin(_) => StatusCode::FORBIDDEN,
@@ -96,7 +100,13 @@ fn check_raw(raw: &[u8], headers: &HeaderMap) -> Result<(), HeadError> {
             return Err(HeadError::TransferEncoding);
         }
     }
-    Ok(())
+    // Pingora takes `5, 5` and the like for no length at all, and the body for the next request.
+    let mut lengths = headers.get_all(header::CONTENT_LENGTH).iter();
+    match (lengths.next(), lengths.next()) {
+        (None, _) => Ok(()),
+        (Some(length), None) if !length.is_empty() && length.as_bytes().iter().all(u8::is_ascii_digit) => Ok(()),
+        _ => Err(HeadError::ContentLength),
+    }
 }
 
 fn without_port(host: &str) -> &str {
@@ -126,6 +136,11 @@ mod tests {
         assert_eq!(check_raw(both, &headers), Err(HeadError::TwoLengths));
         headers.insert(header::TRANSFER_ENCODING, "gzip, chunked".parse().unwrap());
         assert_eq!(check_raw(b"POST / HTTP/1.1\r\n\r\n", &headers), Err(HeadError::TransferEncoding));
+        headers.remove(header::TRANSFER_ENCODING);
+        for (length, expected) in [("12", Ok(())), ("5, 5", Err(HeadError::ContentLength)), ("+5", Err(HeadError::ContentLength))] {
+            headers.insert(header::CONTENT_LENGTH, length.parse().unwrap());
+            assert_eq!(check_raw(b"POST / HTTP/1.1\r\n\r\n", &headers), expected, "{length}");
+        }
     }
 
     #[test]
