@@ -59,7 +59,8 @@ impl Exchange {
         self.session.read_request_body().await.map_err(|_| BodyError::Broken)
     }
 
-    /// Closing with unread bytes in the socket would reset the connection and could take the answer with it.
+    /// Closing with unread bytes in the socket would reset the connection (HTTP/2: the stream) and could take the answer
+    /// with it.
     async fn linger(&mut self) {
         let mut left = LINGER_BYTES;
         let drain = async {
@@ -119,7 +120,7 @@ impl Client for Exchange {
         write_head(&mut self.session, status, headers).await?;
         let body = if headless { Bytes::new() } else { body };
         self.session.write_response_body(body, true).await.map_err(|_| HungUp)?;
-        if unread && self.is_http1() {
+        if unread {
             self.linger().await;
         }
         Ok(())
