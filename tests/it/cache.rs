@@ -56,7 +56,10 @@ fn the_same_request_is_answered_once_by_the_upstream_and_costs_nothing_again() {
     let first = gateway.chat(&exact("hi")).send();
     assert_eq!(was(&first), "miss");
     let second = hit(&gateway, &exact("hi"));
-    assert_eq!(second.body, first.body);
+    assert_eq!(second.said(), first.said());
+    let asked = upstream.requests();
+    hit(&gateway, &exact("hi"));
+    assert_eq!(upstream.requests(), asked, "a hit asks nobody");
     assert_eq!(second.expect_header("x-waypost-cost-usd").parse::<f64>(), Ok(0.0));
     let record = gateway.decision_of(&second);
     assert_eq!((&record["cache"], &record["cost_nusd"], &record["outcome"]), (&json!("hit"), &json!(0), &json!("ok")));

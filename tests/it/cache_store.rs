@@ -39,8 +39,10 @@ fn replicas_share_answers_through_redis() {
     let (one, other) = (start(&redis, Setup::one(&upstream)), start(&redis, Setup::one(&upstream)));
     let first = one.chat(&exact("hi")).send();
     hit(&one, &exact("hi"));
-    let theirs = hit(&other, &exact("hi"));
-    assert_eq!(theirs.body, first.body);
+    let asked = upstream.requests();
+    let theirs = other.chat(&exact("hi")).send();
+    assert_eq!((was(&theirs), theirs.said()), ("hit", first.said()));
+    assert_eq!(upstream.requests(), asked);
 }
 
 #[test]
