@@ -16,10 +16,11 @@ use crate::config::{Config, Problem, Severity};
 use crate::id::{PolicyName, RuleName};
 
 /// Policies for a configuration that names no folder.
-const EMBEDDED: [(&str, &str); 3] = [
+const EMBEDDED: [(&str, &str); 4] = [
     ("built-in policies/default.yaml", include_str!("../../policies/default.yaml")),
     ("built-in policies/eu-residency.yaml", include_str!("../../policies/eu-residency.yaml")),
     ("built-in policies/open-weights-only.yaml", include_str!("../../policies/open-weights-only.yaml")),
+    ("built-in policies/unrestricted.yaml", include_str!("../../policies/unrestricted.yaml")),
 ];
 
 const KEYS: [&str; 5] = ["policy", "sets", "rules", "objective", "on_none"];
