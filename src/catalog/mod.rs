@@ -27,7 +27,7 @@ pub struct Operator {
     pub jurisdictions: Vec<String>,
     /// Page that says so.
     pub source: String,
-    /// When that page was read.
+    /// As of when, `YYYY-MM-DD`.
     pub date: String,
 }
 
@@ -49,7 +49,7 @@ pub struct Origin {
     pub open_weights: Option<bool>,
     /// Page that says so.
     pub source: String,
-    /// When that page was read.
+    /// As of when, `YYYY-MM-DD`.
     pub date: String,
 }
 
@@ -61,7 +61,7 @@ pub struct PriceList {
     pub kind: String,
     /// Page of the list.
     pub source: String,
-    /// When it was read.
+    /// As of when, `YYYY-MM-DD`.
     pub date: String,
     /// By the provider's name of the model.
     pub models: BTreeMap<String, ListPrice>,

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 
-use crate::config::{Fact, FactName, Found, Target};
+use crate::config::Found;
+use crate::config::{Fact, FactName, Target};
 use crate::gateway::Gateway;
 use crate::server::Bound;
 
@@ -17,7 +18,7 @@ pub(super) fn show(gateway: &Gateway, bound: &Bound, found: &[Found]) -> String 
 
     let mut text = format!("waypost {}\n\n", env!("CARGO_PKG_VERSION"));
     for found in found {
-        line(&mut text, &format!("found      {found}"));
+        line(&mut text, &format!("found      {}: {}", found.place, found.note));
     }
     if !found.is_empty() {
         text.push('\n');
@@ -48,7 +49,7 @@ fn policy(gateway: &Gateway, name: &str) -> String {
 fn targets(targets: &[std::sync::Arc<Target>]) -> String {
     let mut table = Table::new();
     table
-        .load_preset(NOTHING)
+        .load_style(NOTHING)
         .set_content_arrangement(ContentArrangement::Disabled)
         .set_header(["target", "tier", "USD per 1M in / out", "where", "operated by"]);
     for target in targets {

@@ -105,7 +105,7 @@ fn show(decision: &Decision) -> String {
 
 fn table(decision: &Decision) -> Table {
     let mut table = Table::new();
-    table.load_preset(UTF8_HORIZONTAL_ONLY).set_header(["", "target", "p(good)", "expected USD", "first token", "removed by"]);
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_header(["", "target", "p(good)", "expected USD", "first token", "removed by"]);
     for (place, candidate) in decision.candidates.iter().enumerate() {
         let removed = candidate.removed_by.as_ref().map(|rule| match &candidate.detail {
             Some(detail) => format!("{rule}: {detail}"),

@@ -14,49 +14,49 @@ use crate::auth::key::{NoRandomness, VirtualKey};
 
 /// Virtual keys.
 #[derive(Debug, Args)]
-pub struct Keys {
+pub(super) struct Keys {
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub(super) command: Command,
 }
 
 /// What to do with virtual keys.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Make a key: prints it once, and the lines for `auth.keys`
     Create(Create),
 }
 
 /// What the new key is for.
 #[derive(Debug, Args)]
-pub struct Create {
+pub(super) struct Create {
     /// Its name in records and metrics [default: made from the hash]
     #[arg(long)]
-    pub id: Option<String>,
+    pub(super) id: Option<String>,
     /// The tenant it belongs to
     #[arg(long, default_value = "default")]
-    pub tenant: String,
+    pub(super) tenant: String,
     /// The team within the tenant
     #[arg(long)]
-    pub team: Option<String>,
+    pub(super) team: Option<String>,
     /// Models it may use, `*` for any run of characters; repeat or separate by commas [default: all]
     #[arg(long, value_delimiter = ',')]
-    pub models: Vec<String>,
+    pub(super) models: Vec<String>,
     /// When it ends: a duration (90d), a date (2027-01-01, from 0:00 UTC) or a time (2027-01-01T12:00:00Z)
     #[arg(long, value_parser = expiry)]
-    pub expires: Option<Expiry>,
+    pub(super) expires: Option<Expiry>,
     /// Print JSON
     #[arg(long)]
-    pub json: bool,
+    pub(super) json: bool,
 }
 
 /// The moment from which a key is refused, as the configuration will write it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Expiry(String);
+pub(super) struct Expiry(String);
 
 /// Why no key was made.
 #[derive(Debug, thiserror::Error)]
-pub enum KeysError {
+pub(super) enum KeysError {
     /// No random bytes.
     #[error("no key was made")]
     Random(#[from] NoRandomness),
@@ -66,7 +66,7 @@ pub enum KeysError {
 }
 
 /// Runs the command.
-pub fn run(keys: &Keys, out: &mut impl Write) -> Result<(), KeysError> {
+pub(super) fn run(keys: &Keys, out: &mut impl Write) -> Result<(), KeysError> {
     match &keys.command {
         Command::Create(create) => run_create(create, out),
     }

@@ -2,12 +2,12 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{self, Config, Found, Problem};
+use crate::config::{Discovered, Found, discover};
+use crate::config::{self, Config, Problem, Severity};
 use crate::policy::Policies;
-use crate::scripted;
+use crate::scripted::{Script, Server};
 use crate::upstream::Client;
 
 /// How long a local port may take to answer discovery; a local server answers in a few milliseconds.
@@ -22,41 +22,56 @@ pub(super) struct Loaded {
     pub(super) warnings: Vec<Problem>,
     /// What discovery found; empty where a file was given.
     pub(super) found: Vec<Found>,
+    /// The scripted provider that some provider is to be, bound but not yet served.
+    pub(super) scripted: Option<Server>,
 }
 
 /// From the file, or from the environment where none is given.
 pub(super) async fn load(path: Option<&Path>) -> Result<Loaded, Vec<Problem>> {
-    let (config, mut warnings, found) = match path {
+    let (mut config, mut warnings, found) = match path {
         Some(path) => {
             let loaded = config::load(path)?;
             (loaded.config, loaded.warnings, Vec::new())
         }
-        None => discover().await?,
+        None => {
+            let Discovered { config, warnings, found, .. } = look_around().await?;
+            (config, warnings, found)
+        }
     };
+    let scripted = bind_scripted(&mut config).map_err(|error| vec![no_scripted(path, &error)])?;
     let (policies, policy_warnings) = Policies::load(config.policies.as_deref(), &config)?;
     warnings.extend(policy_warnings);
-    Ok(Loaded { config, policies, warnings, found })
+    Ok(Loaded { config, policies, warnings, found, scripted })
 }
 
-async fn discover() -> Result<(Config, Vec<Problem>, Vec<Found>), Vec<Problem>> {
-    let client = Client::for_hosts(&["127.0.0.1"]).ok().map(Arc::new);
-    let probe = |address: SocketAddr, path: &str| {
-        let client = client.clone();
-        let url = url::Url::parse(&format!("http://{address}{path}")).ok();
-        async move { Some(client?.get(&url?, MAX_LIST, PROBE).await.ok()?.to_vec()) }
+async fn look_around() -> Result<Discovered, Vec<Problem>> {
+    let client = Client::for_hosts(&["127.0.0.1"]).ok();
+    let probe = async |address: SocketAddr, path: &'static str| {
+        let url = url::Url::parse(&format!("http://{address}{path}")).ok()?;
+        Some(client.as_ref()?.get(&url, MAX_LIST, PROBE).await.ok()?.to_vec())
     };
-    let discovered = config::discover(|name| std::env::var(name).ok(), probe).await?;
-    Ok((discovered.config, discovered.warnings, discovered.found))
+    discover(&|name| std::env::var(name).ok(), probe).await
 }
 
-/// Starts the scripted provider inside the process for every provider that is to be one and has no endpoint.
-pub(super) async fn start_scripted(config: &mut Config) -> std::io::Result<Option<scripted::Handle>> {
-    if config.providers.iter().all(|provider| !provider.endpoints.is_empty()) {
+fn bind_scripted(config: &mut Config) -> std::io::Result<Option<Server>> {
+    if !config.wants_scripted() {
         return Ok(None);
     }
-    let server = scripted::Server::bind(SocketAddr::from(([127, 0, 0, 1], 0)), scripted::Script::default())?;
+    let server = Server::bind(SocketAddr::from(([127, 0, 0, 1], 0)), Script::default())?;
     config.place_scripted(server.address());
-    Ok(Some(server.spawn()))
+    Ok(Some(server))
+}
+
+fn no_scripted(path: Option<&Path>, error: &std::io::Error) -> Problem {
+    Problem {
+        file: path.unwrap_or(Path::new("environment")).to_owned(),
+        line: 0,
+        column: 0,
+        message: format!("the scripted provider cannot listen on 127.0.0.1: {error}"),
+        remedy: "give the provider an endpoint, such as that of `waypost upstream`".to_owned(),
+        severity: Severity::Error,
+        snippet: String::new(),
+    }
 }
 
 /// Prints problems one after another.

@@ -13,6 +13,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::classify;
+use crate::config::{Config, Problem, Severity};
+use crate::gateway::classifier_settings;
+use crate::policy::Policies;
+
 /// Exit code of a finding: a problem in a configuration, a failed case, a start that did not happen.
 const FINDING: u8 = 1;
 
@@ -46,7 +51,7 @@ enum Command {
 pub fn run() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(args) => serve::run(args),
-        Command::Check(args) => check::run(&args),
+        Command::Check(args) => check::run(&args, &[&check_policies, &check_classifier]),
         Command::Explain(args) => explain::run(args),
         Command::Policy(args) => policy::run(&args),
         Command::Keys(args) => match keys::run(&args, &mut std::io::stdout().lock()) {
@@ -61,4 +66,34 @@ pub fn run() -> ExitCode {
 fn fail(error: impl std::fmt::Display) -> ExitCode {
     eprintln!("error: {error}");
     ExitCode::from(FINDING)
+}
+
+fn check_policies(config: &Config) -> check::Checked {
+    match Policies::load(config.policies.as_deref(), config) {
+        Ok((policies, warnings)) => {
+            let count = policies.names().count();
+            let counted = format!("{count} {}", if count == 1 { "policy" } else { "policies" });
+            check::Checked { counted: Some(counted), problems: warnings }
+        }
+        Err(problems) => check::Checked { counted: None, problems },
+    }
+}
+
+fn check_classifier(config: &Config) -> check::Checked {
+    let Some(settings) = classifier_settings(config) else { return check::Checked::default() };
+    match classify::check(&settings) {
+        Ok(()) => check::Checked::default(),
+        Err(error) => check::Checked {
+            counted: None,
+            problems: vec![Problem {
+                file: config.path.clone().unwrap_or_default(),
+                line: 0,
+                column: 0,
+                message: format!("the classifier cannot be loaded: {error}"),
+                remedy: "mend `classifier.model` or `classifier.runtime`, or switch it off with `model: off`".to_owned(),
+                severity: Severity::Error,
+                snippet: String::new(),
+            }],
+        },
+    }
 }

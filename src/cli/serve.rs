@@ -8,6 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{banner, fail, load};
 use crate::gateway::Gateway;
+use crate::scripted::Server;
 use crate::server;
 use crate::telemetry::{RequestLog, log};
 
@@ -31,7 +32,7 @@ pub(super) fn run(args: Args) -> ExitCode {
 }
 
 async fn serve(args: Args) -> ExitCode {
-    let mut loaded = match load::load(args.config.as_deref()).await {
+    let loaded = match load::load(args.config.as_deref()).await {
         Ok(loaded) => loaded,
         Err(problems) => {
             load::print(&problems);
@@ -40,10 +41,6 @@ async fn serve(args: Args) -> ExitCode {
     };
     load::print(&loaded.warnings);
     let text = log::init(loaded.config.logging.format);
-    let scripted = match load::start_scripted(&mut loaded.config).await {
-        Ok(scripted) => scripted,
-        Err(error) => return fail(format_args!("the scripted provider cannot be started: {error}")),
-    };
     let bound = match server::bind(&loaded.config) {
         Ok(bound) => bound,
         Err(error) => return fail(error),
@@ -53,6 +50,7 @@ async fn serve(args: Args) -> ExitCode {
         Ok(gateway) => Arc::new(gateway),
         Err(error) => return fail(error),
     };
+    let scripted = loaded.scripted.map(Server::spawn);
     print!("{}", banner::show(&gateway, &bound, &loaded.found));
 
     let ended = bound.run(Arc::clone(&gateway), stop()).await;

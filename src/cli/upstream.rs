@@ -1,7 +1,7 @@
 //! `waypost upstream`: the scripted provider as a process of its own, on loopback.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::fail;
@@ -43,7 +43,7 @@ pub(super) fn run(args: Args) -> ExitCode {
     })
 }
 
-fn read(path: &PathBuf) -> Result<Script, String> {
+fn read(path: &Path) -> Result<Script, String> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("`{}` cannot be read: {error}", path.display()))?;
     Script::from_yaml(&text).map_err(|error| format!("{}: {error}", path.display()))
 }

@@ -40,13 +40,17 @@ pub(super) struct Key {
 impl Node {
     /// The value under a key, if this is a map that has it.
     pub(super) fn get(&self, key: &str) -> Option<&Self> {
-        let Value::Map(entries) = &self.value else { return None };
+        let Value::Map(entries) = &self.value else {
+            return None;
+        };
         entries.iter().find(|(found, _)| found.text == key).map(|(_, value)| value)
     }
 
     /// The texts under `key` of all members of the list under `section`, whether or not the rest of them is right.
     pub(super) fn names<'n>(&'n self, section: &str, key: &str) -> Vec<&'n str> {
-        let Some(Self { value: Value::List(members), .. }) = self.get(section) else { return Vec::new() };
+        let Some(Self { value: Value::List(members), .. }) = self.get(section) else {
+            return Vec::new();
+        };
         let mut names = Vec::new();
         for member in members {
             if let Some(Self { value: Value::Scalar(name), .. }) = member.get(key) {
@@ -73,11 +77,12 @@ pub(super) fn parse(text: &str, report: &Report<'_>) -> Option<Node> {
             let message = error.without_snippet().to_string();
             // The crate repeats the place at the end of its message; the report prints it already.
             let message = message.split(" at line ").next().unwrap_or_default().to_lowercase();
-            report.error(
-                place,
-                format!("this is not valid YAML: {message}"),
-                "check indentation, colons, quotes and brackets here and just above",
-            );
+            let remedy = if report.line(place).contains("${") {
+                "put quotes around `${…}`: within `{ }` and `[ ]` YAML takes its braces for its own"
+            } else {
+                "check indentation, colons, quotes and brackets here and just above"
+            };
+            report.error(place, format!("this is not valid YAML: {message}"), remedy);
             None
         }
     }
@@ -98,9 +103,7 @@ fn node(raw: Spanned<Raw>, text: &str) -> Node {
         Raw::Map(entries) => Value::Map(
             entries
                 .into_iter()
-                .map(|(key, value)| {
-                    (Key { place: place_of(key.referenced), text: key.value }, node(value, text))
-                })
+                .map(|(key, value)| (Key { place: place_of(key.referenced), text: key.value }, node(value, text)))
                 .collect(),
         ),
     };

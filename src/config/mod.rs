@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize as _;
 
+pub use discover::{Discovered, Found, discover};
 pub use facts::{Fact, FactName, Facts};
 pub use problem::{Problem, Severity};
 pub use running::*;
@@ -20,6 +21,7 @@ pub mod facts;
 pub mod problem;
 pub mod running;
 
+mod discover;
 mod document;
 mod environment;
 mod reader;
@@ -42,36 +44,54 @@ pub struct Loaded {
 /// # Errors
 /// Every problem of the file, warnings included, if at least one is an error.
 pub fn load(path: &Path) -> Result<Loaded, Vec<Problem>> {
-    let unreadable = |error: std::io::Error| {
-        vec![Problem {
-            file: path.to_owned(),
-            line: 0,
-            column: 0,
-            message: format!("cannot read this file: {error}"),
-            remedy: "name a readable file with `--config FILE`".to_owned(),
-            severity: Severity::Error,
-            snippet: String::new(),
-        }]
-    };
-    let bytes = std::fs::read(path).map_err(unreadable)?;
-    let text = String::from_utf8(bytes)
-        .map_err(|error| unreadable(std::io::Error::new(std::io::ErrorKind::InvalidData, error.utf8_error())))?;
-    load_text(path, Some(path), &text, &|name| std::env::var(name).ok())
+    loaded(examine(path))
 }
 
-/// Reads a configuration from its text. `file` names it in problems; `path` is where it is, if it is a file.
-fn load_text(file: &Path, path: Option<&Path>, text: &str, lookup: Lookup<'_>) -> Result<Loaded, Vec<Problem>> {
-    // A byte order mark is not part of the text; without it columns of the first line are right.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let report = Report::new(file, text);
-    let config = config(path, text, lookup, &report);
-    let problems = report.finish();
+/// Reads a configuration file for checking only: where something is wrong the configuration holds stand-ins, so that
+/// what belongs to it (policies, the classifier) can be checked in the same run. Never run it if there are errors.
+#[must_use]
+pub fn examine(path: &Path) -> (Option<Config>, Vec<Problem>) {
+    let text = std::fs::read(path).and_then(|bytes| {
+        String::from_utf8(bytes)
+            .map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidData, error.utf8_error()))
+    });
+    match text {
+        Ok(text) => examine_text(path, Some(path), &text, &|name| std::env::var(name).ok()),
+        Err(error) => {
+            let problem = Problem {
+                file: path.to_owned(),
+                line: 0,
+                column: 0,
+                message: format!("cannot read this file: {error}"),
+                remedy: "name a readable file with `--config FILE`".to_owned(),
+                severity: Severity::Error,
+                snippet: String::new(),
+            };
+            (None, vec![problem])
+        }
+    }
+}
+
+fn loaded((config, problems): (Option<Config>, Vec<Problem>)) -> Result<Loaded, Vec<Problem>> {
     match config {
         Some(config) if problems.iter().all(|problem| problem.severity == Severity::Warning) => {
             Ok(Loaded { config, warnings: problems })
         }
         _ => Err(problems),
     }
+}
+
+/// Reads a configuration from its text. `file` names it in problems; `path` is where it is, if it is a file.
+fn load_text(file: &Path, path: Option<&Path>, text: &str, lookup: Lookup<'_>) -> Result<Loaded, Vec<Problem>> {
+    loaded(examine_text(file, path, text, lookup))
+}
+
+fn examine_text(file: &Path, path: Option<&Path>, text: &str, lookup: Lookup<'_>) -> (Option<Config>, Vec<Problem>) {
+    // A byte order mark is not part of the text; without it columns of the first line are right.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let report = Report::new(file, text);
+    let config = config(path, text, lookup, &report);
+    (config, report.finish())
 }
 
 fn config(path: Option<&Path>, text: &str, lookup: Lookup<'_>, report: &Report<'_>) -> Option<Config> {

@@ -7,14 +7,17 @@
 use std::collections::HashSet;
 use std::fmt;
 
-use serde::de::value::{BorrowedStrDeserializer, U32Deserializer, U64Deserializer};
-use serde::de::{DeserializeSeed, EnumAccess, IntoDeserializer as _, MapAccess, SeqAccess, VariantAccess, Visitor};
+use serde::de::Visitor;
+
+use access::{Entries, Members, Placed, Shorthand, Word};
 
 use super::document::{Key, Node, Value};
 use super::problem::suggestion;
-use super::report::{Place, Report};
+use super::report::Report;
 use super::values::{AT, SCALAR};
 use super::written;
+
+mod access;
 
 /// A deserializer for one node.
 #[derive(Clone, Copy)]
@@ -23,13 +26,11 @@ pub(super) struct Reader<'a> {
     pub(super) report: &'a Report<'a>,
 }
 
-/// Why a value came to nothing. The report already knows, or is about to.
+/// Why a value came to nothing.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ReadError {
     #[error("already reported")]
     Reported,
-    #[error("a key is missing")]
-    Missing,
     #[error("{0}")]
     Other(String),
 }
@@ -40,7 +41,8 @@ impl serde::de::Error for ReadError {
     }
 
     fn missing_field(_: &'static str) -> Self {
-        Self::Missing
+        // Every struct's missing keys are reported before it is read.
+        Self::Reported
     }
 }
 
@@ -61,8 +63,7 @@ impl<'a> Reader<'a> {
     fn unreadable(self, expected: &str) {
         let found = match &self.node.value {
             Value::Null => "nothing".to_owned(),
-            // A longer text may be a secret in the wrong place.
-            Value::Scalar(text) if text.chars().count() <= 40 => format!("`{text}`"),
+            Value::Scalar(text) if self.may_show(expected, text) => format!("`{text}`"),
             Value::Scalar(_) => "a text".to_owned(),
             Value::List(_) => "a list".to_owned(),
             Value::Map(_) => "a map".to_owned(),
@@ -74,9 +75,21 @@ impl<'a> Reader<'a> {
         );
     }
 
+    /// Whether a text may appear in a problem: not if it is long or stands where a map or list should, for then it
+    /// may be a key in the wrong place.
+    fn may_show(self, expected: &str, text: &str) -> bool {
+        let misplaced = expected.starts_with("a map") || expected.starts_with("a list");
+        if misplaced {
+            self.report.conceal(self.node.place);
+        }
+        !misplaced && text.chars().count() <= 40
+    }
+
     /// The scalar as a number, or zero with a report.
     fn number<T: std::str::FromStr + Default>(self, expected: &str) -> T {
-        let Some(text) = self.scalar(expected) else { return T::default() };
+        let Some(text) = self.scalar(expected) else {
+            return T::default();
+        };
         // YAML writes large numbers with underscores in places.
         text.replace('_', "").parse().unwrap_or_else(|_| {
             self.unreadable(expected);
@@ -100,11 +113,7 @@ impl<'a> Reader<'a> {
             if seen.insert(entry.0.text.as_str()) {
                 fresh.push(entry);
             } else {
-                self.report.error(
-                    entry.0.place,
-                    format!("`{}` is written twice", entry.0.text),
-                    "keep one of the two",
-                );
+                self.report.error(entry.0.place, format!("`{}` is written twice", entry.0.text), "keep one of the two");
             }
         }
         fresh
@@ -236,11 +245,12 @@ impl<'a> serde::Deserializer<'a> for Reader<'a> {
             self.report.error(key.place, message, remedy);
             false
         });
+        if matches!(self.node.value, Value::Map(_) | Value::Null) {
+            self.missing(name);
+        }
         visitor.visit_map(Entries { entries: entries.into_iter(), value: None, reader: self }).map_err(|error| {
-            match error {
-                ReadError::Missing => self.missing(name),
-                ReadError::Other(message) => self.report.error(self.node.place, message, ""),
-                ReadError::Reported => {}
+            if let ReadError::Other(message) = error {
+                self.report.error(self.node.place, message, "");
             }
             ReadError::Reported
         })
@@ -248,7 +258,7 @@ impl<'a> serde::Deserializer<'a> for Reader<'a> {
 
     fn deserialize_enum<V: Visitor<'a>>(
         self,
-        _: &'static str,
+        name: &'static str,
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ReadError> {
@@ -263,7 +273,7 @@ impl<'a> serde::Deserializer<'a> for Reader<'a> {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => format!("write one of {}", listing(variants.iter().copied())),
         };
-        self.report.unreadable(self.node.place, format!("`{text}` is not known here"), remedy);
+        self.report.unreadable(self.node.place, format!("unknown {} `{text}`", written::word_of(name)), remedy);
         visitor.visit_enum(Word(stand_in))
     }
 
@@ -277,165 +287,4 @@ impl<'a> serde::Deserializer<'a> for Reader<'a> {
 pub(super) fn listing<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
     let quoted: Vec<_> = names.into_iter().map(|name| format!("`{name}`")).collect();
     quoted.join(", ")
-}
-
-struct Members<'a> {
-    members: std::slice::Iter<'a, Node>,
-    reader: Reader<'a>,
-}
-
-impl<'a> SeqAccess<'a> for Members<'a> {
-    type Error = ReadError;
-
-    fn next_element_seed<T: DeserializeSeed<'a>>(&mut self, seed: T) -> Result<Option<T::Value>, ReadError> {
-        let Some(member) = self.members.next() else { return Ok(None) };
-        seed.deserialize(self.reader.child(member)).map(Some)
-    }
-}
-
-struct Entries<'a> {
-    entries: std::vec::IntoIter<&'a (Key, Node)>,
-    value: Option<&'a Node>,
-    reader: Reader<'a>,
-}
-
-impl<'a> MapAccess<'a> for Entries<'a> {
-    type Error = ReadError;
-
-    fn next_key_seed<K: DeserializeSeed<'a>>(&mut self, seed: K) -> Result<Option<K::Value>, ReadError> {
-        let Some((key, value)) = self.entries.next() else { return Ok(None) };
-        self.value = Some(value);
-        seed.deserialize(KeyReader(key)).map(Some)
-    }
-
-    fn next_value_seed<T: DeserializeSeed<'a>>(&mut self, seed: T) -> Result<T::Value, ReadError> {
-        let Some(value) = self.value.take() else { return Err(ReadError::Reported) };
-        seed.deserialize(self.reader.child(value))
-    }
-}
-
-/// A key: a text, or a text with its place.
-struct KeyReader<'a>(&'a Key);
-
-impl<'a> serde::Deserializer<'a> for KeyReader<'a> {
-    type Error = ReadError;
-
-    fn deserialize_any<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, ReadError> {
-        visitor.visit_borrowed_str(&self.0.text)
-    }
-
-    fn deserialize_tuple_struct<V: Visitor<'a>>(
-        self,
-        _: &'static str,
-        _: usize,
-        visitor: V,
-    ) -> Result<V::Value, ReadError> {
-        visitor.visit_seq(PlacedKey { step: 0, key: self.0 })
-    }
-
-    serde::forward_to_deserialize_any! {
-        <V: Visitor<'a>>
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
-        newtype_struct seq tuple map struct enum identifier ignored_any
-    }
-}
-
-/// Line and column, length, then the value: what `At` asks for.
-struct Placed<'a> {
-    step: u8,
-    reader: Reader<'a>,
-}
-
-impl<'a> SeqAccess<'a> for Placed<'a> {
-    type Error = ReadError;
-
-    fn next_element_seed<T: DeserializeSeed<'a>>(&mut self, seed: T) -> Result<Option<T::Value>, ReadError> {
-        self.step += 1;
-        match self.step {
-            1 => seed.deserialize(packed(self.reader.node.place)).map(Some),
-            2 => seed.deserialize(length(self.reader.node.place)).map(Some),
-            _ => seed.deserialize(self.reader).map(Some),
-        }
-    }
-}
-
-struct PlacedKey<'a> {
-    step: u8,
-    key: &'a Key,
-}
-
-impl<'a> SeqAccess<'a> for PlacedKey<'a> {
-    type Error = ReadError;
-
-    fn next_element_seed<T: DeserializeSeed<'a>>(&mut self, seed: T) -> Result<Option<T::Value>, ReadError> {
-        self.step += 1;
-        match self.step {
-            1 => seed.deserialize(packed(self.key.place)).map(Some),
-            2 => seed.deserialize(length(self.key.place)).map(Some),
-            _ => seed.deserialize(BorrowedStrDeserializer::new(&self.key.text)).map(Some),
-        }
-    }
-}
-
-fn packed(place: Place) -> U64Deserializer<ReadError> {
-    ((u64::from(place.line) << 32) | u64::from(place.column)).into_deserializer()
-}
-
-fn length(place: Place) -> U32Deserializer<ReadError> {
-    place.length.into_deserializer()
-}
-
-/// A struct written as one word: the word is its `SCALAR` field.
-struct Shorthand<'a> {
-    step: u8,
-    reader: Reader<'a>,
-}
-
-impl<'a> MapAccess<'a> for Shorthand<'a> {
-    type Error = ReadError;
-
-    fn next_key_seed<K: DeserializeSeed<'a>>(&mut self, seed: K) -> Result<Option<K::Value>, ReadError> {
-        self.step += 1;
-        if self.step > 1 {
-            return Ok(None);
-        }
-        seed.deserialize(BorrowedStrDeserializer::new(SCALAR)).map(Some)
-    }
-
-    fn next_value_seed<T: DeserializeSeed<'a>>(&mut self, seed: T) -> Result<T::Value, ReadError> {
-        seed.deserialize(self.reader)
-    }
-}
-
-/// A word of an enumeration.
-struct Word(&'static str);
-
-impl<'a> EnumAccess<'a> for Word {
-    type Error = ReadError;
-    type Variant = Self;
-
-    fn variant_seed<V: DeserializeSeed<'a>>(self, seed: V) -> Result<(V::Value, Self), ReadError> {
-        let value = seed.deserialize(BorrowedStrDeserializer::new(self.0))?;
-        Ok((value, self))
-    }
-}
-
-impl<'a> VariantAccess<'a> for Word {
-    type Error = ReadError;
-
-    fn unit_variant(self) -> Result<(), ReadError> {
-        Ok(())
-    }
-
-    fn newtype_variant_seed<T: DeserializeSeed<'a>>(self, _: T) -> Result<T::Value, ReadError> {
-        Err(ReadError::Reported)
-    }
-
-    fn tuple_variant<V: Visitor<'a>>(self, _: usize, _: V) -> Result<V::Value, ReadError> {
-        Err(ReadError::Reported)
-    }
-
-    fn struct_variant<V: Visitor<'a>>(self, _: &'static [&'static str], _: V) -> Result<V::Value, ReadError> {
-        Err(ReadError::Reported)
-    }
 }

@@ -19,14 +19,22 @@ pub(super) struct Place {
 pub(super) struct Report<'a> {
     file: &'a Path,
     lines: Vec<&'a str>,
-    problems: RefCell<Vec<Problem>>,
+    problems: RefCell<Vec<(Place, Problem)>>,
     /// Places whose value could not be read and was replaced by a stand-in.
     stand_ins: RefCell<HashSet<(u32, u32)>>,
+    /// Lines that are never shown: they hold or may hold a secret.
+    concealed: RefCell<HashSet<u32>>,
 }
 
 impl<'a> Report<'a> {
     pub(super) fn new(file: &'a Path, text: &'a str) -> Self {
-        Self { file, lines: text.lines().collect(), problems: RefCell::default(), stand_ins: RefCell::default() }
+        Self {
+            file,
+            lines: text.lines().collect(),
+            problems: RefCell::default(),
+            stand_ins: RefCell::default(),
+            concealed: RefCell::default(),
+        }
     }
 
     /// Something that stops the start.
@@ -40,6 +48,16 @@ impl<'a> Report<'a> {
         self.stand_ins.borrow_mut().insert((place.line, place.column));
     }
 
+    /// Never shows the line at this place: problems end up in logs.
+    pub(super) fn conceal(&self, place: Place) {
+        self.concealed.borrow_mut().insert(place.line);
+    }
+
+    /// The line at a place, for a closer look.
+    pub(super) fn line(&self, place: Place) -> &'a str {
+        (place.line as usize).checked_sub(1).and_then(|index| self.lines.get(index)).copied().unwrap_or_default()
+    }
+
     /// Something that is probably not meant so.
     pub(super) fn warn(&self, place: Place, message: impl Into<String>, remedy: impl Into<String>) {
         self.add(place, message.into(), remedy.into(), Severity::Warning);
@@ -49,24 +67,24 @@ impl<'a> Report<'a> {
         if place.line > 0 && self.stand_ins.borrow().contains(&(place.line, place.column)) {
             return;
         }
-        let snippet = self.snippet(place);
-        self.problems.borrow_mut().push(Problem {
+        let problem = Problem {
             file: PathBuf::from(self.file),
             line: place.line,
             column: place.column,
             message,
             remedy,
             severity,
-            snippet,
-        });
+            snippet: String::new(),
+        };
+        self.problems.borrow_mut().push((place, problem));
     }
 
-    /// The line with carets below. Lines that may hold a secret are not shown: problems end up in logs.
+    /// The line with carets below; nothing where the line may hold a secret.
     fn snippet(&self, place: Place) -> String {
-        let Some(line) = (place.line as usize).checked_sub(1).and_then(|index| self.lines.get(index)) else {
-            return String::new();
-        };
-        if line.contains("api_key") || (line.contains("://") && line.contains('@')) {
+        let line = self.line(place);
+        let secret = ["api_key", "credentials"].iter().any(|word| line.contains(word));
+        let password = line.contains("//") && line.contains('@');
+        if place.line == 0 || secret || password || self.concealed.borrow().contains(&place.line) {
             return String::new();
         }
         let start = (place.column as usize).saturating_sub(1);
@@ -81,7 +99,11 @@ impl<'a> Report<'a> {
 
     /// All problems in the order of the file.
     pub(super) fn finish(self) -> Vec<Problem> {
-        let mut problems = self.problems.into_inner();
+        let mut problems = Vec::new();
+        for (place, mut problem) in self.problems.take() {
+            problem.snippet = self.snippet(place);
+            problems.push(problem);
+        }
         problems.sort_by_key(|problem| (problem.line, problem.column));
         problems
     }

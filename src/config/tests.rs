@@ -64,10 +64,271 @@ auth:
 cache: { exact: maybe }
 cache: { exact: on }
 ";
-    let found: Vec<_> = problems(text);
-    let places: Vec<_> = found.iter().map(|(line, column, _)| (*line, *column)).collect();
     insta::assert_snapshot!(
-        found.iter().map(|(line, column, message)| format!("{line}:{column} {message}")).collect::<Vec<_>>().join("\n")
+        problems(text)
+            .iter()
+            .map(|(line, column, message)| format!("{line}:{column} {message}"))
+            .collect::<Vec<_>>()
+            .join("\n")
     );
-    assert!(places.len() >= 20);
+}
+
+#[test]
+fn a_problem_is_printed_with_its_line_and_what_to_write() {
+    let text = "listen:\n  adress: 127.0.0.1:4000\nproviders: [{ name: p, kind: olama }]\nmodels: []\nfoo: 1\n";
+    let shown: Vec<_> = read(text).unwrap_err().iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(shown.join("\n\n"));
+}
+
+#[test]
+fn every_shipped_configuration_loads() {
+    // As on a machine where nothing is set; the quickstarts are only taken where their key is.
+    let key = |name: &str| name.ends_with("_API_KEY").then(|| "sk-1".to_owned());
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
+    let mut loaded = 0;
+    for (folder, lookup) in [(folder.clone(), &nothing as Lookup<'_>), (folder.join("quickstart"), &key)] {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|extension| extension != "yaml") {
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            match load_text(&path, Some(&path), &text, lookup) {
+                Ok(found) => {
+                    for warning in found.warnings {
+                        assert!(warning.message.contains("is empty, so none is sent"), "{warning}");
+                    }
+                }
+                Err(problems) => panic!("{}", problems.iter().map(ToString::to_string).collect::<String>()),
+            }
+            loaded += 1;
+        }
+    }
+    assert!(loaded >= 12);
+}
+
+#[test]
+fn the_environment_fills_in_values_and_never_structure() {
+    let lookup = |name: &str| match name {
+        "PORT" => Some("8081".to_owned()),
+        "EVIL" => Some("x }, { name: y".to_owned()),
+        "EMPTY" => Some(String::new()),
+        _ => None,
+    };
+    let text = MINIMAL.replace("8080", "${PORT}")
+        + "
+retry:
+  attempts: ${ATTEMPTS:-3}
+tenants: [{ name: a, region: '${EVIL}' }, { name: b, region: '${EMPTY:-none}-$${x}' }]
+";
+    let config = load_text(Path::new("w.yaml"), None, &text, &lookup).unwrap().config;
+    assert_eq!(config.providers[0].endpoints[0].port, 8081);
+    assert_eq!(config.retry.attempts, 3);
+    assert_eq!(config.tenants["a"].region.as_deref(), Some("x }, { name: y"));
+    assert_eq!(config.tenants["b"].region.as_deref(), Some("none-${x}"));
+
+    let text = MINIMAL.replace("8080", "${PROT}");
+    let problem = &load_text(Path::new("w.yaml"), None, &text, &lookup).unwrap_err()[0];
+    assert_eq!((problem.line, problem.message.as_str()), (2, "the environment variable PROT is not set"));
+}
+
+#[test]
+fn prices_are_read_from_their_text_and_rounded_up() {
+    let price = |price: &str| {
+        let text = MINIMAL.replace("{ input: 0, output: 0 }", price);
+        let price = read(&text).unwrap().config.targets[0].price.unwrap();
+        (price.input.0, price.output.0, price.cached_input.0)
+    };
+    // 0.1 + 0.2 has no exact float; 2.190000001 would lose its last digit as one of half the size.
+    assert_eq!(price("{ input: 0.3, output: '2.190000001' }"), (300_000_000, 2_190_000_001, 300_000_000));
+    assert_eq!(price("{ input: 0.55, output: 2, cached_input: 0.14 }"), (550_000_000, 2_000_000_000, 140_000_000));
+    // 2.50 × 2 dollars an hour over 2400 tokens a second: 0.5787037… dollars per million.
+    let hours = "{ gpu_hour_usd: 2.50, gpus: 2, tokens_per_second: 2400, route_by: amortised }";
+    assert_eq!(price(hours), (578_703_704, 578_703_704, 578_703_704));
+    assert_eq!(price("{ gpu_hour_usd: 2.50, tokens_per_second: 2400, route_by: marginal }"), (0, 0, 0));
+}
+
+#[test]
+fn facts_that_nobody_stated_stay_unknown() {
+    let text = "
+providers:
+  - { name: openai, kind: openai, data: { retention: 30d } }
+  - { name: copy, kind: openai, endpoints: ['http://127.0.0.1:9/v1'] }
+models:
+  - { name: big, provider: openai, upstream: gpt-4.1, tier: strong, price: catalog, context: 1047576, supports: [tools] }
+  - { name: big, provider: copy, upstream: gpt-4.1, tier: strong, price: catalog }
+";
+    let config = read(text).unwrap().config;
+    let (real, copy) = (&config.targets[0].facts, &config.targets[1].facts);
+    assert_eq!(real.get(FactName::OperatorName), Some(&Fact::Text("OpenAI".to_owned())));
+    assert_eq!(real.get(FactName::ProvenanceOpenWeights), Some(&Fact::Bool(false)));
+    assert_eq!(real.get(FactName::DataRetention), Some(&Fact::Number(30.0 * 86400.0)));
+    assert_eq!(real.get(FactName::PriceInput), Some(&Fact::Number(2.0)));
+    assert_eq!(real.get(FactName::ModelContext), Some(&Fact::Number(1_047_576.0)));
+    assert_eq!(real.get(FactName::Supports), Some(&Fact::Set(["tools".to_owned()].into())));
+    assert_eq!(real.get(FactName::LocationCountries), None);
+    for name in [FactName::OperatorName, FactName::OperatorJurisdictions, FactName::ProvenanceDeveloper] {
+        assert_eq!(copy.get(name), None, "{} of a server that only calls itself openai", name.path());
+    }
+}
+
+#[test]
+fn secrets_come_from_files_and_never_show_up_in_problems() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("key"), "sk-from-file\n").unwrap();
+    let path = folder.path().join("waypost.yaml");
+    let text = MINIMAL.replace("kind: llamacpp", "kind: llamacpp, credentials: [{ api_key: 'file:key' }]");
+    let config = load_text(&path, Some(&path), &text, &nothing).unwrap().config;
+    assert_eq!(config.providers[0].credentials[0].expose(), "sk-from-file");
+    assert!(!format!("{config:?}").contains("sk-from-file"));
+
+    let text = "
+store: { url: 'redis//user:hunter2@host' }
+providers:
+  - { name: p, kind: vllm, endpoints: ['http://user:hunter2@host:1'], credentials: [{ api_key: 'hunter2 ', apikey: 1 }] }
+models: [{ name: m, provider: p, price: { input: 0, output: 0 }, tier: weak }]
+";
+    let shown: String = read(text).unwrap_err().iter().map(ToString::to_string).collect();
+    assert!(!shown.contains("hunter2"), "{shown}");
+    let misplaced =
+        "providers: [{ name: p, kind: openai, credentials:\n  [sk-hunter2, { api_key:\n 'sk-hunter2 ' }] }]";
+    let misplaced: String = read(misplaced).unwrap_err().iter().map(ToString::to_string).collect();
+    assert!(!misplaced.contains("hunter2") && misplaced.contains("found a text"), "{misplaced}");
+    assert!(shown.contains("remove user and password") && shown.contains("stray character"), "{shown}");
+}
+
+#[test]
+fn a_gateway_that_strangers_or_nobody_could_reach_does_not_start() {
+    let first = |section: &str| problems(&format!("{section}{MINIMAL}")).into_iter().next().unwrap_or_default().2;
+    assert!(first("listen: { address: '0.0.0.0:4000', hosts: [gw] }").contains("only loopback is let in"));
+    assert!(first("auth: { open: never }").contains("nobody can call"));
+    assert!(first("admin: { address: '0.0.0.0:1' }").contains("asks for no token"));
+    assert!(first("admin: { address: '127.0.0.1:4000' }").contains("both listeners"));
+    let hash = "0".repeat(64);
+    let key = format!("keys: [{{ id: k, hash: 'hmac-sha256:{hash}' }}]");
+    assert_eq!(first(&format!("auth: {{ {key} }}")), "");
+    assert!(first(&format!("auth: {{ open: loopback, {key} }}")).contains("reverse proxy"));
+    let open = format!("listen: {{ address: '0.0.0.0:4000' }}\nauth: {{ {key} }}");
+    assert!(first(&open).contains("421"));
+}
+
+#[test]
+fn keys_open_mode_must_be_asked_for_once_keys_exist() {
+    let hash = "0".repeat(64);
+    let text = format!("auth: {{ keys: [{{ id: k, hash: 'hmac-sha256:{hash}', expires: 2027-01-01 }}] }}{MINIMAL}");
+    let auth = read(&text).unwrap().config.auth;
+    assert!(!auth.open_on_loopback);
+    assert_eq!(auth.keys[0].expires, Some(1_798_761_600));
+    assert_eq!(auth.keys[0].tenant.as_str(), "default");
+}
+
+#[test]
+fn what_a_missing_entry_would_have_defined_is_not_reported_again() {
+    let text = "
+providers: [{ name: p }]
+models: [{ name: m, provider: p, tier: weak }]
+aliases: [{ name: a, targets: [{ model: m }] }]
+";
+    assert_eq!(problems(text), [(2, 13, "a provider lacks `kind`".to_owned())]);
+}
+
+#[test]
+fn several_missing_keys_are_all_named() {
+    let text = format!("auth: {{ jwt: [{{ issuer: a, claims: {{}} }}] }}\nlisten: {{ tls: {{}}, drain: 1 }}{MINIMAL}");
+    let messages: Vec<_> = problems(&text).into_iter().map(|problem| problem.2).collect();
+    assert_eq!(
+        messages,
+        [
+            "a member of `auth.jwt` lacks `audience`",
+            "a member of `auth.jwt` lacks `algorithms`",
+            "a member of `auth.jwt` lacks `jwks`",
+            "`claims` lacks `tenant`",
+            "`tls` lacks `cert`",
+            "`tls` lacks `key`",
+            "`1` is not a duration",
+        ]
+    );
+}
+
+#[test]
+fn a_syntax_error_has_its_place() {
+    let found = problems("listen:\n  address: [1, 2\nproviders: {}\n");
+    assert!(found[0].0 >= 2 && found[0].2.starts_with("this is not valid YAML"), "{found:?}");
+    assert_eq!(found.len(), 1);
+    let unquoted = problems("retry: { attempts: ${N} }");
+    assert_eq!((unquoted.len(), unquoted[0].0), (1, 1));
+    let bomb = "a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b]\n\
+        d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c]\ne: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d]\nf: &f [*e,*e,*e,*e,*e,*e,*e,*e,*e]\n";
+    assert!(problems(bomb)[0].2.starts_with("this is not valid YAML"));
+    assert!(!problems(&"[".repeat(100_000)).is_empty());
+}
+
+#[test]
+fn the_schema_names_what_is_there_and_nothing_else() {
+    let schema: serde_json::Value = serde_json::from_str(&schema()).unwrap();
+    let properties: Vec<_> = schema["properties"].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(properties.len(), 19);
+    for absent in ["ledger", "data_dir", "budgets"] {
+        assert!(!properties.contains(&absent.to_owned()));
+    }
+    assert_eq!(schema["additionalProperties"], false);
+    assert_eq!(schema["$defs"]["Provider"]["required"], serde_json::json!(["name", "kind"]));
+    assert!(!schema.to_string().contains("$word"), "the shorthand's field is ours, not the operator's");
+    assert!(schema.to_string().contains("openai-compatible"));
+}
+
+mod any_edit {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Words that mean something somewhere.
+    const WORDS: [&str; 24] = [
+        "null",
+        "true",
+        "[]",
+        "{}",
+        "-1",
+        "0",
+        "1e400",
+        "18446744073709551616",
+        "name",
+        "auto",
+        "catalog",
+        "${",
+        "${X}",
+        "${X:-",
+        "&a",
+        "*a",
+        "<<",
+        "!!int",
+        "|",
+        "\"",
+        "'",
+        "\u{0}",
+        "ü",
+        "\n",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn of_the_reference_configuration_never_panics(
+            edits in prop::collection::vec((any::<prop::sample::Index>(), 0_usize..24, 0_usize..12), 1..6),
+        ) {
+            let mut text: Vec<char> = include_str!("../../config/waypost.yaml").chars().collect();
+            for (place, word, cut) in edits {
+                let start = place.index(text.len());
+                let end = (start + cut).min(text.len());
+                text.splice(start..end, WORDS[word].chars());
+            }
+            let text: String = text.into_iter().collect();
+            let lines = u32::try_from(text.lines().count()).unwrap();
+            for problem in load_text(Path::new("w.yaml"), None, &text, &nothing).err().unwrap_or_default() {
+                prop_assert!(problem.line <= lines + 1);
+                let _ = problem.to_string();
+            }
+        }
+    }
 }

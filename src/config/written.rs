@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::running::{ErrorDetail, LogFormat};
-use super::values::{AddressText, At, DurationText, List, Named, PathText, SecretText, SizeText, SwitchText};
+use super::values::{AddressText, At, DurationText, Lenient, List, Named, PathText, SecretText, SizeText, SwitchText};
 
 pub(super) use self::identity::*;
 pub(super) use self::models::*;
@@ -80,7 +80,7 @@ pub(super) struct Listen {
     /// How long running requests may go on after SIGTERM. Default: 30s.
     pub(super) drain: Option<At<DurationText>>,
     /// Certificate and key. Left out: plain HTTP.
-    pub(super) tls: Option<Tls>,
+    pub(super) tls: Option<Lenient<Tls>>,
 }
 
 /// PEM files of the listener.
@@ -261,4 +261,21 @@ pub(super) fn thing(name: &str) -> String {
 /// ` in listen` and the like, to end a message with.
 pub(super) fn place_in(name: &str) -> String {
     if name == "Config" { String::new() } else { format!(" in {}", thing(name)) }
+}
+
+/// What a word of an enumeration is called in a message.
+pub(super) fn word_of(name: &str) -> &'static str {
+    match name {
+        "Capability" => "capability",
+        "ErrorDetail" => "level of detail",
+        "JwtAlgorithm" => "algorithm",
+        "LabelSource" => "source of a label",
+        "LogFormat" => "log format",
+        "Open" => "setting of `open`",
+        "Permission" => "permission",
+        "ProviderKind" => "kind of provider",
+        "RouteBy" => "way to route",
+        "Tier" => "tier",
+        _ => "word",
+    }
 }

@@ -100,7 +100,10 @@ async fn attempts(
     record: &mut Record<'_>,
 ) -> Result<Answer, GatewayError> {
     let mut last = GatewayError::new(Code::NoHealthyTarget, "no target is left to ask");
-    for target in plan {
+    for (place, target) in plan.iter().enumerate() {
+        if place > 0 {
+            record.reason = Some("fallback");
+        }
         let mut tries = 0;
         loop {
             tries += 1;
@@ -117,7 +120,10 @@ async fn attempts(
             };
             last = failed.into_error(target);
             match then {
-                Next::Retry(wait) => tokio::time::sleep(wait).await,
+                Next::Retry(wait) => {
+                    tokio::time::sleep(wait).await;
+                    record.waited(wait);
+                }
                 Next::FallBack => break,
                 Next::GiveUp => return Err(last),
             }
@@ -214,7 +220,8 @@ async fn stream_until_content(
     request: &chat::Request,
 ) -> Result<Content, Failed> {
     let price = target.price;
-    let mut relay = Relay::new(request.include_usage, move |usage| price.map(|price| crate::cost::cost(usage, &price)));
+    let mut relay = Relay::new(request.include_usage, move |usage| price.map(|price| crate::cost::cost(usage, &price)))
+        .expecting(request.n);
     let mut held = Vec::new();
     let broken = |error: openai::stream::StreamError| Failed::Answer(bad_answer(target, &error));
     loop {

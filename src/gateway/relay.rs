@@ -64,7 +64,7 @@ pub(super) async fn answer<C: Client>(
                     incoming.release().await;
                     client.end().await?;
                     record.completed();
-                    let whole = collector.and_then(Collector::whole);
+                    let whole = collector.and_then(|collector| collector.counted(relay.usage_json()).whole());
                     Ok(whole.map(|body| Whole { target, body, usage: record.usage() }))
                 }
                 Err(Cut::HungUp) => Err(Stop::HungUp),

@@ -220,7 +220,8 @@ impl Labels {
     #[must_use]
     pub fn at_most(&self, name: &str, highest: &str) -> bool {
         let declaration = self.declared.position(name).and_then(|position| self.declared.get(position));
-        let place = declaration.and_then(|label| label.values.iter().position(|value| **value == *highest)).and_then(index);
+        let place =
+            declaration.and_then(|label| label.values.iter().position(|value| **value == *highest)).and_then(index);
         self.rank(name).zip(place).is_some_and(|(rank, highest)| rank <= highest)
     }
 

@@ -383,3 +383,18 @@ fn a_tenant_with_an_unknown_policy_and_a_missing_folder_are_problems() {
     assert!(found[0].file.ends_with("b.yaml") && found[0].message.contains("second policy"));
     assert!(found[1].file.ends_with("c.yaml") && found[1].line > 0);
 }
+
+#[test]
+fn a_configuration_without_labels_gets_the_one_the_built_in_policies_speak_of() {
+    let mut config = four();
+    config.labels.clear();
+    let (policies, warnings) =
+        Policies::load(None, &config).unwrap_or_else(|problems| panic!("{}", listing(&problems)));
+    assert!(warnings.is_empty());
+    let policy = policies.get("default").unwrap();
+    assert_eq!(allowed(policy, &config, &[], &[]), ["fr", "de", "us"]);
+    assert_eq!(allowed(policy, &config, &[], &[("data-class", "secret")]), ["fr"]);
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+    let found = Policies::load(Some(&folder), &config).unwrap_err();
+    assert!(found[0].remedy.contains("declare it"), "{}", found[0]);
+}

@@ -18,17 +18,16 @@ impl Splitter {
     /// At the start of a new piece: whether its first byte is the LF of a CRLF whose CR ended the last event. That byte
     /// still belongs to that event.
     pub fn owes_line_feed(&mut self, bytes: &[u8], in_event: bool) -> bool {
-        let owed = self.after_cr && !in_event && bytes.first() == Some(&b'\n');
-        if owed {
-            self.after_cr = false;
+        if in_event || bytes.is_empty() {
+            return false;
         }
-        owed
+        std::mem::take(&mut self.after_cr) && bytes.first() == Some(&b'\n')
     }
 
     /// The length of what ends the current event: its rest, empty line included. `None`: the event goes on after
     /// `bytes`, which are taken note of and must not be shown again.
     pub fn end(&mut self, bytes: &[u8]) -> Option<usize> {
-        let Some(&first) = bytes.first() else { return None };
+        let first = *bytes.first()?;
         let mut at = usize::from(self.after_cr && first == b'\n');
         self.after_cr = false;
         loop {

@@ -15,42 +15,47 @@ fn the_shipped_policies_pass_their_cases() {
     assert!(report.passed >= 30, "{}", report.text);
 }
 
-/// A copy of the shipped policies with one of them changed.
-fn with_default(change: impl Fn(&str) -> String) -> tempfile::TempDir {
+const POLICIES: [&str; 3] = ["default.yaml", "eu-residency.yaml", "open-weights-only.yaml"];
+
+/// A copy of the shipped policies and their cases with one file changed.
+fn changed(file: &str, change: impl Fn(&str) -> String) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("tests")).unwrap();
-    for name in
-        ["default.yaml", "eu-residency.yaml", "open-weights-only.yaml", "tests/default.yaml", "tests/targets.yaml"]
-    {
-        let text = fs::read_to_string(shipped().join(name)).unwrap();
-        let text = if name == "default.yaml" { change(&text) } else { text };
-        fs::write(folder.path().join(name), text).unwrap();
+    for name in POLICIES.into_iter().chain(["targets.yaml"]) {
+        let cases = format!("tests/{name}");
+        for name in [name, &cases] {
+            let Ok(text) = fs::read_to_string(shipped().join(name)) else { continue };
+            let text = if name == file { change(&text) } else { text };
+            fs::write(folder.path().join(name), text).unwrap();
+        }
     }
     folder
 }
 
+fn without_rule(text: &str, gone: usize) -> String {
+    let (head, rest) = text.split_once("rules:\n").unwrap();
+    let (rules, tail) = rest.split_once("objective:").unwrap();
+    let kept = rules.split("  - name: ").skip(1).enumerate().filter(|(index, _)| *index != gone);
+    let kept: String = kept.map(|(_, rule)| format!("  - name: {rule}")).collect();
+    format!("{head}rules:\n{kept}objective:{tail}")
+}
+
 #[test]
-fn every_rule_of_the_default_policy_is_held_by_a_case() {
-    let text = fs::read_to_string(shipped().join("default.yaml")).unwrap();
-    let rules = text.matches("  - name: ").count();
-    assert_eq!(rules, 3);
-    for gone in 0..rules {
-        let folder = with_default(|text| {
-            let (head, rest) = text.split_once("rules:\n").unwrap();
-            let (rules, tail) = rest.split_once("objective:").unwrap();
-            let kept: Vec<&str> = rules.split("  - name: ").skip(1).collect();
-            let kept = kept.iter().enumerate().filter(|(index, _)| *index != gone);
-            let kept: String = kept.map(|(_, rule)| format!("  - name: {rule}")).collect();
-            format!("{head}rules:\n{kept}objective:{tail}")
-        });
-        let report = test(Some(folder.path()), None).unwrap();
-        assert!(report.failed > 0, "without rule {gone} all cases pass");
+fn every_rule_of_the_shipped_policies_is_held_by_a_case() {
+    for file in POLICIES {
+        let rules = fs::read_to_string(shipped().join(file)).unwrap().matches("  - name: ").count();
+        assert!(rules >= 3);
+        for gone in 0..rules {
+            let folder = changed(file, |text| without_rule(text, gone));
+            let report = test(Some(folder.path()), None).unwrap();
+            assert!(report.failed > 0, "without rule {gone} of {file} all cases pass");
+        }
     }
 }
 
 #[test]
 fn a_failed_case_says_what_was_expected_what_came_and_why() {
-    let folder = with_default(|text| text.replace("in: EEA", "in: [US]"));
+    let folder = changed("default.yaml", |text| text.replace("in: EEA", "in: [US]"));
     let report = test(Some(folder.path()), None).unwrap();
     assert!(report.text.contains("  FAIL  personal data stays in the EEA"), "{}", report.text);
     assert!(report.text.contains("expected target r1-distill@hoster-de, got a denial by"), "{}", report.text);
@@ -62,7 +67,7 @@ fn a_failed_case_says_what_was_expected_what_came_and_why() {
 
 #[test]
 fn faults_of_a_case_file_have_a_place_and_a_remedy() {
-    let folder = with_default(str::to_owned);
+    let folder = changed("", str::to_owned);
     let cases = "\
 config: targets.yaml
 cases:
@@ -92,7 +97,7 @@ cases:
 
 #[test]
 fn a_case_about_what_does_not_exist_fails() {
-    let folder = with_default(str::to_owned);
+    let folder = changed("", str::to_owned);
     let cases = "\
 config: targets.yaml
 cases:

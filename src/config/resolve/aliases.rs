@@ -53,11 +53,17 @@ fn weighted(
     for target in &written.0 {
         let weight = target.weight.as_ref().map_or(1, |weight| {
             if weight.value == 0 {
-                context.error(weight.place, "a weight of zero is never chosen", "write 1 or more, or remove the target");
+                context.error(
+                    weight.place,
+                    "a weight of zero is never chosen",
+                    "write 1 or more, or remove the target",
+                );
             }
             weight.value
         });
-        let Some(id) = find(&target.model, targets, context) else { continue };
+        let Some(id) = find(&target.model, targets, context) else {
+            continue;
+        };
         if weighted.iter().any(|(other, _)| *other == id) {
             let message = format!("`{}` is listed twice in this alias", target.model.value);
             context.error(target.model.place, message, "keep one and add the weights up");

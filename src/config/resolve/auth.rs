@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::tenants::limits;
 use super::{Context, digest, labels};
-use crate::config::running::{Auth, Claims, JwtIssuer, Jwks, Key, Label, LabelKind, LabelSource, Tenant};
+use crate::config::running::{Auth, Claims, Jwks, JwtIssuer, Key, Label, LabelKind, LabelSource, Tenant};
 use crate::config::values::{At, List, Named};
 use crate::config::written;
 use crate::id::TenantName;
@@ -34,7 +34,11 @@ fn keys(written: &List<written::Key>, labels: &[Label], tenants: &Tenants, conte
         context.name(&key.id, "a key");
         context.fresh(&key.id, &mut ids, "key");
         if hashes.iter().any(|seen: &&At<String>| seen.value == key.hash.value) {
-            context.error(key.hash.place, "another key has the same hash", "make a key of its own: `waypost keys create`");
+            context.error(
+                key.hash.place,
+                "another key has the same hash",
+                "make a key of its own: `waypost keys create`",
+            );
         }
         hashes.push(&key.hash);
         keys.push(self::key(key, labels, tenants, context));
@@ -95,9 +99,12 @@ fn expires(written: &At<String>, context: Context<'_>) -> Option<u64> {
 fn may_set(written: &List<At<String>>, labels: &[Label], context: Context<'_>) -> Vec<String> {
     let mut names = Vec::new();
     for name in &written.0 {
-        let Some(label) = labels::find(name, labels, context) else { continue };
+        let Some(label) = labels::find(name, labels, context) else {
+            continue;
+        };
         if matches!(label.kind, LabelKind::Ordered(_)) {
-            let message = format!("label `{}` has an order: anybody may raise it, so it needs no permission", name.value);
+            let message =
+                format!("label `{}` has an order: anybody may raise it, so it needs no permission", name.value);
             context.warn(name.place, message, "remove it from `may_set`");
         } else if !label.from.is_empty() && !label.from.contains(&LabelSource::Client) {
             let message = format!("label `{}` is not taken from clients", name.value);
@@ -111,7 +118,9 @@ fn may_set(written: &List<At<String>>, labels: &[Label], context: Context<'_>) -
 fn key_labels(written: &Named<At<String>>, labels: &[Label], context: Context<'_>) -> BTreeMap<String, String> {
     let mut values = BTreeMap::new();
     for (name, value) in &written.0 {
-        let Some(label) = labels::find(name, labels, context) else { continue };
+        let Some(label) = labels::find(name, labels, context) else {
+            continue;
+        };
         from(name, label, LabelSource::Key, "key", context);
         labels::check_value(value, label, context);
         values.insert(name.value.clone(), value.value.clone());
@@ -141,13 +150,17 @@ fn issuers(written: &List<written::JwtIssuer>, labels: &[Label], context: Contex
             let message = "no algorithm is accepted, so no token would be";
             context.error(issuer.issuer.place, message, "write `algorithms: [RS256]`, or what the issuer signs with");
         }
+        // What they lack was reported while reading.
+        let (Some(jwks), Some(claims)) = (&issuer.jwks.0, &issuer.claims.0) else {
+            continue;
+        };
         issuers.push(JwtIssuer {
             issuer: issuer.issuer.value.clone(),
             audience: issuer.audience.value.clone(),
             algorithms: issuer.algorithms.0.iter().map(|algorithm| algorithm.value).collect(),
             leeway: context.duration(issuer.leeway.as_ref(), Duration::from_secs(30)),
-            jwks: jwks(&issuer.jwks, context),
-            claims: claims(&issuer.claims, labels, context),
+            jwks: self::jwks(jwks, context),
+            claims: self::claims(claims, labels, context),
         });
     }
     issuers

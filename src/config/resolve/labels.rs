@@ -5,14 +5,29 @@ use crate::config::running::{Label, LabelKind};
 use crate::config::values::{At, List, Named};
 use crate::config::written;
 
-/// All labels, in the order written.
+/// The class of data in a request: the label that the shipped policies judge by. It exists without being declared.
+const DATA_CLASS: &str = "data-class";
+
+/// All labels, in the order written, and the data class.
 pub(super) fn labels(written: &Named<written::Label>, context: Context<'_>) -> Vec<Label> {
     let mut labels = Vec::new();
+    if written.0.iter().all(|(name, _)| name.value != DATA_CLASS) {
+        labels.push(data_class());
+    }
     for (name, label) in &written.0 {
         context.name(name, "a label");
         labels.push(self::label(name, label, context));
     }
     labels
+}
+
+fn data_class() -> Label {
+    Label {
+        name: DATA_CLASS.to_owned(),
+        kind: LabelKind::Ordered(["public", "internal", "personal", "secret"].map(str::to_owned).into()),
+        default: Some("internal".to_owned()),
+        from: Vec::new(),
+    }
 }
 
 fn label(name: &At<String>, written: &written::Label, context: Context<'_>) -> Label {
@@ -60,16 +75,6 @@ fn values(written: &List<At<String>>, label: &At<String>, context: Context<'_>) 
         }
     }
     values
-}
-
-impl LabelKind {
-    /// All values, lowest first where they have an order.
-    #[must_use]
-    pub fn values(&self) -> &[String] {
-        match self {
-            Self::Ordered(values) | Self::Values(values) => values,
-        }
-    }
 }
 
 /// The label of this name; reports an unknown one.

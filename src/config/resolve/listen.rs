@@ -22,7 +22,8 @@ pub(super) fn listen(written: &written::Listen, context: Context<'_>) -> Listen 
     let max_body = context.size(written.max_body.as_ref(), 20 << 20);
     let max_inflight = context.size(written.max_inflight.as_ref(), 512 << 20);
     if max_inflight < max_body {
-        let place = written.max_inflight.as_ref().or(written.max_body.as_ref()).map_or_else(Place::default, |at| at.place);
+        let place =
+            written.max_inflight.as_ref().or(written.max_body.as_ref()).map_or_else(Place::default, |at| at.place);
         let message = "`max_inflight` is below `max_body`, so the longest body would never be let in";
         context.error(place, message, "raise `max_inflight` to several times `max_body`");
     }
@@ -35,17 +36,12 @@ pub(super) fn listen(written: &written::Listen, context: Context<'_>) -> Listen 
         header_timeout: context.wait(written.header_timeout.as_ref(), Duration::from_secs(10)),
         body_timeout: context.wait(written.body_timeout.as_ref(), Duration::from_secs(60)),
         drain: context.duration(written.drain.as_ref(), Duration::from_secs(30)),
-        tls: written.tls.as_ref().map(|files| tls(files, context)),
+        tls: written.tls.as_ref().and_then(|files| files.0.as_ref()).map(|files| tls(files, context)),
     }
 }
 
 /// The admin listener.
-pub(super) fn admin(
-    written: &written::Admin,
-    data: &written::Listen,
-    listen: &Listen,
-    context: Context<'_>,
-) -> Admin {
+pub(super) fn admin(written: &written::Admin, data: &written::Listen, listen: &Listen, context: Context<'_>) -> Admin {
     let address = address(written.address.as_ref(), ADMIN, context);
     let place = written.address.as_ref().map_or_else(Place::default, |at| at.place);
     if address == listen.address && address.port() != 0 {
@@ -85,7 +81,10 @@ pub(super) fn reachable(written: &written::Config, listen: &Listen, auth: &Auth,
         } else if !local {
             context.error(
                 place,
-                format!("{} can be reached from other machines, but without a key only loopback is let in", listen.address),
+                format!(
+                    "{} can be reached from other machines, but without a key only loopback is let in",
+                    listen.address
+                ),
                 "listen on 127.0.0.1, or add a key under `auth.keys` (`waypost keys create` prints one)",
             );
         }
@@ -110,7 +109,9 @@ pub(super) fn reachable(written: &written::Config, listen: &Listen, auth: &Auth,
 
 fn address(written: Option<&At<AddressText>>, port: u16, context: Context<'_>) -> SocketAddr {
     let default = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let Some(At { value: AddressText(text), place }) = written else { return default };
+    let Some(At { value: AddressText(text), place }) = written else {
+        return default;
+    };
     text.parse().unwrap_or_else(|_| {
         let remedy = match text.strip_prefix("localhost:") {
             Some(port) => format!("write `127.0.0.1:{port}`"),

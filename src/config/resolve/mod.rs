@@ -82,7 +82,9 @@ impl<'a> Context<'a> {
 
     /// A duration, or its default.
     fn duration(self, written: Option<&At<DurationText>>, default: Duration) -> Duration {
-        let Some(At { value: DurationText(text), place }) = written else { return default };
+        let Some(At { value: DurationText(text), place }) = written else {
+            return default;
+        };
         humantime::parse_duration(text.trim()).unwrap_or_else(|_| {
             let remedy = match text.trim().parse::<f64>() {
                 Ok(_) => format!("say the unit: `{text}s`, `{text}ms`, `{text}m`"),
@@ -107,7 +109,9 @@ impl<'a> Context<'a> {
 
     /// A number of bytes above zero, or its default.
     fn size(self, written: Option<&At<SizeText>>, default: u64) -> u64 {
-        let Some(At { value: SizeText(text), place }) = written else { return default };
+        let Some(At { value: SizeText(text), place }) = written else {
+            return default;
+        };
         match text.trim().parse::<bytesize::ByteSize>() {
             Ok(size) if size.as_u64() > 0 => size.as_u64(),
             Ok(_) => {
@@ -124,7 +128,9 @@ impl<'a> Context<'a> {
 
     /// A count above zero, or its default.
     fn count(self, written: Option<&At<u32>>, default: u32) -> u32 {
-        let Some(At { value, place }) = written else { return default };
+        let Some(At { value, place }) = written else {
+            return default;
+        };
         if *value == 0 {
             self.error(*place, "zero is not possible here", format!("write 1 or more; the default is {default}"));
         }
@@ -139,9 +145,10 @@ impl<'a> Context<'a> {
     /// A path whose file can be opened now, or a report.
     fn readable(self, written: &At<PathText>) -> PathBuf {
         let path = self.path(written);
-        if let Err(error) = std::fs::File::open(&path).and_then(|file| file.metadata()).and_then(|data| {
-            if data.is_file() { Ok(()) } else { Err(std::io::Error::other("it is not a file")) }
-        }) {
+        if let Err(error) = std::fs::File::open(&path)
+            .and_then(|file| file.metadata())
+            .and_then(|data| if data.is_file() { Ok(()) } else { Err(std::io::Error::other("it is not a file")) })
+        {
             let message = format!("cannot read {}: {error}", path.display());
             self.error(written.place, message, "check the path (it is relative to this file) and its permissions");
         }
@@ -150,8 +157,11 @@ impl<'a> Context<'a> {
 
     /// A secret: itself, or what a file holds less one line end.
     fn secret(self, written: &At<SecretText>) -> Secret {
+        self.report.conceal(written.place);
         let SecretText(text) = &written.value;
-        let Some(path) = text.strip_prefix("file:") else { return Secret::new(text.clone()) };
+        let Some(path) = text.strip_prefix("file:") else {
+            return Secret::new(text.clone());
+        };
         let path = self.base.join(path);
         match std::fs::read_to_string(&path) {
             Ok(secret) => {
@@ -170,7 +180,8 @@ impl<'a> Context<'a> {
     fn name(self, written: &At<String>, what: &str) {
         let name = &written.value;
         let fine = |c: char| c.is_ascii_alphanumeric() || "._-:+".contains(c);
-        if name.is_empty() || name.len() > 128 || !name.chars().all(fine) || !name.as_bytes()[0].is_ascii_alphanumeric() {
+        if name.is_empty() || name.len() > 128 || !name.chars().all(fine) || !name.as_bytes()[0].is_ascii_alphanumeric()
+        {
             self.report.unreadable(
                 written.place,
                 format!("`{name}` cannot name {what}"),
@@ -197,7 +208,9 @@ impl<'a> Context<'a> {
         }
         let remedy = match suggestion(&name.value, known.clone()) {
             Some(meant) => format!("did you mean `{meant}`?"),
-            None if known.clone().next().is_none() => format!("no {what} is defined; define it first"),
+            None if known.clone().next().is_none() => {
+                format!("no {what} is defined; define it first")
+            }
             None => format!("known: {}", listing(known.take(12))),
         };
         self.error(name.place, format!("unknown {what} `{}`", name.value), remedy);

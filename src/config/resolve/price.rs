@@ -63,7 +63,9 @@ fn listed(word: &At<String>, model: &Model, kind: ProviderKind, context: Context
     let Some((listed, _)) = catalog::price(kind.as_str(), &upstream.value) else {
         let known: Vec<_> = catalog::priced_models(kind.as_str()).collect();
         let remedy = match suggestion(&upstream.value, known.iter().copied()) {
-            Some(meant) => format!("did you mean `upstream: {meant}`? Else write `{{ input: …, output: … }}`"),
+            Some(meant) => {
+                format!("did you mean `upstream: {meant}`? Else write `{{ input: …, output: … }}`")
+            }
             None if known.is_empty() => {
                 format!("no prices of kind {} are in the catalogue: write `{{ input: …, output: … }}`", kind.as_str())
             }
@@ -116,10 +118,8 @@ fn decimal(written: &At<DecimalText>, context: Context<'_>) -> NanoUsd {
 /// The share of the machines' hours that one token carries at full load. `tokens_per_second` counts tokens read and
 /// written together, so both cost the same; rounded up to the next nano-dollar per million tokens.
 fn by_hours(written: &Written, place: Place, context: Context<'_>) -> Option<Price> {
-    let missing = [
-        ("gpu_hour_usd", written.gpu_hour_usd.is_none()),
-        ("tokens_per_second", written.tokens_per_second.is_none()),
-    ];
+    let missing =
+        [("gpu_hour_usd", written.gpu_hour_usd.is_none()), ("tokens_per_second", written.tokens_per_second.is_none())];
     for (key, _) in missing.iter().filter(|(_, missing)| *missing) {
         context.error(place, format!("this price lacks `{key}`"), format!("add `{key}: …`"));
     }

@@ -33,7 +33,7 @@ pub(super) fn providers(written: &List<written::Provider>, context: Context<'_>)
     }
     if written.0.is_empty() && context.root.names("providers", "name").is_empty() {
         context.error(
-            crate::config::report::Place::default(),
+            context.root.get("providers").map(|list| list.place).unwrap_or_default(),
             "there are no providers",
             "add `providers: [{ name: local, kind: llamacpp, endpoints: [\"http://127.0.0.1:8080\"] }]`, \
              or run `waypost serve` without a configuration to see what it finds",
@@ -64,7 +64,9 @@ fn provider(written: &written::Provider, context: Context<'_>) -> Provider {
 
 fn endpoints(written: &written::Provider, context: Context<'_>) -> Vec<Endpoint> {
     let kind = written.kind.value;
-    let Some(native) = catalog::kind(kind.as_str()) else { return Vec::new() };
+    let Some(native) = catalog::kind(kind.as_str()) else {
+        return Vec::new();
+    };
     let mut endpoints = Vec::new();
     for text in &written.endpoints.0 {
         match endpoint(&text.value, native) {
@@ -129,7 +131,8 @@ fn credentials(written: &written::Provider, endpoints: &[Endpoint], context: Con
             let message = format!("the key of provider `{}` is empty, so none is sent", written.name.value);
             context.warn(at.place, message, "set it in the environment, or remove it");
         } else if secret.expose().bytes().any(|byte| !byte.is_ascii_graphic()) {
-            let message = format!("the key of provider `{}` has a space, line end or other stray character", written.name.value);
+            let message =
+                format!("the key of provider `{}` has a space, line end or other stray character", written.name.value);
             context.error(at.place, message, "write the key alone");
         } else {
             credentials.push(secret);

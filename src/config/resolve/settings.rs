@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::Context;
 use crate::config::running::{
-    Cache, Classifier, ClassifierModel, Decisions, Egress, ErrorDetail, Label, LogFormat, Logging, Retry, Secret, Store,
-    StoreUrl, Streaming,
+    Cache, Classifier, ClassifierModel, Decisions, Egress, ErrorDetail, Label, LogFormat, Logging, Retry, Secret,
+    Store, StoreUrl, Streaming,
 };
 use crate::config::values::{At, PathText, SwitchText};
 use crate::config::written;
@@ -37,9 +37,11 @@ pub(super) fn classifier(written: &written::Classifier, context: Context<'_>) ->
             path => ClassifierModel::Folder(folder(at, path, context)),
         },
     };
-    let runtime = written.runtime.as_ref().filter(|at| at.value != "auto").map(|at| {
-        context.readable(&At { value: PathText(at.value.clone()), place: at.place })
-    });
+    let runtime = written
+        .runtime
+        .as_ref()
+        .filter(|at| at.value != "auto")
+        .map(|at| context.readable(&At { value: PathText(at.value.clone()), place: at.place }));
     Classifier {
         model,
         runtime,
@@ -89,7 +91,9 @@ fn switch(written: &At<SwitchText>, context: Context<'_>) -> bool {
 /// What replicas share.
 pub(super) fn store(written: &written::Store, context: Context<'_>) -> Store {
     let deadline = context.wait(written.deadline.as_ref(), Duration::from_millis(50));
-    let Some(at) = &written.url else { return Store { url: StoreUrl::Local, deadline } };
+    let Some(at) = &written.url else {
+        return Store { url: StoreUrl::Local, deadline };
+    };
     let secret = context.secret(at);
     let url = match secret.expose() {
         "local" => StoreUrl::Local,

@@ -25,7 +25,9 @@ pub(super) fn targets(
     let mut targets: Vec<Arc<Target>> = Vec::new();
     for model in &written.0 {
         name(&model.name, context);
-        let Some(provider) = find(&model.provider, providers, context) else { continue };
+        let Some(provider) = find(&model.provider, providers, context) else {
+            continue;
+        };
         let Ok(id) = u16::try_from(targets.len()) else {
             let message = "there are more than 65536 models";
             context.error(model.name.place, message, "split them over several gateways");
@@ -41,7 +43,7 @@ pub(super) fn targets(
     }
     if written.0.is_empty() && context.root.names("models", "name").is_empty() {
         context.error(
-            crate::config::report::Place::default(),
+            context.root.get("models").map(|list| list.place).unwrap_or_default(),
             "there are no models",
             "add `models: [{ name: NAME, provider: PROVIDER, tier: mid }]`",
         );
@@ -82,7 +84,11 @@ fn target(written: &written::Model, provider: &Provider, id: TargetId, context: 
     let price = price::price(written, provider.running.kind, context);
     let sizes = [&written.context, &written.max_output];
     for size in sizes.into_iter().flatten().filter(|size| size.value == 0) {
-        context.error(size.place, "a model that takes no token is no use", "write the number of tokens, or leave it out");
+        context.error(
+            size.place,
+            "a model that takes no token is no use",
+            "write the number of tokens, or leave it out",
+        );
     }
     let target = Target {
         id,
@@ -148,7 +154,11 @@ fn facts(written: &written::Model, provider: &Provider, price: Option<Price>, co
     }
     if let Some(hash) = &provenance.weights_sha256 {
         if digest(&hash.value).is_none() {
-            context.error(hash.place, "this is not a SHA-256", "write 64 hexadecimal digits, as `sha256sum` prints them");
+            context.error(
+                hash.place,
+                "this is not a SHA-256",
+                "write 64 hexadecimal digits, as `sha256sum` prints them",
+            );
         }
         facts.set(FactName::ProvenanceWeightsSha256, Fact::Text(hash.value.to_lowercase()));
     }

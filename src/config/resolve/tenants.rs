@@ -43,7 +43,9 @@ pub(super) fn tenants(
 
 /// Only the name's shape is checked here: whether the policy exists is known where policies are read.
 fn policy<'w>(written: Option<&'w At<String>>, context: Context<'_>) -> &'w str {
-    let Some(policy) = written else { return "default" };
+    let Some(policy) = written else {
+        return "default";
+    };
     context.name(policy, "a policy");
     &policy.value
 }
@@ -51,7 +53,9 @@ fn policy<'w>(written: Option<&'w At<String>>, context: Context<'_>) -> &'w str 
 fn floor(written: &Named<At<String>>, labels: &[Label], context: Context<'_>) -> BTreeMap<String, String> {
     let mut floor = BTreeMap::new();
     for (name, value) in &written.0 {
-        let Some(label) = labels::find(name, labels, context) else { continue };
+        let Some(label) = labels::find(name, labels, context) else {
+            continue;
+        };
         if let LabelKind::Values(values) = &label.kind
             && !values.is_empty()
         {

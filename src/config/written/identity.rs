@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::config::running::{JwtAlgorithm, LabelSource, Permission};
-use crate::config::values::{At, DurationText, List, Named};
+use crate::config::values::{At, DurationText, Lenient, List, Named};
 
 /// Who may call.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -87,9 +87,9 @@ pub(in crate::config) struct JwtIssuer {
     #[serde(default)]
     pub(in crate::config) leeway: Option<At<DurationText>>,
     /// Where the issuer's public keys are.
-    pub(in crate::config) jwks: Jwks,
+    pub(in crate::config) jwks: Lenient<Jwks>,
     /// Which claims say what, as JSON pointers.
-    pub(in crate::config) claims: Claims,
+    pub(in crate::config) claims: Lenient<Claims>,
 }
 
 /// Where an issuer's public keys are.

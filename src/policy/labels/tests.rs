@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::*;
 
 fn declared() -> Arc<Declared> {
@@ -33,7 +35,7 @@ struct Given {
     key: BTreeMap<String, String>,
     claim: BTreeMap<String, String>,
     client: Vec<(String, String)>,
-    may_set: Vec<String>,
+    may_set: BTreeSet<String>,
 }
 
 fn given(floor: &[(&str, &str)], key: &[(&str, &str)], claim: &[(&str, &str)], client: &str) -> Given {
@@ -42,7 +44,7 @@ fn given(floor: &[(&str, &str)], key: &[(&str, &str)], claim: &[(&str, &str)], c
         key: map(key),
         claim: map(claim),
         client: parse_header(client).unwrap(),
-        may_set: vec!["purpose".into()],
+        may_set: BTreeSet::from(["purpose".into()]),
     }
 }
 
@@ -119,7 +121,7 @@ fn an_unordered_label_needs_may_set_and_from() {
     assert!(closed.resolve().unwrap_err().is_permission());
 
     let mut only_key = given(&[], &[], &[], "origin=phone");
-    only_key.may_set.push("origin".into());
+    only_key.may_set.insert("origin".into());
     assert!(only_key.resolve().unwrap_err().is_permission(), "from names the key alone");
     let labels = given(&[], &[("origin", "phone")], &[], "").resolve().unwrap();
     assert_eq!(labels.with("origin"), "phone");

@@ -86,8 +86,8 @@ fn upstreams(target: &Target) -> Upstreams {
     Upstreams::with(client, &[Arc::clone(&target.provider)], RETRY).unwrap()
 }
 
-fn exchange(client: &HeaderMap) -> Exchange<'_> {
-    Exchange { body: Bytes::from_static(b"{}"), stream: true, client, by: None }
+fn exchange(passed: &[(HeaderName, HeaderValue)]) -> Exchange<'_> {
+    Exchange { body: Bytes::from_static(b"{}"), stream: true, passed, by: None }
 }
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-request-id: up-1\r\n\r\n{}";
@@ -115,12 +115,12 @@ async fn only_the_listed_headers_of_a_client_reach_the_provider() {
     ] {
         client.insert(name, value.parse().unwrap());
     }
-    let incoming = upstreams.exchange(&target, &exchange(&client)).await.unwrap();
+    let incoming = upstreams.exchange(&target, &exchange(&forwarded(&client))).await.unwrap();
     assert_eq!(upstream_id(incoming.headers()).unwrap(), "up-1");
     done(incoming).await;
     client.insert("openai-beta", "something=new".parse().unwrap());
     client.insert("idempotency-key", "k".repeat(FORWARDED + 1).parse().unwrap());
-    done(upstreams.exchange(&target, &exchange(&client)).await.unwrap()).await;
+    done(upstreams.exchange(&target, &exchange(&forwarded(&client))).await.unwrap()).await;
 
     let heads = heads.lock().unwrap();
     let names = |head: &str| {
@@ -139,14 +139,13 @@ async fn only_the_listed_headers_of_a_client_reach_the_provider() {
 #[tokio::test]
 async fn credentials_take_turns_and_none_sends_no_authorization() {
     let (endpoint, heads) = endpoint(OK).await;
-    let none = HeaderMap::new();
     let two = target(vec![endpoint.clone()], &["a", "b"]);
     let with_two = upstreams(&two);
     for _ in 0..3 {
-        done(with_two.exchange(&two, &exchange(&none)).await.unwrap()).await;
+        done(with_two.exchange(&two, &exchange(&[])).await.unwrap()).await;
     }
     let open = target(vec![endpoint], &[]);
-    done(upstreams(&open).exchange(&open, &exchange(&none)).await.unwrap()).await;
+    done(upstreams(&open).exchange(&open, &exchange(&[])).await.unwrap()).await;
     let sent: Vec<Option<String>> = heads
         .lock()
         .unwrap()
@@ -163,11 +162,10 @@ async fn endpoints_take_turns_and_one_that_failed_is_passed_over() {
     let dead = closed_port().await;
     let target = target(vec![dead, one, two], &[]);
     let upstreams = upstreams(&target);
-    let none = HeaderMap::new();
-    let first = upstreams.exchange(&target, &exchange(&none)).await.err().unwrap();
+    let first = upstreams.exchange(&target, &exchange(&[])).await.err().unwrap();
     assert_eq!((first.word(), first.retry_same(), first.fall_back()), ("connect", true, true));
     for _ in 0..6 {
-        done(upstreams.exchange(&target, &exchange(&none)).await.unwrap()).await;
+        done(upstreams.exchange(&target, &exchange(&[])).await.unwrap()).await;
     }
     assert_eq!(one_heads.lock().unwrap().len() + two_heads.lock().unwrap().len(), 6);
     assert!(!two_heads.lock().unwrap().is_empty());
@@ -177,9 +175,8 @@ async fn endpoints_take_turns_and_one_that_failed_is_passed_over() {
 async fn the_only_endpoint_is_asked_even_after_it_failed() {
     let target = target(vec![closed_port().await], &[]);
     let upstreams = upstreams(&target);
-    let none = HeaderMap::new();
     for _ in 0..2 {
-        assert_eq!(upstreams.exchange(&target, &exchange(&none)).await.err().unwrap().word(), "connect");
+        assert_eq!(upstreams.exchange(&target, &exchange(&[])).await.err().unwrap().word(), "connect");
     }
 }
 
@@ -190,9 +187,8 @@ async fn an_error_answer_is_judged_with_its_body_and_its_connection_is_kept() {
     let (endpoint, _) = endpoint(answer).await;
     let target = target(vec![endpoint], &[]);
     let upstreams = upstreams(&target);
-    let none = HeaderMap::new();
     for _ in 0..2 {
-        let failure = upstreams.exchange(&target, &exchange(&none)).await.err().unwrap();
+        let failure = upstreams.exchange(&target, &exchange(&[])).await.err().unwrap();
         assert_eq!((failure.word(), failure.status), ("rate_limited", Some(429)));
         assert_eq!(failure.retry_after, Some(Duration::from_secs(3)));
         assert_eq!(failure.body, "{\"error\":{\"code\":\"a\"}}");

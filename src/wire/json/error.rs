@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::scan::Str;
+use super::token::Str;
 
 /// The scanner's result; the error is boxed, so that the result of the hot path stays two words.
 pub type JsonResult<T> = Result<T, Box<JsonError>>;
@@ -146,7 +146,11 @@ impl Path {
                 let name = key.text();
                 let shown: String = name.chars().filter(|c| !c.is_control()).collect();
                 let cut = shown.char_indices().map(|(at, _)| at).take_while(|&at| at <= KEY_SHOWN).last().unwrap_or(0);
-                Place::Key(if shown.len() > KEY_SHOWN { format!("{}…", shown.get(..cut).unwrap_or_default()) } else { shown })
+                Place::Key(if shown.len() > KEY_SHOWN {
+                    format!("{}…", shown.get(..cut).unwrap_or_default())
+                } else {
+                    shown
+                })
             }
         });
     }

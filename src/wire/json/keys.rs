@@ -3,10 +3,12 @@
 use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
 
-use super::scan::Str;
+use super::token::Str;
 
 /// Objects of up to this many keys are compared key by key: faster than hashing, and nearly all are.
 const FEW: usize = 32;
+/// Room for the keys of a usual request.
+const USUAL: usize = 16;
 
 /// The keys of all objects open at one moment, innermost last.
 #[derive(Debug, Default)]
@@ -19,7 +21,7 @@ struct SeenKey<'a> {
     /// The first eight bytes: tells most keys apart without looking at them.
     tag: u64,
     name: Cow<'a, [u8]>,
-    key: Str<'a>,
+    place: Packed,
 }
 
 /// The keys of one open object.
@@ -63,7 +65,10 @@ impl<'a> OpenKeys<'a> {
             return false;
         }
         if mine.len() < FEW {
-            self.keys.push(SeenKey { tag, name, key });
+            if self.keys.capacity() == 0 {
+                self.keys.reserve(USUAL);
+            }
+            self.keys.push(SeenKey { tag, name, place: Packed::of(key) });
             return true;
         }
         object.many = Some(Box::new(self.grow(object.base, key)));
@@ -74,7 +79,7 @@ impl<'a> OpenKeys<'a> {
     fn grow(&mut self, base: usize, key: Str<'a>) -> ManyKeys {
         let mut many = ManyKeys { hasher: RandomState::new(), keys: Vec::with_capacity(FEW * 4) };
         for seen in self.keys.drain(base..) {
-            many.add(seen.key);
+            many.keys.push((many.hasher.hash_one(&*seen.name), seen.place));
         }
         many.add(key);
         many
@@ -90,9 +95,7 @@ impl<'a> OpenKeys<'a> {
 
 impl ManyKeys {
     fn add(&mut self, key: Str<'_>) {
-        let (start, len) = key.place();
-        let packed = Packed { start: u32::try_from(start).unwrap_or(u32::MAX), len: u32::try_from(len).unwrap_or(u32::MAX) };
-        self.keys.push((self.hasher.hash_one(&*key.bytes()), packed));
+        self.keys.push((self.hasher.hash_one(&*key.bytes()), Packed::of(key)));
     }
 
     fn twice<'a>(mut self, body: &'a [u8]) -> Option<Str<'a>> {
@@ -112,6 +115,11 @@ impl ManyKeys {
 }
 
 impl Packed {
+    fn of(key: Str<'_>) -> Self {
+        let (start, len) = key.place();
+        Self { start: u32::try_from(start).unwrap_or(u32::MAX), len: u32::try_from(len).unwrap_or(u32::MAX) }
+    }
+
     fn unpack(self, body: &[u8]) -> Str<'_> {
         Str::placed(body, self.start as usize, self.len as usize)
     }

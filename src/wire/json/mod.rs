@@ -12,10 +12,12 @@ mod error;
 mod keys;
 mod scan;
 mod text;
+mod token;
 
 pub use error::{JsonError, JsonErrorKind, JsonResult, Located, Path, Step};
-pub use scan::{Kind, MAX_DEPTH, Scanner, Str};
+pub use scan::{MAX_DEPTH, Scanner};
 pub use text::{escape_into, quote, unescape};
+pub use token::{Kind, Str};
 
 use std::ops::Range;
 

@@ -1,86 +1,14 @@
 //! The scanner itself.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use super::error::{JsonError, JsonErrorKind as Kinds, JsonResult, Located, Step};
 use super::keys::OpenKeys;
-use super::text::{hex4, unescape};
+use super::text::{hex4, plain_until};
+use super::token::{Kind, Str};
 
 /// Deepest nesting accepted. The scanner recurses, so this also bounds its stack.
 pub const MAX_DEPTH: u32 = 128;
-
-/// What a value is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// `{…}`
-    Object,
-    /// `[…]`
-    Array,
-    /// `"…"`
-    String,
-    /// Any number.
-    Number,
-    /// `true` or `false`.
-    Bool,
-    /// `null`
-    Null,
-}
-
-/// A string token: a key or a value.
-#[derive(Clone, Copy, Debug)]
-pub struct Str<'a> {
-    raw: &'a [u8],
-    start: usize,
-    escaped: bool,
-}
-
-impl<'a> Str<'a> {
-    /// The token's inside as it stands in the body, escapes and all.
-    #[must_use]
-    pub fn raw(&self) -> &'a [u8] {
-        self.raw
-    }
-
-    /// Where the token stands in the body, quotes included.
-    #[must_use]
-    pub fn span(&self) -> Range<usize> {
-        self.start - 1..self.start + self.raw.len() + 1
-    }
-
-    /// The text, unescaped.
-    #[must_use]
-    pub fn text(&self) -> Cow<'a, str> {
-        if self.escaped { unescape(self.raw) } else { String::from_utf8_lossy(self.raw) }
-    }
-
-    /// The text's bytes, unescaped.
-    #[must_use]
-    #[inline]
-    pub fn bytes(&self) -> Cow<'a, [u8]> {
-        if !self.escaped {
-            return Cow::Borrowed(self.raw);
-        }
-        Cow::Owned(unescape(self.raw).into_owned().into_bytes())
-    }
-
-    /// Whether the text is empty.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.raw.is_empty()
-    }
-
-    /// Offset and length of the token's inside.
-    pub(super) fn place(&self) -> (usize, usize) {
-        (self.start, self.raw.len())
-    }
-
-    /// The token whose inside stands there.
-    pub(super) fn placed(body: &'a [u8], start: usize, len: usize) -> Self {
-        let raw = body.get(start..start + len).unwrap_or_default();
-        Self { raw, start, escaped: memchr::memchr(b'\\', raw).is_some() }
-    }
-}
 
 /// Reads one JSON value from front to back. Every method that reads a value leaves the scanner behind it.
 #[derive(Debug)]
@@ -143,33 +71,42 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// Checks the next value whole.
+    ///
+    /// # Errors
+    /// The value breaks the grammar.
+    pub fn skip(&mut self) -> JsonResult<()> {
+        match self.kind()? {
+            Kind::String => self.string().map(|_| ()),
+            Kind::Object => self.object(|scanner, _| scanner.skip()),
+            Kind::Array => self.array(|scanner, _| scanner.skip()),
+            Kind::Number => self.number().map(|_| ()),
+            Kind::Bool | Kind::Null => self.word().map(|_| ()),
+        }
+    }
+
     /// Checks the next value whole and tells where it stands.
     ///
     /// # Errors
     /// The value breaks the grammar.
-    pub fn skip(&mut self) -> JsonResult<Range<usize>> {
-        match self.kind()? {
-            Kind::String => Ok(self.string()?.span()),
-            Kind::Object => self.object(|scanner, _| scanner.skip().map(drop)),
-            Kind::Array => self.array(|scanner, _| scanner.skip().map(drop)),
-            Kind::Number => self.number(),
-            Kind::Bool | Kind::Null => self.word(),
-        }
+    pub fn value(&mut self) -> JsonResult<Range<usize>> {
+        self.blank();
+        let start = self.at;
+        self.skip()?;
+        Ok(start..self.at)
     }
 
     /// Reads an object. `each` gets every key and must read its value, wanted or not ([`skip`](Self::skip)).
     ///
     /// # Errors
     /// No object, a breach of the grammar, or what `each` returns.
-    pub fn object<E: Located>(
-        &mut self,
-        mut each: impl FnMut(&mut Self, Str<'a>) -> Result<(), E>,
-    ) -> Result<Range<usize>, E> {
-        let start = self.open(b'{', "an object")?;
+    pub fn object<E: Located>(&mut self, mut each: impl FnMut(&mut Self, Str<'a>) -> Result<(), E>) -> Result<(), E> {
+        self.open(b'{', "an object")?;
         let mut keys = self.keys.open();
         self.blank();
         if self.bytes.get(self.at) == Some(&b'}') {
-            return Ok(self.shut(start));
+            self.shut();
+            return Ok(());
         }
         loop {
             self.blank();
@@ -200,21 +137,20 @@ impl<'a> Scanner<'a> {
         if let Some(key) = self.keys.close(keys, self.bytes) {
             return Err(self.duplicate(key));
         }
-        Ok(self.shut(start))
+        self.shut();
+        Ok(())
     }
 
     /// Reads an array. `each` gets every index and must read its element.
     ///
     /// # Errors
     /// No array, a breach of the grammar, or what `each` returns.
-    pub fn array<E: Located>(
-        &mut self,
-        mut each: impl FnMut(&mut Self, usize) -> Result<(), E>,
-    ) -> Result<Range<usize>, E> {
-        let start = self.open(b'[', "an array")?;
+    pub fn array<E: Located>(&mut self, mut each: impl FnMut(&mut Self, usize) -> Result<(), E>) -> Result<(), E> {
+        self.open(b'[', "an array")?;
         self.blank();
         if self.bytes.get(self.at) == Some(&b']') {
-            return Ok(self.shut(start));
+            self.shut();
+            return Ok(());
         }
         let mut index = 0;
         loop {
@@ -231,7 +167,8 @@ impl<'a> Scanner<'a> {
             }
             index += 1;
         }
-        Ok(self.shut(start))
+        self.shut();
+        Ok(())
     }
 
     /// Reads a string.
@@ -323,7 +260,7 @@ impl<'a> Scanner<'a> {
     }
 
     #[inline]
-    fn open(&mut self, bracket: u8, what: &'static str) -> JsonResult<usize> {
+    fn open(&mut self, bracket: u8, what: &'static str) -> JsonResult<()> {
         self.blank();
         if self.bytes.get(self.at) != Some(&bracket) {
             return Err(self.unexpected(what));
@@ -333,14 +270,13 @@ impl<'a> Scanner<'a> {
         }
         self.depth += 1;
         self.at += 1;
-        Ok(self.at - 1)
+        Ok(())
     }
 
     #[inline]
-    fn shut(&mut self, start: usize) -> Range<usize> {
+    fn shut(&mut self) {
         self.depth -= 1;
         self.at += 1;
-        start..self.at
     }
 
     fn word(&mut self) -> JsonResult<Range<usize>> {
@@ -412,30 +348,4 @@ impl<'a> Scanner<'a> {
         error.inside(Step::Key(key));
         error
     }
-}
-
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGH: u64 = 0x8080_8080_8080_8080;
-
-/// Index of the first byte from `at` on that a string cannot hold as it is: a quote, a backslash, a control character;
-/// the length if there is none.
-#[inline]
-fn plain_until(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(eight) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
-        // Eight bytes at once: `x - ONES & !x & HIGH` marks the zero bytes of x. A borrow can mark a byte too many only
-        // above a true one, and the lowest is the one that counts.
-        let word = u64::from_le_bytes(*eight);
-        let quote = word ^ (ONES * b'"' as u64);
-        let backslash = word ^ (ONES * b'\\' as u64);
-        let special = (quote.wrapping_sub(ONES) & !quote
-            | backslash.wrapping_sub(ONES) & !backslash
-            | word.wrapping_sub(ONES * 0x20) & !word)
-            & HIGH;
-        if special != 0 {
-            return at + (special.trailing_zeros() / 8) as usize;
-        }
-        at += 8;
-    }
-    let rest = bytes.get(at..).unwrap_or_default();
-    at + rest.iter().position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\').unwrap_or(rest.len())
 }

@@ -92,3 +92,29 @@ pub fn quote(text: &str) -> Vec<u8> {
     quoted.push(b'"');
     quoted
 }
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
+/// Index of the first byte from `at` on that a string cannot hold as it is: a quote, a backslash, a control character;
+/// the length if there is none.
+#[inline]
+pub(super) fn plain_until(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(eight) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        // Eight bytes at once: `x - ONES & !x & HIGH` marks the zero bytes of x. A borrow can mark a byte too many only
+        // above a true one, and the lowest is the one that counts.
+        let word = u64::from_le_bytes(*eight);
+        let quote = word ^ (ONES * b'"' as u64);
+        let backslash = word ^ (ONES * b'\\' as u64);
+        let special = (quote.wrapping_sub(ONES) & !quote
+            | backslash.wrapping_sub(ONES) & !backslash
+            | word.wrapping_sub(ONES * 0x20) & !word)
+            & HIGH;
+        if special != 0 {
+            return at + (special.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    let rest = bytes.get(at..).unwrap_or_default();
+    at + rest.iter().position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\').unwrap_or(rest.len())
+}

@@ -88,7 +88,8 @@ pub fn read_error(status: u16, body: &[u8]) -> ProviderError {
     let mut fields = Fields::default();
     let read = Fields::read(&mut Scanner::lenient(body), &mut fields);
     if read.is_err() && fields.message.is_none() && !looks_like_markup(body) {
-        fields.message = Some(bounded(&String::from_utf8_lossy(body.get(..4 * MESSAGE_BYTES).unwrap_or(body)), MESSAGE_BYTES));
+        fields.message =
+            Some(bounded(&String::from_utf8_lossy(body.get(..4 * MESSAGE_BYTES).unwrap_or(body)), MESSAGE_BYTES));
     }
     fields.finish(Some(status))
 }
@@ -97,7 +98,8 @@ pub fn read_error(status: u16, body: &[u8]) -> ProviderError {
 pub(super) fn read_error_event(data: &[u8]) -> ProviderError {
     let mut fields = Fields::default();
     if Fields::read(&mut Scanner::lenient(data), &mut fields).is_err() && fields.message.is_none() {
-        fields.message = Some(bounded(&String::from_utf8_lossy(data.get(..4 * MESSAGE_BYTES).unwrap_or(data)), MESSAGE_BYTES));
+        fields.message =
+            Some(bounded(&String::from_utf8_lossy(data.get(..4 * MESSAGE_BYTES).unwrap_or(data)), MESSAGE_BYTES));
     }
     fields.finish(None)
 }
@@ -108,9 +110,9 @@ impl Fields {
         match scanner.kind()? {
             Kind::String => fields.message = Some(bounded(&scanner.string()?.text(), MESSAGE_BYTES)),
             // FastAPI's `detail` is a list of complaints; llama.cpp and others never send one.
-            Kind::Array => drop(scanner.array(|scanner, _| Self::read(scanner, fields))?),
-            Kind::Object => drop(scanner.object(|scanner, key| fields.member(scanner, &key.bytes()))?),
-            Kind::Number | Kind::Bool | Kind::Null => drop(scanner.skip()?),
+            Kind::Array => scanner.array(|scanner, _| Self::read(scanner, fields))?,
+            Kind::Object => scanner.object(|scanner, key| fields.member(scanner, &key.bytes()))?,
+            Kind::Number | Kind::Bool | Kind::Null => scanner.skip()?,
         }
         Ok(())
     }
@@ -118,18 +120,22 @@ impl Fields {
     fn member(&mut self, scanner: &mut Scanner<'_>, name: &[u8]) -> JsonResult<()> {
         match (name, scanner.kind()?) {
             (b"error" | b"detail", _) | (b"message", Kind::Object | Kind::Array) => Self::read(scanner, self)?,
-            (b"message" | b"msg", Kind::String) => self.message = Some(bounded(&scanner.string()?.text(), MESSAGE_BYTES)),
+            (b"message" | b"msg", Kind::String) => {
+                self.message = Some(bounded(&scanner.string()?.text(), MESSAGE_BYTES))
+            }
             (b"raw", Kind::String) => self.raw = Some(bounded(&scanner.string()?.text(), MESSAGE_BYTES)),
             (b"metadata", Kind::Object) => Self::read(scanner, self)?,
             (b"code", Kind::String) => self.code = Some(bounded(&scanner.string()?.text(), WORD_BYTES)),
-            (b"type" | b"status", Kind::String) => self.error_type = Some(bounded(&scanner.string()?.text(), WORD_BYTES)),
+            (b"type" | b"status", Kind::String) => {
+                self.error_type = Some(bounded(&scanner.string()?.text(), WORD_BYTES))
+            }
             (b"param", Kind::String) => self.param = Some(bounded(&scanner.string()?.text(), WORD_BYTES)),
             (b"code" | b"status_code" | b"status", Kind::Number) => {
                 let digits = scanner.number()?;
                 let number = scanner.bytes().get(digits).and_then(super::types::whole);
                 self.status = number.and_then(|number| u16::try_from(number).ok()).filter(|s| (400..600).contains(s));
             }
-            _ => drop(scanner.skip()?),
+            _ => scanner.skip()?,
         }
         Ok(())
     }
@@ -151,7 +157,9 @@ impl Fields {
     fn kind(&self, status: u16) -> ProviderErrorKind {
         let words = [&self.code, &self.error_type];
         let says = |wanted: &[&str]| {
-            words.iter().any(|word| word.as_deref().is_some_and(|word| wanted.iter().any(|w| w.eq_ignore_ascii_case(word))))
+            words
+                .iter()
+                .any(|word| word.as_deref().is_some_and(|word| wanted.iter().any(|w| w.eq_ignore_ascii_case(word))))
         };
         let text = [&self.message, &self.raw].map(|text| text.as_deref().unwrap_or_default().to_ascii_lowercase());
         let mentions = |wanted: &[&str]| wanted.iter().any(|words| text.iter().any(|text| text.contains(words)));
@@ -170,7 +178,9 @@ impl Fields {
         match status {
             403 => ProviderErrorKind::Credential,
             429 => ProviderErrorKind::RateLimit,
-            _ if says(&["rate_limit_exceeded", "insufficient_quota", "rate_limit_error"]) => ProviderErrorKind::RateLimit,
+            _ if says(&["rate_limit_exceeded", "insufficient_quota", "rate_limit_error"]) => {
+                ProviderErrorKind::RateLimit
+            }
             400..500 => ProviderErrorKind::Request,
             _ => ProviderErrorKind::Provider,
         }
@@ -192,7 +202,8 @@ const CONTEXT_TEXTS: [&str; 10] = [
     "longer than the model's context",
     "input is too long",
 ];
-const FILTER_CODES: [&str; 4] = ["content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation", "data_inspection_failed"];
+const FILTER_CODES: [&str; 4] =
+    ["content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation", "data_inspection_failed"];
 const FILTER_TEXTS: [&str; 4] = ["content management policy", "content policy", "requires moderation", "safety system"];
 const CREDENTIAL_CODES: [&str; 4] = ["invalid_api_key", "authentication_error", "UNAUTHENTICATED", "API_KEY_INVALID"];
 const CREDENTIAL_TEXTS: [&str; 7] = [
@@ -256,7 +267,8 @@ fn without(text: &str, word: &str, length: impl Fn(&str) -> usize) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut from = 0;
     for (at, _) in lower.match_indices(&word) {
-        let inside_word = at > 0 && word.len() < 8 && lower.as_bytes().get(at - 1).is_some_and(u8::is_ascii_alphanumeric);
+        let inside_word =
+            at > 0 && word.len() < 8 && lower.as_bytes().get(at - 1).is_some_and(u8::is_ascii_alphanumeric);
         let cut = text.get(at..).map_or(0, &length);
         if at < from || inside_word || cut == 0 {
             continue;

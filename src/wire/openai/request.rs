@@ -34,10 +34,10 @@ fn message_texts(scanner: &mut Scanner<'_>, texts: &mut Vec<Text>) -> JsonResult
             b"role" => role = types::role(&scanner.string()?.text()).unwrap_or(role),
             b"content" => match scanner.kind()? {
                 Kind::String => texts.push(Text { role, text: scanner.string()?.text().into_owned() }),
-                Kind::Array => drop(scanner.array(|scanner, _| part_text(scanner, texts))?),
-                _ => drop(scanner.skip()?),
+                Kind::Array => scanner.array(|scanner, _| part_text(scanner, texts))?,
+                _ => scanner.skip()?,
             },
-            _ => drop(scanner.skip()?),
+            _ => scanner.skip()?,
         }
         Ok::<_, Box<_>>(())
     })?;
@@ -92,7 +92,7 @@ fn ask_usage(body: &[u8], options: &Range<usize>) -> Option<(Range<usize>, &'sta
     let mut empty = true;
     let read = Scanner::lenient(object).object(|scanner, key| {
         empty = false;
-        let range = scanner.skip()?;
+        let range = scanner.value()?;
         if key.bytes().as_ref() == b"include_usage" {
             value = Some(range);
         }

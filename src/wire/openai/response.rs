@@ -59,7 +59,7 @@ pub fn read(body: &[u8]) -> Result<Answer, AnswerError> {
                 Fields::read(scanner, &mut fields)?;
                 failed = Some(fields);
             }
-            _ => drop(scanner.skip()?),
+            _ => scanner.skip()?,
         }
         Ok::<_, Box<JsonError>>(())
     })?;
@@ -89,7 +89,7 @@ fn choice(scanner: &mut Scanner<'_>, answer: &mut Answer) -> JsonResult<()> {
                 answer.good = false;
                 scanner.skip()?;
             }
-            _ => drop(scanner.skip()?),
+            _ => scanner.skip()?,
         }
         Ok::<_, Box<JsonError>>(())
     })?;
@@ -131,12 +131,18 @@ mod tests {
     fn usage_is_mapped_from_every_spelling() {
         let usage = |json: &str| read(format!(r#"{{"choices":[],"usage":{json}}}"#).as_bytes()).unwrap().usage;
         assert_eq!(
-            usage(r#"{"prompt_tokens":10,"completion_tokens":7,"prompt_tokens_details":{"cached_tokens":4,"cache_write_tokens":2},"completion_tokens_details":{"reasoning_tokens":5}}"#),
+            usage(
+                r#"{"prompt_tokens":10,"completion_tokens":7,"prompt_tokens_details":{"cached_tokens":4,"cache_write_tokens":2},"completion_tokens_details":{"reasoning_tokens":5}}"#
+            ),
             Some(Usage { input: 10, cached: 4, cache_write: 2, output: 7, reasoning: 5, estimated: false })
         );
-        let deepseek = usage(r#"{"prompt_tokens":10,"completion_tokens":7,"prompt_cache_hit_tokens":6,"prompt_cache_miss_tokens":4}"#);
+        let deepseek = usage(
+            r#"{"prompt_tokens":10,"completion_tokens":7,"prompt_cache_hit_tokens":6,"prompt_cache_miss_tokens":4}"#,
+        );
         assert_eq!(deepseek.unwrap().cached, 6);
-        let apart = usage(r#"{"prompt_tokens":10,"completion_tokens":7,"total_tokens":20,"completion_tokens_details":{"reasoning_tokens":3}}"#);
+        let apart = usage(
+            r#"{"prompt_tokens":10,"completion_tokens":7,"total_tokens":20,"completion_tokens_details":{"reasoning_tokens":3}}"#,
+        );
         assert_eq!((apart.unwrap().output, apart.unwrap().reasoning), (10, 3));
         let odd = usage(r#"{"prompt_tokens":12.0,"completion_tokens":null,"prompt_tokens_details":null,"x":[]}"#);
         assert_eq!(odd.unwrap().input, 12);

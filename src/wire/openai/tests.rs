@@ -22,7 +22,8 @@ pub(super) fn exchanges() -> Vec<Exchange> {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|extension| extension == "json") {
             let meta: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-            let stream = meta["response"]["body_file"].as_str().map(|file| std::fs::read(folder.join(file)).unwrap().into());
+            let stream =
+                meta["response"]["body_file"].as_str().map(|file| std::fs::read(folder.join(file)).unwrap().into());
             found.push(Exchange { name: path.file_stem().unwrap().to_string_lossy().into_owned(), meta, stream });
         }
     }
@@ -35,7 +36,8 @@ pub(super) fn exchanges() -> Vec<Exchange> {
 fn every_recorded_request_is_read_and_only_its_model_changes() {
     for Exchange { name, meta, .. } in exchanges() {
         let mut sent = meta["request"]["body"].clone();
-        let request = decode(serde_json::to_vec(&sent).unwrap().into()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let request =
+            decode(serde_json::to_vec(&sent).unwrap().into()).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(request.model, sent["model"], "{name}");
         assert_eq!(request.stream, sent["stream"] == true, "{name}");
         assert_eq!(request.tools, sent["tools"].as_array().map_or(0, Vec::len), "{name}");
@@ -60,7 +62,11 @@ fn every_recorded_answer_is_read() {
         let answer = read(&serde_json::to_vec(body).unwrap()).unwrap_or_else(|error| panic!("{name}: {error}"));
         let choices = body["choices"].as_array().unwrap();
         let well = |choice: &Value| matches!(choice["finish_reason"].as_str(), Some("stop" | "tool_calls"));
-        assert_eq!((answer.choices, answer.complete, answer.good), (choices.len(), true, choices.iter().all(well)), "{name}");
+        assert_eq!(
+            (answer.choices, answer.complete, answer.good),
+            (choices.len(), true, choices.iter().all(well)),
+            "{name}"
+        );
         let usage = answer.usage.unwrap_or_else(|| panic!("{name} counts its tokens"));
         assert_eq!(usage.input, body["usage"]["prompt_tokens"], "{name}");
         assert!(usage.output >= body["usage"]["completion_tokens"].as_u64().unwrap(), "{name}");

@@ -51,7 +51,9 @@ pub fn read_usage(scanner: &mut Scanner<'_>) -> JsonResult<Option<Usage>> {
             b"completion_tokens" => counts.completion = count(scanner)?,
             b"total_tokens" => counts.total = count(scanner)?,
             // DeepSeek (api-docs.deepseek.com/api/create-chat-completion) and Moonshot name cache hits here.
-            b"prompt_cache_hit_tokens" | b"cached_tokens" => counts.cached = counts.cached.max(count(scanner)?.unwrap_or(0)),
+            b"prompt_cache_hit_tokens" | b"cached_tokens" => {
+                counts.cached = counts.cached.max(count(scanner)?.unwrap_or(0))
+            }
             b"prompt_tokens_details" => details(scanner, &mut |name, value| match name {
                 b"cached_tokens" => counts.cached = counts.cached.max(value),
                 b"cache_write_tokens" | b"cache_creation_tokens" => counts.cache_write = value,
@@ -62,7 +64,7 @@ pub fn read_usage(scanner: &mut Scanner<'_>) -> JsonResult<Option<Usage>> {
                     counts.reasoning = value;
                 }
             })?,
-            _ => drop(scanner.skip()?),
+            _ => scanner.skip()?,
         }
         Ok::<_, Box<_>>(())
     })?;
@@ -94,7 +96,7 @@ impl Counts {
 
 fn details(scanner: &mut Scanner<'_>, each: &mut dyn FnMut(&[u8], u64)) -> JsonResult<()> {
     if scanner.kind()? != Kind::Object {
-        return scanner.skip().map(drop);
+        return scanner.skip();
     }
     scanner.object(|scanner, key| {
         if let Some(value) = count(scanner)? {
@@ -117,7 +119,7 @@ fn count(scanner: &mut Scanner<'_>) -> JsonResult<Option<u64>> {
         let float: f64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
         // Some servers count in floats (`12.0`); beyond 2^53 no token count goes.
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
-        (float >= 0.0 && float < 9.0e15).then_some(float as u64)
+        (0.0..9.0e15).contains(&float).then_some(float as u64)
     }))
 }
 

@@ -16,16 +16,32 @@ fn what_a_provider_means_is_recognised() {
     use ProviderErrorKind::*;
     for (status, body, kind) in [
         (400, r#"{"error":{"message":"x","code":"context_length_exceeded"}}"#, ContextLength),
-        (400, r#"{"error":{"code":400,"message":"request (9000 tokens) exceeds the available context size (4096 tokens)","type":"exceed_context_size_error","n_prompt_tokens":9000}}"#, ContextLength),
-        (400, r#"{"object":"error","message":"This model's maximum context length is 1024 tokens.","type":"BadRequestError","code":400}"#, ContextLength),
-        (400, r#"{"error":{"message":"You passed 1015 input tokens and requested 10 output tokens. However, the model's context length is only 1024 tokens","code":400}}"#, ContextLength),
+        (
+            400,
+            r#"{"error":{"code":400,"message":"request (9000 tokens) exceeds the available context size (4096 tokens)","type":"exceed_context_size_error","n_prompt_tokens":9000}}"#,
+            ContextLength,
+        ),
+        (
+            400,
+            r#"{"object":"error","message":"This model's maximum context length is 1024 tokens.","type":"BadRequestError","code":400}"#,
+            ContextLength,
+        ),
+        (
+            400,
+            r#"{"error":{"message":"You passed 1015 input tokens and requested 10 output tokens. However, the model's context length is only 1024 tokens","code":400}}"#,
+            ContextLength,
+        ),
         (400, r#"{"error":{"message":"The response was filtered","code":"content_filter"}}"#, ContentFilter),
         (404, r#"{"error":{"message":"The model `x` does not exist","code":"model_not_found"}}"#, ModelNotFound),
         (404, r#"{"error":"model 'nope:latest' not found"}"#, ModelNotFound),
         (404, r#"{"error":{"code":"DeploymentNotFound","message":"x"}}"#, ModelNotFound),
         (404, "404 page not found", Request),
         (401, "", Credential),
-        (400, r#"{"code":"Client specified an invalid argument","error":"Incorrect API key provided: ab***yz."}"#, Credential),
+        (
+            400,
+            r#"{"code":"Client specified an invalid argument","error":"Incorrect API key provided: ab***yz."}"#,
+            Credential,
+        ),
         (429, r#"{"error":{"message":"Rate limit reached","type":"tokens","code":"rate_limit_exceeded"}}"#, RateLimit),
         (400, r#"{"error":{"message":"Web search options not supported","param":"web_search_options"}}"#, Request),
         (422, r#"{"detail":[{"loc":["body"],"msg":"field required","type":"missing"}]}"#, Request),
@@ -39,7 +55,10 @@ fn what_a_provider_means_is_recognised() {
 #[test]
 fn a_providers_text_is_kept_but_bounded() {
     let error = read_error(400, br#"{"error":{"message":"bad\r\nthing","type":"t","param":"p","code":"c"}}"#);
-    assert_eq!((error.message.as_str(), error.code.as_deref(), error.param.as_deref()), ("bad  thing", Some("c"), Some("p")));
+    assert_eq!(
+        (error.message.as_str(), error.code.as_deref(), error.param.as_deref()),
+        ("bad  thing", Some("c"), Some("p"))
+    );
     let long = format!(r#"{{"error":{{"message":"{}"}}}}"#, "é".repeat(5000));
     assert!(read_error(500, long.as_bytes()).message.len() <= 1000);
     assert_eq!(read_error(502, b"<html><body>nginx</body></html>").message, "the provider answered with status 502");

@@ -141,7 +141,7 @@ impl Found {
             b"temperature" => self.cold = number(scanner)?.is_some_and(is_zero),
             b"seed" => self.seed = number(scanner)?.is_some(),
             b"tools" | b"functions" => self.tools(scanner)?,
-            _ => drop(scanner.skip()?),
+            _ => scanner.skip()?,
         }
         let end = scanner.position();
         match name.as_ref() {
@@ -206,20 +206,21 @@ impl Found {
                 }
                 b"tool_calls" => {
                     stands_without |= optional(scanner, Kind::Array)?;
-                    self.text_bytes += scanner.skip()?.len();
+                    self.text_bytes += scanner.value()?.len();
                 }
                 b"function_call" | b"audio" | b"refusal" | b"reasoning_content" | b"reasoning" => {
                     stands_without |= scanner.kind()? != Kind::Null;
-                    self.text_bytes += scanner.skip()?.len();
+                    self.text_bytes += scanner.value()?.len();
                 }
-                _ => drop(scanner.skip()?),
+                _ => scanner.skip()?,
             }
             Ok::<_, Fault>(())
         })?;
         if role.is_none() {
             return Err(Fault::missing("role"));
         }
-        if !content && !(stands_without && role == Some(chat::Role::Assistant)) {
+        stands_without &= role == Some(chat::Role::Assistant);
+        if !content && !stands_without {
             return Err(Fault::missing("content"));
         }
         Ok(())
@@ -228,8 +229,8 @@ impl Found {
     fn content(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Fault> {
         match scanner.kind()? {
             Kind::String => self.text_bytes += scanner.string()?.raw().len(),
-            Kind::Null => drop(scanner.skip()?),
-            Kind::Array => drop(scanner.array(|scanner, _| self.part(scanner))?),
+            Kind::Null => scanner.skip()?,
+            Kind::Array => scanner.array(|scanner, _| self.part(scanner))?,
             other => return Err(What::Type { expected: "a string or an array of parts", got: named(other) }.into()),
         }
         Ok(())
@@ -249,7 +250,7 @@ impl Found {
                     text = true;
                     self.text_bytes += scanner.string()?.raw().len();
                 }
-                _ => drop(scanner.skip()?),
+                _ => scanner.skip()?,
             }
             Ok::<_, Fault>(())
         })?;
@@ -267,7 +268,8 @@ impl Found {
 
     fn stream_options(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Fault> {
         if !optional(scanner, Kind::Object)? {
-            return Ok(drop(scanner.skip()?));
+            scanner.skip()?;
+            return Ok(());
         }
         scanner.object(|scanner, key| {
             if key.bytes().as_ref() == b"include_usage" {
@@ -282,15 +284,17 @@ impl Found {
 
     fn tools(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Fault> {
         if !optional(scanner, Kind::Array)? {
-            return Ok(drop(scanner.skip()?));
+            scanner.skip()?;
+            return Ok(());
         }
-        let range = scanner.array(|scanner, _| {
+        let start = scanner.position();
+        scanner.array(|scanner, _| {
             expect(scanner, Kind::Object)?;
             scanner.skip()?;
             self.tools += 1;
             Ok::<_, Fault>(())
         })?;
-        self.text_bytes += range.len();
+        self.text_bytes += scanner.position() - start;
         Ok(())
     }
 }
@@ -324,7 +328,7 @@ fn flag(scanner: &mut Scanner<'_>) -> Result<Option<bool>, Fault> {
 
 fn number<'a>(scanner: &mut Scanner<'a>) -> Result<Option<&'a [u8]>, Fault> {
     let there = optional(scanner, Kind::Number)?;
-    let range = scanner.skip()?;
+    let range = scanner.value()?;
     Ok(if there { scanner.bytes().get(range) } else { None })
 }
 

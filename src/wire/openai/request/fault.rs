@@ -71,7 +71,9 @@ impl From<Fault> for RequestError {
         let of = param.as_deref().unwrap_or("body");
         let message = match &fault.what {
             What::Json(error) => format!("We could not parse the JSON body of your request: {error}."),
-            What::Type { expected, got } => format!("Invalid type for '{of}': expected {expected}, but got {got} instead."),
+            What::Type { expected, got } => {
+                format!("Invalid type for '{of}': expected {expected}, but got {got} instead.")
+            }
             What::Missing => format!("Missing required parameter: '{of}'."),
             What::Value(why) => format!("Invalid value for '{of}': {why}."),
         };

@@ -69,7 +69,11 @@ fn every_flaw_names_its_place() {
         (r#"{"model":"m","messages":[{"role":"robot","content":"x"}]}"#, "messages[0].role", "supported values"),
         (r#"{"model":"m","messages":[{"role":"user","content":1}]}"#, "messages[0].content", "a string or an array"),
         (r#"{"model":"m","messages":[{"role":"user","content":[{}]}]}"#, "messages[0].content[0].type", "Missing"),
-        (r#"{"model":"m","messages":[{"role":"user","content":[{"type":"text"}]}]}"#, "messages[0].content[0].text", "Missing"),
+        (
+            r#"{"model":"m","messages":[{"role":"user","content":[{"type":"text"}]}]}"#,
+            "messages[0].content[0].text",
+            "Missing",
+        ),
         (r#"{"model":"m","stream":"yes"}"#, "stream", "expected a boolean"),
         (r#"{"model":"m","stream_options":[]}"#, "stream_options", "expected an object"),
         (r#"{"model":"m","n":0}"#, "n", "from 1 to 128"),
@@ -137,7 +141,10 @@ fn a_stream_always_asks_for_usage() {
 #[test]
 fn options_before_the_model_are_rewritten_too() {
     let body = format!(r#"{{"stream_options":{{}},"stream":true,{HI},"model":"a"}}"#);
-    assert_eq!(sent(&body, "m"), format!(r#"{{"stream_options":{{"include_usage":true}},"stream":true,{HI},"model":"m"}}"#));
+    assert_eq!(
+        sent(&body, "m"),
+        format!(r#"{{"stream_options":{{"include_usage":true}},"stream":true,{HI},"model":"m"}}"#)
+    );
 }
 
 #[test]

@@ -40,9 +40,9 @@ impl Ends {
         self.ended == self.seen && self.ended.count_ones() >= wanted
     }
 
-    /// Whether all choices have ended by themselves or with tool calls.
-    pub(super) fn all_well(&self) -> bool {
-        self.all(1) && !self.ill
+    /// Whether all choices, of which so many were asked for, have ended by themselves or with tool calls.
+    pub(super) fn all_well(&self, wanted: u32) -> bool {
+        self.all(wanted) && !self.ill
     }
 }
 
@@ -72,9 +72,9 @@ impl Chunk {
         scanner.object(|scanner, key| {
             let (at, kind) = (key.span().start, scanner.kind()?);
             match key.bytes().as_ref() {
-                b"id" => chunk.head[0] = Some(scanner.skip()?),
-                b"created" => chunk.head[1] = Some(scanner.skip()?),
-                b"model" => chunk.head[2] = Some(scanner.skip()?),
+                b"id" => chunk.head[0] = Some(scanner.value()?),
+                b"created" => chunk.head[1] = Some(scanner.value()?),
+                b"model" => chunk.head[2] = Some(scanner.value()?),
                 b"choices" if kind == Kind::Array => {
                     scanner.array(|scanner, index| chunk.choice(scanner, index))?;
                 }
@@ -91,7 +91,7 @@ impl Chunk {
                         chunk.error = Some(super::super::error::read_error_event(data));
                     }
                 }
-                _ => drop(scanner.skip()?),
+                _ => scanner.skip()?,
             }
             Ok::<_, Box<JsonError>>(())
         })?;
@@ -118,7 +118,7 @@ impl Chunk {
                     self.groq_usage = tokens.map(|_| Member { key: at, value: start..scanner.position() });
                 }
                 b"error" if kind != Kind::Null => self.read_error(scanner)?,
-                _ => drop(scanner.skip()?),
+                _ => scanner.skip()?,
             }
             Ok::<_, Box<JsonError>>(())
         })?;
@@ -138,7 +138,7 @@ impl Chunk {
                 (b"finish_reason", Kind::String) => reason = Some(scanner.string()?.text()),
                 (b"delta", Kind::Object) => self.delta(scanner)?,
                 (b"error", kind) if kind != Kind::Null => self.read_error(scanner)?,
-                _ => drop(scanner.skip()?),
+                _ => scanner.skip()?,
             }
             Ok::<_, Box<JsonError>>(())
         })?;
@@ -149,13 +149,19 @@ impl Chunk {
     fn delta(&mut self, scanner: &mut Scanner<'_>) -> JsonResult<()> {
         scanner.object(|scanner, key| {
             match key.bytes().as_ref() {
-                b"content" | b"reasoning_content" | b"reasoning" | b"reasoning_details" | b"refusal" | b"tool_calls"
-                | b"function_call" | b"audio" => self.content |= says_something(scanner)?,
-                _ => drop(scanner.skip()?),
+                b"content" | b"reasoning_content" | b"reasoning" | b"reasoning_details" | b"refusal"
+                | b"tool_calls" | b"function_call" | b"audio" => self.content |= says_something(scanner)?,
+                _ => scanner.skip()?,
             }
             Ok::<_, Box<JsonError>>(())
         })?;
         Ok(())
+    }
+
+    /// The `usage` object, wherever it stands.
+    pub(super) fn usage_value<'a>(&self, data: &'a [u8]) -> Option<&'a [u8]> {
+        let usage = self.usage.as_ref().or(self.groq_usage.as_ref())?;
+        data.get(usage.value.clone())
     }
 
     /// The chunk that shows this one's usage and nothing else.
@@ -172,8 +178,7 @@ impl Chunk {
             }
         }
         json.extend_from_slice(br#""object":"chat.completion.chunk","choices":[],"usage":"#);
-        let usage = self.usage.as_ref().or(self.groq_usage.as_ref());
-        json.extend_from_slice(usage.and_then(|usage| data.get(usage.value.clone())).unwrap_or(b"null"));
+        json.extend_from_slice(self.usage_value(data).unwrap_or(b"null"));
         json.push(b'}');
         json
     }
@@ -187,7 +192,7 @@ fn says_something(scanner: &mut Scanner<'_>) -> JsonResult<bool> {
             let mut any = false;
             scanner.array(|scanner, _| {
                 any = true;
-                scanner.skip().map(drop)
+                scanner.skip()
             })?;
             any
         }
@@ -208,19 +213,20 @@ pub(super) fn with_cost(json: &[u8], cost: NanoUsd) -> Vec<u8> {
     let mut at = None;
     let read = Scanner::lenient(json).object(|scanner, key| {
         if key.bytes().as_ref() != b"usage" || scanner.kind()? != Kind::Object {
-            return scanner.skip().map(drop);
+            return scanner.skip();
         }
         let mut there = None;
         let mut empty = true;
-        let object = scanner.object(|scanner, key| {
+        scanner.object(|scanner, key| {
             empty = false;
-            let value = scanner.skip()?;
+            let value = scanner.value()?;
             if key.bytes().as_ref() == b"waypost_cost_usd" {
                 there = Some(value);
             }
             Ok::<_, Box<JsonError>>(())
         })?;
-        at = Some((there.unwrap_or(object.end - 1..object.end - 1), empty));
+        let brace = scanner.position() - 1;
+        at = Some((there.unwrap_or(brace..brace), empty));
         Ok::<_, Box<JsonError>>(())
     });
     let Some((range, empty)) = at.filter(|_| read.is_ok()) else { return json.to_vec() };
@@ -248,10 +254,12 @@ static WORDS: LazyLock<Words> = LazyLock::new(|| Words {
 /// quote of these words would be escaped, so they stand in the bytes where they are keys or whole strings.
 pub(super) fn needs_reading(data: &[u8]) -> bool {
     let words = &*WORDS;
-    is_set(data, &words.finish_reason) || is_set(data, &words.usage) || words.error.find(data).is_some_and(|at| {
-        // `"error":null` is common; as a value (`"object":"error"`) no colon follows.
-        after_colon(data, at + words.error.needle().len()).is_none_or(|value| !value.starts_with(b"null"))
-    })
+    is_set(data, &words.finish_reason)
+        || is_set(data, &words.usage)
+        || words.error.find(data).is_some_and(|at| {
+            // `"error":null` is common; as a value (`"object":"error"`) no colon follows.
+            after_colon(data, at + words.error.needle().len()).is_none_or(|value| !value.starts_with(b"null"))
+        })
 }
 
 /// Whether this key has a value other than `null` somewhere.

@@ -74,10 +74,17 @@ impl Collector {
         }
     }
 
+    /// The provider's `usage` object, where the pieces do not show it ([`Relay::usage_json`](super::Relay::usage_json)).
+    pub fn counted(&mut self, usage: &[u8]) {
+        let read = usage_without_cost(&mut Scanner::lenient(usage));
+        self.usage = read.ok().flatten().or(self.usage.take());
+    }
+
     /// The whole answer, if it is a good one and all of it was understood.
     #[must_use]
     pub fn whole(self) -> Option<Bytes> {
-        let good = !self.choices.is_empty() && self.choices.iter().all(|choice| choice.reason.as_deref().is_some_and(finished_well));
+        let good = !self.choices.is_empty()
+            && self.choices.iter().all(|choice| choice.reason.as_deref().is_some_and(finished_well));
         (good && !self.unfit).then(|| self.write().into())
     }
 
@@ -105,7 +112,7 @@ impl Collector {
                     scanner.skip()?;
                 }
                 name => {
-                    let value = scanner.skip()?;
+                    let value = scanner.value()?;
                     let slot = HEAD.iter().zip(&mut self.head).find(|(head, _)| head.as_bytes() == name);
                     if let Some((_, slot)) = slot
                         && slot.is_none()
@@ -130,7 +137,7 @@ impl Collector {
                     self.unfit = true;
                     scanner.skip()?;
                 }
-                _ => drop(scanner.skip()?),
+                _ => scanner.skip()?,
             }
             Ok::<_, Box<JsonError>>(())
         })?;
@@ -147,17 +154,17 @@ impl Collector {
             let kind = scanner.kind()?;
             let text = TEXTS.iter().position(|text| text.as_bytes() == name.as_ref());
             match (name.as_ref(), kind) {
-                (_, Kind::Null) => drop(scanner.skip()?),
+                (_, Kind::Null) => scanner.skip()?,
                 // Groq's name for which of the model's channels a piece is from.
-                (b"role" | b"channel", Kind::String) => drop(scanner.skip()?),
+                (b"role" | b"channel", Kind::String) => scanner.skip()?,
                 (_, Kind::String) if let Some(slot) = text.and_then(|at| choice.texts.get_mut(at)) => {
                     let raw = scanner.string()?.raw();
                     self.size += raw.len();
                     slot.get_or_insert_default().extend_from_slice(raw);
                 }
-                (b"tool_calls", Kind::Array) => drop(scanner.array(|scanner, at| self.tool(scanner, at, choice))?),
+                (b"tool_calls", Kind::Array) => scanner.array(|scanner, at| self.tool(scanner, at, choice))?,
                 _ => {
-                    let value = scanner.skip()?;
+                    let value = scanner.value()?;
                     self.unfit |= !matches!(scanner.bytes().get(value), Some(b"[]" | b"{}" | b"\"\""));
                 }
             }
@@ -170,21 +177,11 @@ impl Collector {
         let mut tool = Tool { index: position as u64, ..Tool::default() };
         scanner.object(|scanner, key| {
             match (key.bytes().as_ref(), scanner.kind()?) {
-                (_, Kind::Null) => drop(scanner.skip()?),
+                (_, Kind::Null) => scanner.skip()?,
                 (b"index", Kind::Number) => tool.index = index(scanner)?,
                 (b"id", Kind::String) => tool.id = scanner.string()?.raw().to_vec(),
                 (b"type", Kind::String) => self.unfit |= scanner.string()?.raw() != b"function",
-                (b"function", Kind::Object) => drop(scanner.object(|scanner, key| {
-                    match (key.bytes().as_ref(), scanner.kind()?) {
-                        (b"name", Kind::String) => tool.name = scanner.string()?.raw().to_vec(),
-                        (b"arguments", Kind::String) => tool.arguments = scanner.string()?.raw().to_vec(),
-                        (_, kind) => {
-                            self.unfit |= kind != Kind::Null;
-                            scanner.skip()?;
-                        }
-                    }
-                    Ok::<_, Box<JsonError>>(())
-                })?),
+                (b"function", Kind::Object) => self.function(scanner, &mut tool)?,
                 _ => {
                     self.unfit = true;
                     scanner.skip()?;
@@ -195,6 +192,20 @@ impl Collector {
         self.size += tool.arguments.len() + tool.name.len() + tool.id.len();
         choice.add_tool(tool);
         Ok(())
+    }
+
+    fn function(&mut self, scanner: &mut Scanner<'_>, tool: &mut Tool) -> JsonResult<()> {
+        scanner.object(|scanner, key| {
+            match (key.bytes().as_ref(), scanner.kind()?) {
+                (b"name", Kind::String) => tool.name = scanner.string()?.raw().to_vec(),
+                (b"arguments", Kind::String) => tool.arguments = scanner.string()?.raw().to_vec(),
+                (_, kind) => {
+                    self.unfit |= kind != Kind::Null;
+                    scanner.skip()?;
+                }
+            }
+            Ok(())
+        })
     }
 
     fn write(mut self) -> Vec<u8> {
@@ -272,8 +283,13 @@ impl Choice {
         for (nth, tool) in self.tools.iter().enumerate() {
             json.extend_from_slice(if nth == 0 { b",\"tool_calls\":[" } else { b"," });
             let parts: [&[u8]; 7] = [
-                b"{\"id\":\"", &tool.id, b"\",\"type\":\"function\",\"function\":{\"name\":\"", &tool.name,
-                b"\",\"arguments\":\"", &tool.arguments, b"\"}}",
+                b"{\"id\":\"",
+                &tool.id,
+                b"\",\"type\":\"function\",\"function\":{\"name\":\"",
+                &tool.name,
+                b"\",\"arguments\":\"",
+                &tool.arguments,
+                b"\"}}",
             ];
             json.extend(parts.iter().flat_map(|part| part.iter()));
         }
@@ -293,14 +309,15 @@ fn index(scanner: &mut Scanner<'_>) -> JsonResult<u64> {
 /// A `usage` object without the cost that a relay put in: a hit costs something else.
 fn usage_without_cost(scanner: &mut Scanner<'_>) -> JsonResult<Option<Vec<u8>>> {
     let mut cost = None;
-    let object = scanner.object(|scanner, key| {
-        let value = scanner.skip()?;
+    let start = scanner.position();
+    scanner.object(|scanner, key| {
+        let value = scanner.value()?;
         if key.bytes().as_ref() == b"waypost_cost_usd" {
             cost = Some(member_cut(scanner.bytes(), key.span().start, value.end));
         }
         Ok::<_, Box<JsonError>>(())
     })?;
-    let bytes = scanner.bytes();
+    let (bytes, object) = (scanner.bytes(), start..scanner.position());
     let Some(cut) = cost else { return Ok(bytes.get(object).map(<[u8]>::to_vec)) };
     let before = bytes.get(object.start..cut.start).unwrap_or_default();
     let after = bytes.get(cut.end..object.end).unwrap_or_default();

@@ -78,12 +78,14 @@ pub struct Relay {
     splitter: Splitter,
     /// The beginning of an event whose end has not come.
     held: BytesMut,
-    /// What became of the last event, for an LF that comes late.
+    /// The last event went on with its own line ends, so an LF that comes late goes on too.
     last_kept: bool,
     seen: Seen,
     events: u64,
     ends: chunk::Ends,
     usage: Option<Usage>,
+    /// The provider's last `usage` object as it stood.
+    usage_json: Option<Bytes>,
     /// The JSON of the chunk that will show the usage.
     last_word: Option<Vec<u8>>,
 }
@@ -92,7 +94,10 @@ pub struct Relay {
 enum Verdict {
     Keep,
     Drop,
+    /// The event with changes inside; its line ends are its own.
     Replace(Bytes),
+    /// Another event instead, complete with its line ends.
+    Rebuild(Bytes),
     Done,
 }
 
@@ -112,11 +117,12 @@ impl Relay {
             events: 0,
             ends: chunk::Ends::default(),
             usage: None,
+            usage_json: None,
             last_word: None,
         }
     }
 
-    /// How many choices were asked for, where the stream's end must be told without `[DONE]`; 1 unless said.
+    /// How many choices were asked for, so that a missing one is noticed; 1 unless said.
     #[must_use]
     pub fn expecting(mut self, choices: u32) -> Self {
         self.choices = choices;
@@ -164,7 +170,7 @@ impl Relay {
                     other => other,
                 }
             };
-            let is_kept = !matches!(verdict, Ok(Verdict::Drop));
+            let is_kept = !matches!(verdict, Ok(Verdict::Drop | Verdict::Rebuild(_)));
             match verdict {
                 Ok(Verdict::Keep) => {}
                 Ok(Verdict::Done) => {
@@ -176,7 +182,7 @@ impl Relay {
                     put(out, &piece, kept, at);
                     kept = end;
                 }
-                Ok(Verdict::Replace(event)) => {
+                Ok(Verdict::Replace(event) | Verdict::Rebuild(event)) => {
                     put(out, &piece, kept, at);
                     out.push(event);
                     kept = end;
@@ -217,7 +223,7 @@ impl Relay {
             out.push(DONE);
             self.seen.done = true;
         }
-        Ok(End { usage: self.usage, good: self.ends.all_well() })
+        Ok(End { usage: self.usage, good: self.ends.all_well(self.choices) })
     }
 
     /// What has come so far.
@@ -230,6 +236,12 @@ impl Relay {
     #[must_use]
     pub fn usage(&self) -> Option<Usage> {
         self.usage
+    }
+
+    /// The provider's last `usage` object, for an answer kept whole while the client was not shown it.
+    #[must_use]
+    pub fn usage_json(&self) -> Option<&Bytes> {
+        self.usage_json.as_ref()
     }
 
     /// How many events with data have come: about one a token, for an estimate where the client hung up before the usage.
@@ -255,7 +267,7 @@ impl Relay {
         let ended = [&raw[..], b"\n\n"].concat();
         match self.judge(&ended)? {
             Verdict::Keep => out.push(ended.into()),
-            Verdict::Replace(event) => out.push(event),
+            Verdict::Replace(event) | Verdict::Rebuild(event) => out.push(event),
             Verdict::Drop => {}
             Verdict::Done => {
                 self.say_last_word(out);
@@ -299,6 +311,7 @@ impl Relay {
         self.ends.add(&chunk.ends);
         let Some(usage) = chunk.tokens else { return Ok(Verdict::Keep) };
         self.usage = Some(usage);
+        self.usage_json = chunk.usage_value(data).map(Bytes::copy_from_slice);
         Ok(self.without_usage(raw, &event, data, &chunk))
     }
 
@@ -323,7 +336,7 @@ impl Relay {
         }
         edits.sort_by_key(|(range, _)| range.start);
         let Some(place) = &event.place else {
-            return Verdict::Replace(as_event(splice(data, &edits)));
+            return Verdict::Rebuild(as_event(splice(data, &edits)));
         };
         for (range, _) in &mut edits {
             *range = range.start + place.start..range.end + place.start;

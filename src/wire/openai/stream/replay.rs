@@ -26,15 +26,15 @@ pub fn replay(body: &[u8], include_usage: bool) -> JsonResult<Bytes> {
                     Ok::<_, Box<JsonError>>(())
                 })?;
             }
-            b"usage" if kind == Kind::Object => usage = body.get(scanner.skip()?).unwrap_or(usage),
+            b"usage" if kind == Kind::Object => usage = body.get(scanner.value()?).unwrap_or(usage),
             name @ (b"id" | b"created" | b"model" | b"system_fingerprint" | b"service_tier") => {
-                let value = scanner.skip()?;
+                let value = scanner.value()?;
                 head.extend_from_slice(b",\"");
                 head.extend_from_slice(name);
                 head.extend_from_slice(b"\":");
                 head.extend_from_slice(body.get(value).unwrap_or_default());
             }
-            _ => drop(scanner.skip()?),
+            _ => scanner.skip()?,
         }
         Ok::<_, Box<JsonError>>(())
     })?;
@@ -44,7 +44,15 @@ pub fn replay(body: &[u8], include_usage: bool) -> JsonResult<Bytes> {
     for choice in choices {
         for [index, delta, reason] in [[&choice.index, &choice.delta, NULL], [&choice.index, b"{}", &choice.reason]] {
             let parts: [&[u8]; 9] = [
-                &head, b",\"choices\":[{\"index\":", index, b",\"delta\":", delta, b",\"logprobs\":null,\"finish_reason\":", reason, b"}]", tail,
+                &head,
+                b",\"choices\":[{\"index\":",
+                index,
+                b",\"delta\":",
+                delta,
+                b",\"logprobs\":null,\"finish_reason\":",
+                reason,
+                b"}]",
+                tail,
             ];
             events.extend_from_slice(&as_event(parts.concat()));
         }
@@ -72,9 +80,9 @@ fn choice(scanner: &mut Scanner<'_>, position: usize) -> JsonResult<Choice> {
     scanner.object(|scanner, key| {
         match (key.bytes().as_ref(), scanner.kind()?) {
             (b"message", Kind::Object) => choice.delta = delta(scanner)?,
-            (b"index", _) => choice.index = bytes.get(scanner.skip()?).unwrap_or_default().to_vec(),
-            (b"finish_reason", _) => choice.reason = bytes.get(scanner.skip()?).unwrap_or_default().to_vec(),
-            _ => drop(scanner.skip()?),
+            (b"index", _) => choice.index = bytes.get(scanner.value()?).unwrap_or_default().to_vec(),
+            (b"finish_reason", _) => choice.reason = bytes.get(scanner.value()?).unwrap_or_default().to_vec(),
+            _ => scanner.skip()?,
         }
         Ok::<_, Box<JsonError>>(())
     })?;
@@ -92,7 +100,7 @@ fn delta(scanner: &mut Scanner<'_>) -> JsonResult<Vec<u8>> {
         delta.extend_from_slice(bytes.get(key.span()).unwrap_or_default());
         delta.push(b':');
         if key.bytes().as_ref() != b"tool_calls" || scanner.kind()? != Kind::Array {
-            delta.extend_from_slice(bytes.get(scanner.skip()?).unwrap_or_default());
+            delta.extend_from_slice(bytes.get(scanner.value()?).unwrap_or_default());
             return Ok(());
         }
         delta.push(b'[');
@@ -111,7 +119,7 @@ fn tool_call(scanner: &mut Scanner<'_>, position: usize, delta: &mut Vec<u8>) ->
     }
     delta.extend_from_slice(format!("{{\"index\":{position}").as_bytes());
     scanner.object(|scanner, key| {
-        let value = scanner.skip()?;
+        let value = scanner.value()?;
         if key.bytes().as_ref() != b"index" {
             delta.push(b',');
             delta.extend_from_slice(bytes.get(key.span().start..value.end).unwrap_or_default());

@@ -37,7 +37,8 @@ fn whole(show: bool, stream: &str) -> Observed {
 }
 
 fn streams() -> Vec<(String, Bytes)> {
-    let streams: Vec<_> = exchanges().into_iter().filter_map(|Exchange { name, stream, .. }| Some((name, stream?))).collect();
+    let streams: Vec<_> =
+        exchanges().into_iter().filter_map(|Exchange { name, stream, .. }| Some((name, stream?))).collect();
     assert!(streams.len() > 15);
     streams
 }
@@ -62,7 +63,8 @@ fn any_cut_of_a_recorded_stream_gives_the_same_bytes_and_signals() {
                 let all = relayed(relay(show), [bytes]);
                 assert_eq!(relayed(relay(show), bytes.chunks(1)), all, "{name}");
                 for _ in 0..40 {
-                    let mut cuts: Vec<usize> = (0..random.random_range(1..12)).map(|_| random.random_range(0..bytes.len())).collect();
+                    let mut cuts: Vec<usize> =
+                        (0..random.random_range(1..12)).map(|_| random.random_range(0..bytes.len())).collect();
                     cuts.extend([0, bytes.len()]);
                     cuts.sort_unstable();
                     let pieces = cuts.windows(2).map(|cut| &bytes[cut[0]..cut[1]]);
@@ -120,7 +122,11 @@ fn usage_is_shown_once_at_the_end_with_its_cost() {
         assert_eq!(last["usage"]["prompt_tokens"], usage.input, "{name}");
         assert_eq!(last["id"], sent[sent.len() - 2]["id"], "{name}");
         let nanos = i64::try_from(usage.input * 1000 + usage.output).unwrap();
-        assert_eq!(last["usage"]["waypost_cost_usd"].to_string().parse::<f64>().unwrap(), NanoUsd(nanos).as_usd(), "{name}");
+        assert_eq!(
+            last["usage"]["waypost_cost_usd"].to_string().parse::<f64>().unwrap(),
+            NanoUsd(nanos).as_usd(),
+            "{name}"
+        );
     }
 }
 
@@ -128,7 +134,9 @@ fn usage_is_shown_once_at_the_end_with_its_cost() {
 fn a_piece_that_needs_no_change_is_not_copied() {
     let mut relay = relay(false);
     let mut out = Vec::new();
-    let piece = Bytes::from_static(b": hi\n\ndata: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\ndata: {\"choices\":[]}\n\n");
+    let piece = Bytes::from_static(
+        b": hi\n\ndata: {\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\ndata: {\"choices\":[]}\n\n",
+    );
     assert!(relay.push(piece.clone(), &mut out).unwrap().content);
     assert_eq!((out.len(), out[0].as_ptr(), out[0].len()), (1, piece.as_ptr(), piece.len()));
 }
@@ -151,7 +159,8 @@ fn content_is_the_first_text_reasoning_or_tool_call() {
     }
 }
 
-const HELLO: &str = "data: {\"id\":\"i\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"x\"},\"finish_reason\":null}]}\n\n";
+const HELLO: &str =
+    "data: {\"id\":\"i\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"x\"},\"finish_reason\":null}]}\n\n";
 const STOP: &str = "data: {\"id\":\"i\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
 
 #[test]
@@ -210,7 +219,8 @@ fn an_error_in_the_stream_is_never_passed_on() {
 #[test]
 fn words_in_the_answer_are_no_signals() {
     let tricky = r#"data: {"choices":[{"index":0,"delta":{"content":"\"usage\":{\"prompt_tokens\":1} \"error\":{} \"finish_reason\":\"stop\""}}],"error":null,"usage":null}"#;
-    let value = r#"data: {"choices":[{"index":0,"delta":{"content":"usage"}},{"index":0,"delta":{"content":"error"}}]}"#;
+    let value =
+        r#"data: {"choices":[{"index":0,"delta":{"content":"usage"}},{"index":0,"delta":{"content":"error"}}]}"#;
     let stream = format!("{HELLO}{tricky}\n\n{value}\n\n{STOP}data: [DONE]\n\n");
     let seen = whole(true, &stream);
     assert_eq!(seen.out, stream);
@@ -220,14 +230,19 @@ fn words_in_the_answer_are_no_signals() {
 #[test]
 fn usage_on_every_chunk_is_taken_at_its_last_value() {
     let with = |content: &str, tokens: u32| {
-        format!("data: {{\"id\":\"i\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{content}\"}},\"finish_reason\":\"stop\"}}],\"usage\":{{\"prompt_tokens\":1,\"completion_tokens\":{tokens}}}}}\n\n")
+        format!(
+            "data: {{\"id\":\"i\",\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{content}\"}},\"finish_reason\":\"stop\"}}],\"usage\":{{\"prompt_tokens\":1,\"completion_tokens\":{tokens}}}}}\n\n"
+        )
     };
     let stream = format!("{}{}data: [DONE]\n\n", with("a", 1), with("b", 2));
     let hidden = whole(false, &stream);
     assert!(!hidden.out.contains("usage"));
     assert_eq!(hidden.end.unwrap().usage.unwrap().output, 2);
     let shown = chunks(&whole(true, &stream).out);
-    assert_eq!(shown.iter().map(|chunk| chunk["usage"]["completion_tokens"].clone()).collect::<Vec<_>>(), [Value::Null, Value::Null, json!(2)]);
+    assert_eq!(
+        shown.iter().map(|chunk| chunk["usage"]["completion_tokens"].clone()).collect::<Vec<_>>(),
+        [Value::Null, Value::Null, json!(2)]
+    );
 }
 
 #[test]
@@ -273,7 +288,13 @@ fn a_streamed_answer_is_put_together_whole() {
     for (name, stream) in streams() {
         let text = String::from_utf8(stream.to_vec()).unwrap();
         let Some(whole) = collected(&stream) else {
-            assert!(name.contains("error") || text.contains(r#""finish_reason":"length""#) || text.contains("reasoning_details") || text.contains(r#""content":["#), "{name}");
+            assert!(
+                name.contains("error")
+                    || text.contains(r#""finish_reason":"length""#)
+                    || text.contains("reasoning_details")
+                    || text.contains(r#""content":["#),
+                "{name}"
+            );
             continue;
         };
         count += 1;
@@ -288,7 +309,12 @@ fn a_streamed_answer_is_put_together_whole() {
             .flatten()
             .filter_map(|call| call["function"]["arguments"].as_str())
             .collect();
-        let got: String = message["tool_calls"].as_array().into_iter().flatten().map(|call| call["function"]["arguments"].as_str().unwrap()).collect();
+        let got: String = message["tool_calls"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|call| call["function"]["arguments"].as_str().unwrap())
+            .collect();
         assert_eq!(got, arguments, "{name}");
         let answer = super::super::read(&serde_json::to_vec(&whole).unwrap()).unwrap();
         assert!(answer.good, "{name}");
@@ -325,8 +351,22 @@ fn a_kept_answer_is_replayed_as_the_stream_it_was() {
 
 #[test]
 fn a_relayed_cost_is_not_kept() {
-    let usage = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1,\"waypost_cost_usd\":0.5}}\n\n";
+    let usage =
+        "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1,\"waypost_cost_usd\":0.5}}\n\n";
     let whole = collected(format!("{HELLO}{STOP}{usage}data: [DONE]\n\n").as_bytes()).unwrap();
+    assert_eq!(whole["usage"], json!({"prompt_tokens":1,"completion_tokens":1}));
+}
+
+#[test]
+fn a_kept_answer_has_the_usage_that_its_client_was_not_shown() {
+    let usage = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1}}\n\n";
+    let stream = format!("{HELLO}{STOP}{usage}data: [DONE]\n\n");
+    let (mut relay, mut out) = (relay(false), Vec::new());
+    relay.push(stream.into(), &mut out).unwrap();
+    let mut collector = Collector::new(1000);
+    out.iter().for_each(|piece| collector.push(piece));
+    collector.counted(relay.usage_json().unwrap());
+    let whole: Value = serde_json::from_slice(&collector.whole().unwrap()).unwrap();
     assert_eq!(whole["usage"], json!({"prompt_tokens":1,"completion_tokens":1}));
 }
 
@@ -339,4 +379,28 @@ fn what_cannot_be_joined_or_is_too_long_is_not_kept() {
     (0..20).for_each(|_| collector.push(HELLO.as_bytes()));
     collector.push(STOP.as_bytes());
     assert!(collector.whole().is_none());
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(1500))]
+
+    #[test]
+    fn any_cut_of_any_bytes_gives_the_same(
+        parts in proptest::collection::vec(0usize..16, 0..14),
+        cuts in proptest::collection::vec(0usize..400, 0..6),
+        show in proptest::bool::ANY,
+    ) {
+        const PARTS: [&str; 16] = [
+            "\n", "\r", "\r\n", "\n\n", "\r\n\r\n", "\u{feff}", ": c", "data: ", "data", "event: error", "data: [DONE]", "{\"error\":1}",
+            "data: {\"choices\":[{\"delta\":{\"content\":\"é\"}}]}", "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1}}",
+            "data: {\"choices\":[{\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":2}}", "{",
+        ];
+        let stream: String = parts.iter().map(|&part| PARTS[part]).collect();
+        let bytes = stream.as_bytes();
+        let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut % (bytes.len() + 1)).chain([0, bytes.len()]).collect();
+        cuts.sort_unstable();
+        let all = relayed(relay(show), [bytes]);
+        proptest::prop_assert_eq!(&relayed(relay(show), cuts.windows(2).map(|cut| &bytes[cut[0]..cut[1]])), &all);
+        proptest::prop_assert_eq!(&relayed(relay(show), bytes.chunks(1)), &all);
+    }
 }

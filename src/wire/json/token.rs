@@ -1,0 +1,79 @@
+//! The kinds of values, and strings as they stand in a body.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::text::unescape;
+
+/// What a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `{…}`
+    Object,
+    /// `[…]`
+    Array,
+    /// `"…"`
+    String,
+    /// Any number.
+    Number,
+    /// `true` or `false`.
+    Bool,
+    /// `null`
+    Null,
+}
+
+/// A string token: a key or a value.
+#[derive(Clone, Copy, Debug)]
+pub struct Str<'a> {
+    pub(super) raw: &'a [u8],
+    /// Where the token's inside begins in the body.
+    pub(super) start: usize,
+    pub(super) escaped: bool,
+}
+
+impl<'a> Str<'a> {
+    /// The token's inside as it stands in the body, escapes and all.
+    #[must_use]
+    pub fn raw(&self) -> &'a [u8] {
+        self.raw
+    }
+
+    /// Where the token stands in the body, quotes included.
+    #[must_use]
+    pub fn span(&self) -> Range<usize> {
+        self.start - 1..self.start + self.raw.len() + 1
+    }
+
+    /// The text, unescaped.
+    #[must_use]
+    pub fn text(&self) -> Cow<'a, str> {
+        if self.escaped { unescape(self.raw) } else { String::from_utf8_lossy(self.raw) }
+    }
+
+    /// The text's bytes, unescaped.
+    #[must_use]
+    #[inline]
+    pub fn bytes(&self) -> Cow<'a, [u8]> {
+        if !self.escaped {
+            return Cow::Borrowed(self.raw);
+        }
+        Cow::Owned(unescape(self.raw).into_owned().into_bytes())
+    }
+
+    /// Whether the text is empty.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.raw.is_empty()
+    }
+
+    /// Offset and length of the token's inside.
+    pub(super) fn place(&self) -> (usize, usize) {
+        (self.start, self.raw.len())
+    }
+
+    /// The token whose inside stands there.
+    pub(super) fn placed(body: &'a [u8], start: usize, len: usize) -> Self {
+        let raw = body.get(start..start + len).unwrap_or_default();
+        Self { raw, start, escaped: memchr::memchr(b'\\', raw).is_some() }
+    }
+}
