@@ -41,9 +41,10 @@ pub struct Prompt<'a> {
 }
 
 /// The surface features in the order the model reads them; a declaration must name exactly these.
-pub(super) const SURFACE: [&str; 23] = [
-    "log_bytes",
-    "log_tokens",
+pub(super) const SURFACE: [&str; 24] = [
+    "log_stem_bytes",
+    "log_stem_tokens",
+    "log_option_bytes",
     "token_length",
     "digit_share",
     "math_share",
@@ -112,9 +113,9 @@ impl Features {
 
         let mut counts = Counts::default();
         let (head, tail) = ends(text, reading.head_bytes, reading.tail_bytes);
-        self.read(head, reading, &mut counts);
+        self.read(head, 0, reading, &mut counts);
         if let Some(tail) = tail {
-            self.read(tail, reading, &mut counts);
+            self.read(tail, text.len() - tail.len(), reading, &mut counts);
         }
         let in_focus = self.ids.len();
 
@@ -128,7 +129,7 @@ impl Features {
             if room > 0 {
                 let piece = end_of(&part.text, reading.part_bytes.min(room));
                 room -= piece.len();
-                self.read(piece, reading, &mut Counts::default());
+                self.read(piece, 0, reading, &mut Counts::default());
             }
         }
         self.weigh(in_focus, reading.context_weight);
@@ -140,18 +141,18 @@ impl Features {
         self.describe(&counts, text.len(), context_bytes, prompt);
     }
 
-    /// Adds the n-grams of one piece and counts its marks.
-    fn read(&mut self, piece: &str, reading: &Reading, counts: &mut Counts) {
+    /// Adds the n-grams of one piece, which begins `at` bytes into its text, and counts its marks.
+    fn read(&mut self, piece: &str, at: usize, reading: &Reading, counts: &mut Counts) {
         let mut tokens = Tokens { hash: WORD, length: 0, before: None };
         let mut window = Window { last: [0; MAX_CHAR_NGRAM], filled: 0, size: reading.char_ngram };
-        let mut line = Line { first: ['\0'; 2], at: 0 };
+        let mut line = Line { first: ['\0'; 2], length: 0, stem: Stem { bytes: 0, tokens: 0 } };
         let mut digits = 0;
         counts.ends_with_question = false;
         window.push(' ' as u32, self, reading);
-        for c in piece.chars() {
+        for (offset, c) in piece.char_indices() {
             let class = chars::class(c);
             counts.mark(c, class);
-            line.push(c, counts);
+            line.push(c, at + offset, counts);
             if class.kind == Kind::Digit {
                 digits += 1;
                 counts.numbers += usize::from(digits == 1);
@@ -203,10 +204,13 @@ impl Features {
         let share = |count: usize| count as f64 / solid;
         let capped = |count: usize, cap: usize| count.min(cap) as f64;
         let tokens = counts.tokens.max(1) as f64;
+        let stem = counts.stem.unwrap_or(Stem { bytes, tokens: counts.tokens });
+        let per_option = (bytes - stem.bytes) as f64 / counts.options.max(1) as f64;
         let context_parts = prompt.texts.len().saturating_sub(1);
         let values: [f64; SURFACE.len()] = [
-            log(bytes) / 4.0,
-            log(counts.tokens) / 4.0,
+            log(stem.bytes) / 4.0,
+            log(stem.tokens) / 4.0,
+            per_option.ln_1p() / 4.0,
             counts.solid as f64 / tokens / 5.0,
             share(counts.digits),
             4.0 * share(counts.math),
@@ -252,6 +256,8 @@ struct Counts {
     backslashes: usize,
     stops: usize,
     ends_with_question: bool,
+    /// Set by the first option.
+    stem: Option<Stem>,
 }
 
 impl Counts {
@@ -330,29 +336,48 @@ impl Window {
     }
 }
 
+/// The question of a multiple-choice prompt: what stands before the first option.
+#[derive(Clone, Copy)]
+struct Stem {
+    bytes: usize,
+    tokens: usize,
+}
+
 /// The beginning of the running line, to recognise "A. ", "A) " and "(A)": options of a multiple-choice question.
 struct Line {
     first: [char; 2],
-    at: usize,
+    length: usize,
+    /// What stands before this line.
+    stem: Stem,
 }
 
 impl Line {
     #[inline]
-    fn push(&mut self, c: char, counts: &mut Counts) {
-        if self.at == 2 {
-            let [a, b] = self.first;
-            let plain = matches!(a, 'A'..='J') && matches!(b, '.' | ')') && c == ' ';
-            let bracketed = a == '(' && matches!(b, 'A'..='J') && c == ')';
-            counts.options += usize::from(plain || bracketed);
+    fn push(&mut self, c: char, at: usize, counts: &mut Counts) {
+        match self.length {
+            0 => self.stem = Stem { bytes: at, tokens: counts.tokens },
+            2 if self.opens_option(c) => {
+                counts.options += 1;
+                counts.stem.get_or_insert(self.stem);
+            }
+            _ => {}
         }
         if c == '\n' {
-            self.at = 0;
+            self.length = 0;
             return;
         }
-        if let Some(slot) = self.first.get_mut(self.at) {
+        if let Some(slot) = self.first.get_mut(self.length) {
             *slot = c;
         }
-        self.at += 1;
+        self.length += 1;
+    }
+
+    fn opens_option(&self, third: char) -> bool {
+        match self.first {
+            ['A'..='J', '.' | ')'] => third == ' ',
+            ['(', 'A'..='J'] => third == ')',
+            _ => false,
+        }
     }
 }
 
