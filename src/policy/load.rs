@@ -47,7 +47,7 @@ impl Policies {
             None => EMBEDDED.map(|(name, text)| (PathBuf::from(name), text.to_owned())).to_vec(),
             Some(dir) => read_folder(dir, &mut problems),
         };
-        let scope = Arc::new(if dir.is_some() { Scope::new(config) } else { Scope::built_in(config) });
+        let scope = Arc::new(Scope::new(config));
         let mut by_name: BTreeMap<PolicyName, Arc<Policy>> = BTreeMap::new();
         for (file, text) in &files {
             let mut source = Source::new(file, text);
