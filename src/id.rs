@@ -100,9 +100,8 @@ const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 /// 26 characters: 48 bits of milliseconds since 1970, so ids sort by time, then 80 random bits (the ULID layout,
 /// <https://github.com/ulid/spec>), in lower case.
 fn ulid() -> [u8; 26] {
-    let millis = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |since| since.as_millis());
+    let millis =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_millis());
     let random: u128 = rand::rng().random();
     let mut bits = (millis << 80) | (random >> 48);
     let mut text = [0; 26];

@@ -91,10 +91,7 @@ impl FromStr for NanoUsd {
         if fraction.len() > 9 {
             return Err(MoneyError::OutOfRange(text.to_owned()));
         }
-        format!("{whole}{fraction:0<9}")
-            .parse()
-            .map(Self)
-            .map_err(|_| MoneyError::OutOfRange(text.to_owned()))
+        format!("{whole}{fraction:0<9}").parse().map(Self).map_err(|_| MoneyError::OutOfRange(text.to_owned()))
     }
 }
 

@@ -5,11 +5,13 @@ import pathlib
 import random
 import re
 
+import numpy as np
+
 HERE = pathlib.Path(__file__).resolve().parent
 # Share-alike questions (CC-BY-SA): left out, so that no share-alike term can reach the shipped weights.
 SHARE_ALIKE = {"llmrouter_arc_challenge", "llmrouter_natural_qa"}
 PSEUDO_WEIGHT = 0.25               # levels are the annotators' guess, never measured
-ANCHOR_WEIGHT = 4.0
+ANCHOR_WEIGHT = 8.0
 OPTION = re.compile(r"^[A-J][.)] ")
 # What stands around a prompt in real traffic and says nothing about its difficulty.
 SYSTEM = ["You are a helpful assistant.", "You are a friendly support agent. Answer briefly.",
@@ -46,7 +48,8 @@ def rows(data, split):
             continue
         target = row["weak_score"] if measured else row["pseudo_weak"]
         prompt = row["prompt"]
-        tools = 1 if row["source"] == "bfcl_v1" else 0
+        # These were asked with tools; half without, so that the words alone must do too.
+        tools = 1 if row["source"] == "bfcl_v1" and split == "train" and rng.random() < 0.5 else 0
         if split == "train":
             plain = without_options(prompt)
             if plain and rng.random() < 0.25:
@@ -74,3 +77,14 @@ def anchors():
         tools, images = rng.choice([0, 0, 1, 3]), rng.choice([0, 0, 0, 1])
         result.append((parts, tools, images, row["pw"], ANCHOR_WEIGHT / 4, "anchors"))
     return result
+
+
+def balanced(weight, source):
+    """Weights under which a source counts by the square root of its rows; the sum of all sources stays."""
+    weight, source = weight.copy(), np.asarray(source)
+    rows = source != "anchors"
+    before = weight[rows].sum()
+    for name in set(source[rows]):
+        weight[source == name] /= np.sqrt((source == name).sum())
+    weight[rows] *= before / weight[rows].sum()
+    return weight

@@ -9,19 +9,37 @@ from onnx import TensorProto, helper, numpy_helper
 import features as f
 
 
-def graph(head):
+def graph(mix):
     """ids int64 [n], weights float [1, n], surface float [1, k] -> p_weak float [1, 1]."""
-    dim = head.p["E"].shape[1]
-    scale = np.maximum(np.abs(head.p["E"]).max(axis=0), 1e-8) / 127
-    table = np.rint(head.p["E"] / scale).astype(np.int8)
-    # The scale, the standardising of the surface and the linear path (a . u = relu(a.u) - relu(-a.u)) fold into one layer.
-    wide = np.concatenate([head.p["W"], head.p["a"][:, None], -head.p["a"][:, None]], axis=1).astype(np.float64)
-    bias = np.concatenate([head.p["b"], [0, 0]]) - (head.mean / head.std) @ wide[dim:]
+    dims = [h.p["E"].shape[1] for h in mix.heads]
+    dim = sum(dims)
+    table = np.concatenate([h.p["E"] for h in mix.heads], axis=1)
+    scale = np.maximum(np.abs(table).max(axis=0), 1e-8) / 127
+    table = np.rint(table / scale).astype(np.int8)
+    # One layer takes it all: each head's hidden units with its own embedding columns, the heads' linear paths summed
+    # (x = relu(x) - relu(-x)), the scale of the table and the standardising of the surface.
+    columns, biases, outs, offset = [], [], [], 0.0
+    linear, linear_bias, first = np.zeros(dim + len(f.SURFACE)), 0.0, 0
+    for h, share in zip(mix.heads, mix.shares):
+        own = slice(first, first + h.p["E"].shape[1])
+        rows = np.r_[own, dim:dim + len(f.SURFACE)]
+        first = own.stop
+        w, a = h.p["W"].astype(np.float64), h.p["a"].astype(np.float64)
+        w[-len(f.SURFACE):] /= h.std[:, None]
+        a[-len(f.SURFACE):] /= h.std
+        columns.append(np.zeros((dim + len(f.SURFACE), w.shape[1])))
+        columns[-1][rows] = w
+        biases.append(h.p["b"] - h.mean @ w[-len(f.SURFACE):])
+        outs.append(share * h.p["v"])
+        linear[rows] += share * a
+        linear_bias -= share * (h.mean @ a[-len(f.SURFACE):])
+        offset += share * float(h.p["c"][0])
+    wide = np.concatenate(columns + [linear[:, None], -linear[:, None]], axis=1)
     wide[:dim] *= scale[:, None]
-    wide[dim:] /= head.std[:, None]
-    out = np.concatenate([head.p["v"], [1, -1]])[:, None]
+    bias = np.concatenate(biases + [[linear_bias, -linear_bias]])
+    out = np.concatenate(outs + [[1, -1]])[:, None]
     tensors = {"table": table, "wide": wide.astype(np.float32), "bias": bias.astype(np.float32),
-               "out": out.astype(np.float32), "offset": head.p["c"].astype(np.float32)}
+               "out": out.astype(np.float32), "offset": np.array([offset], np.float32)}
     nodes = [helper.make_node("Gather", ["table", "ids"], ["rows8"]),
              helper.make_node("Cast", ["rows8"], ["rows"], to=TensorProto.FLOAT),
              helper.make_node("MatMul", ["weights", "rows"], ["bag"]),
@@ -41,10 +59,10 @@ def graph(head):
     return model
 
 
-def write(head, folder, name):
+def write(mix, folder, name):
     """model.onnx and declaration.json; returns the path of the model."""
     folder.mkdir(parents=True, exist_ok=True)
-    model = graph(head)
+    model = graph(mix)
     raw = model.SerializeToString()
     (folder / "model.onnx").write_bytes(raw)
     declaration = {
@@ -59,7 +77,7 @@ def write(head, folder, name):
         },
         "output": {"name": "p_weak", "type": "float32", "shape": [1, 1],
                    "meaning": "probability that a weak-tier model answers well; difficulty is one minus it"},
-        "features": {"hash": "fnv1a64-codepoints", "buckets": len(head.p["E"]), "word_ngrams": [1, 2], "char_ngram": f.CHAR_N,
+        "features": {"hash": "fnv1a64-codepoints", "buckets": len(mix.heads[0].p["E"]), "word_ngrams": [1, 2], "char_ngram": f.CHAR_N,
                      "token_max": f.TOKEN_MAX, "head_bytes": f.HEAD, "tail_bytes": f.TAIL, "part_bytes": f.PART,
                      "context_bytes": f.CONTEXT, "context_weight": f.CONTEXT_WEIGHT},
     }

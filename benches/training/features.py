@@ -18,7 +18,7 @@ CHAR_N = 4
 OFFSET, PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)
 np.seterr(over="ignore")               # hashes wrap at 64 bits on purpose
 KIND_WORD, KIND_PAIR, KIND_CHARS = 1, 2, 3
-SURFACE = ["log_bytes", "log_tokens", "token_length", "digit_share", "math_share", "log_math", "code_share",
+SURFACE = ["log_stem_bytes", "log_stem_tokens", "log_option_bytes", "token_length", "digit_share", "math_share", "log_math", "code_share",
            "other_script_share", "wide_share", "log_lines", "questions", "ends_with_question", "upper_share",
            "options", "log_numbers", "longest_number", "log_backslashes", "log_sentences", "sentence_length",
            "log_context_bytes", "log_context_parts", "tools", "images"]
@@ -167,6 +167,7 @@ def piece_features(text):
         if numbers:
             longest = int(np.bincount(np.cumsum(begins)[digit]).max())
     option_lines = 0
+    option_at = None
     if n >= 3:
         # "A. ", "A) " or "(A" at the beginning of a line, A to J
         begin = np.concatenate([[True], raw[:-1] == 10])
@@ -174,12 +175,17 @@ def piece_features(text):
         mark = (raw == 0x2E) | (raw == 0x29)
         plain = begin[:-2] & letter[:-2] & mark[1:-1] & (raw[2:] == 32)
         bracket = begin[:-2] & (raw[:-2] == 0x28) & letter[1:-1] & (raw[2:] == 0x29)
-        option_lines = int((plain | bracket).sum())
+        options = np.flatnonzero(plain | bracket)
+        option_lines = len(options)
+        option_at = int(options[0]) if option_lines else None
     counts = dict(chars=n, solid=int(solid.sum()), tokens=len(at), digits=int((kind == DIGIT).sum()), math=int(MATH[raw].sum()),
                   code=int(CODE[raw].sum()), other=int((raw >= 0x80).sum()), wide=int((kind == WIDE).sum()),
                   lines=int((raw == 10).sum()), questions=int(QUESTION[raw].sum()),
                   upper=int(((raw >= 0x41) & (raw <= 0x5A)).sum()), options=option_lines, numbers=numbers,
                   longest=longest, backslashes=int((raw == 0x5C).sum()), stops=int(STOP[raw].sum()))
+    # The first option line: bytes of this piece from there on, tokens of it before
+    counts["rest"] = len(text[option_at:].encode("utf-8")) if option_at is not None else None
+    counts["before"] = int((at < option_at).sum()) if option_at is not None else None
     counts["ends"] = bool(solid.any() and QUESTION[raw[np.flatnonzero(solid)[-1]]])
     return (np.concatenate(ids) if ids else np.zeros(0, np.int64)), counts
 
@@ -197,12 +203,21 @@ def features(parts, tools=0, images=0):
     norm = np.sqrt((weights ** 2).sum())
     if norm:
         weights = weights / norm
-    c = {k: sum(g[1][k] for g in got) for k in got[0][1]}
+    c = {k: sum(g[1][k] for g in got) for k in got[0][1] if k not in ("rest", "before")}
+    # The stem of a multiple-choice question is what stands before its first option; else it is everything.
+    stem_bytes, stem_tokens = size, c["tokens"]
+    if got[0][1]["rest"] is not None:
+        stem_bytes = len(pieces[0].encode("utf-8")) - got[0][1]["rest"]
+        stem_tokens = got[0][1]["before"]
+    elif got[-1][1]["rest"] is not None:
+        stem_bytes = size - got[-1][1]["rest"]
+        stem_tokens = c["tokens"] - got[-1][1]["tokens"] + got[-1][1]["before"]
+    per_option = (size - stem_bytes) / max(c["options"], 1)
     c["longest"] = max(g[1]["longest"] for g in got)
     ends = got[-1][1]["ends"]
     solid, tokens = max(c["solid"], 1), max(c["tokens"], 1)
     log = np.log1p
-    surface = [log(size) / 4, log(c["tokens"]) / 4, (c["solid"] / tokens) / 5, c["digits"] / solid, 4 * c["math"] / solid,
+    surface = [log(stem_bytes) / 4, log(stem_tokens) / 4, log(per_option) / 4, (c["solid"] / tokens) / 5, c["digits"] / solid, 4 * c["math"] / solid,
                log(c["math"]) / 3, 4 * c["code"] / solid, c["other"] / solid, c["wide"] / solid, log(c["lines"]) / 3,
                min(c["questions"], 4) / 4, float(ends), 4 * c["upper"] / solid, min(c["options"], 10) / 10,
                log(c["numbers"]) / 3, min(c["longest"], 12) / 6, log(c["backslashes"]) / 3, log(c["stops"]) / 3,

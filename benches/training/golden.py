@@ -8,7 +8,8 @@ EXTRA = ["", " ", "hi", "HI!", "ÀÉÎ ÖÜ ß", "ΑΒΓ αβγ ΣΊΣΥΦΟΣ",
          "a" * 100, "é" * 3000, "词" * 2000, "🙂🙂 ok 🙂", "ไทยไม่มีช่องว่าง", "한국어 문장입니다.", "日本語のテキスト、混ぜて English と。",
          "مرحبا، كيف حالك؟ 123", "שלום עולם", "हिन्दी में एक वाक्य।", "tabs\tand\r\nlines\n\n\n", "\u00a0\u200bnbsp\ufeff", "A. one\nB) two\n(C) three\nK. no\nA.x",
          "$\\int_0^\\infty e^{-x^2}\\,dx = \\frac{\\sqrt{\\pi}}{2}$", "fn main() { println!(\"{}\", 1 << 3); }", "∀ε>0 ∃δ: |x−y|<δ ⇒ |f(x)−f(y)|<ε ± ×",
-         "combining e\u0301 a\u0308 \u0000 null \u007f del", "𝔸𝔹ℂ 𝒳 \U0002A6B2", LONG, LONG + "？", "x" * 4096, "y" * 4097, "What? Really?? 3.14159 2,718,281"]
+         "What is it?\nA. one thing\nB. another\nAnswer:", "Q" * 5000 + "\nA) late\nB) later", "C. first\nline", "é\n(A) x\n(B) y\n\nD. z", "\nA. \n\n",
+         "Text A. one\nA.\nB. yes é word\n" + "z" * 4000 + "\nC. no", "combining e\u0301 a\u0308 \u0000 null \u007f del", "𝔸𝔹ℂ 𝒳 \U0002A6B2", LONG, LONG + "？", "x" * 4096, "y" * 4097, "What? Really?? 3.14159 2,718,281"]
 
 
 def cases(here):

@@ -3,7 +3,8 @@
 use serde::Deserialize;
 
 use super::ClassifyError;
-use super::features::{MAX_CHAR_NGRAM, SURFACE};
+use super::features::MAX_CHAR_NGRAM;
+use super::surface::SURFACE;
 
 /// The version of the declaration that this program reads.
 const FORMAT: u32 = 1;
@@ -141,7 +142,10 @@ impl Declaration {
             (&self.output, "float32", vec![Dimension::Fixed(1), Dimension::Fixed(1)]),
         ] {
             require(tensor.kind == kind && tensor.shape == shape, || {
-                format!("{} is declared {} {:?}, which is not the shape of a linear head", tensor.name, tensor.kind, tensor.shape)
+                format!(
+                    "{} is declared {} {:?}, which is not the shape of a linear head",
+                    tensor.name, tensor.kind, tensor.shape
+                )
             })?;
         }
         Ok(Reading {

@@ -4,68 +4,10 @@
 //! the end of each, latest first, up to a budget, at a lower weight. Work and memory are bounded by the byte limits
 //! of the declaration, whatever the length of the conversation.
 
-use super::chars::{self, Class, Kind};
+use super::chars::{self, Kind};
 use super::declaration::Reading;
-
-/// Who wrote a part of the conversation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Instructions of the application (`system`, `developer`).
-    System,
-    /// The person asking.
-    User,
-    /// The model's earlier answers.
-    Assistant,
-    /// Results of tools.
-    Tool,
-}
-
-/// One message of the conversation; a message made of several texts is joined by the caller.
-#[derive(Clone, Debug)]
-pub struct Part<'a> {
-    /// Who wrote it.
-    pub role: Role,
-    /// What it says.
-    pub text: std::borrow::Cow<'a, str>,
-}
-
-/// What is scored. The last user part counts most; tools and images enter as numbers, not as text.
-#[derive(Clone, Copy, Debug)]
-pub struct Prompt<'a> {
-    /// The conversation's parts in order.
-    pub texts: &'a [Part<'a>],
-    /// How many tools the request offers.
-    pub tools: usize,
-    /// How many images and other attachments it carries.
-    pub images: usize,
-}
-
-/// The surface features in the order the model reads them; a declaration must name exactly these.
-pub(super) const SURFACE: [&str; 23] = [
-    "log_bytes",
-    "log_tokens",
-    "token_length",
-    "digit_share",
-    "math_share",
-    "log_math",
-    "code_share",
-    "other_script_share",
-    "wide_share",
-    "log_lines",
-    "questions",
-    "ends_with_question",
-    "upper_share",
-    "options",
-    "log_numbers",
-    "longest_number",
-    "log_backslashes",
-    "log_sentences",
-    "sentence_length",
-    "log_context_bytes",
-    "log_context_parts",
-    "tools",
-    "images",
-];
+use super::prompt::{Prompt, Role};
+use super::surface::{Counts, Line, SURFACE};
 
 /// FNV-1a's 64-bit offset and prime (draft-eastlake-fnv); whole code points are absorbed instead of bytes.
 const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
@@ -103,18 +45,15 @@ impl Features {
         self.surface.clear();
         self.seen.resize(reading.buckets.div_ceil(64), 0);
 
-        let focus = prompt
-            .texts
-            .iter()
-            .rposition(|part| part.role == Role::User)
-            .or_else(|| prompt.texts.len().checked_sub(1));
+        let focus =
+            prompt.texts.iter().rposition(|part| part.role == Role::User).or_else(|| prompt.texts.len().checked_sub(1));
         let text = focus.and_then(|at| prompt.texts.get(at)).map_or("", |part| &part.text);
 
         let mut counts = Counts::default();
         let (head, tail) = ends(text, reading.head_bytes, reading.tail_bytes);
-        self.read(head, reading, &mut counts);
+        self.read(head, 0, reading, &mut counts);
         if let Some(tail) = tail {
-            self.read(tail, reading, &mut counts);
+            self.read(tail, text.len() - tail.len(), reading, &mut counts);
         }
         let in_focus = self.ids.len();
 
@@ -128,7 +67,7 @@ impl Features {
             if room > 0 {
                 let piece = end_of(&part.text, reading.part_bytes.min(room));
                 room -= piece.len();
-                self.read(piece, reading, &mut Counts::default());
+                self.read(piece, 0, reading, &mut Counts::default());
             }
         }
         self.weigh(in_focus, reading.context_weight);
@@ -137,21 +76,21 @@ impl Features {
                 *word = 0;
             }
         }
-        self.describe(&counts, text.len(), context_bytes, prompt);
+        self.surface.extend(counts.describe(text.len(), context_bytes, prompt));
     }
 
-    /// Adds the n-grams of one piece and counts its marks.
-    fn read(&mut self, piece: &str, reading: &Reading, counts: &mut Counts) {
+    /// Adds the n-grams of one piece, which begins `at` bytes into its text, and counts its marks.
+    fn read(&mut self, piece: &str, at: usize, reading: &Reading, counts: &mut Counts) {
         let mut tokens = Tokens { hash: WORD, length: 0, before: None };
         let mut window = Window { last: [0; MAX_CHAR_NGRAM], filled: 0, size: reading.char_ngram };
-        let mut line = Line { first: ['\0'; 2], at: 0 };
+        let mut line = Line::default();
         let mut digits = 0;
         counts.ends_with_question = false;
         window.push(' ' as u32, self, reading);
-        for c in piece.chars() {
+        for (offset, c) in piece.char_indices() {
             let class = chars::class(c);
             counts.mark(c, class);
-            line.push(c, counts);
+            line.push(c, at + offset, counts);
             if class.kind == Kind::Digit {
                 digits += 1;
                 counts.numbers += usize::from(digits == 1);
@@ -195,83 +134,6 @@ impl Features {
         let norm = (in_focus as f64 + around as f64 * context_weight * context_weight).sqrt();
         self.weights.resize(in_focus, (1.0 / norm) as f32);
         self.weights.resize(self.ids.len(), (context_weight / norm) as f32);
-    }
-
-    fn describe(&mut self, counts: &Counts, bytes: usize, context_bytes: usize, prompt: &Prompt<'_>) {
-        let log = |count: usize| (count as f64).ln_1p();
-        let solid = counts.solid.max(1) as f64;
-        let share = |count: usize| count as f64 / solid;
-        let capped = |count: usize, cap: usize| count.min(cap) as f64;
-        let tokens = counts.tokens.max(1) as f64;
-        let context_parts = prompt.texts.len().saturating_sub(1);
-        let values: [f64; SURFACE.len()] = [
-            log(bytes) / 4.0,
-            log(counts.tokens) / 4.0,
-            counts.solid as f64 / tokens / 5.0,
-            share(counts.digits),
-            4.0 * share(counts.math),
-            log(counts.math) / 3.0,
-            4.0 * share(counts.code),
-            share(counts.other),
-            share(counts.wide),
-            log(counts.lines) / 3.0,
-            capped(counts.questions, 4) / 4.0,
-            f64::from(u8::from(counts.ends_with_question)),
-            4.0 * share(counts.upper),
-            capped(counts.options, 10) / 10.0,
-            log(counts.numbers) / 3.0,
-            capped(counts.longest_number, 12) / 6.0,
-            log(counts.backslashes) / 3.0,
-            log(counts.stops) / 3.0,
-            (counts.tokens as f64 / (counts.stops + 1) as f64).ln_1p() / 3.0,
-            log(context_bytes) / 8.0,
-            log(context_parts) / 2.0,
-            capped(prompt.tools, 8) / 8.0,
-            capped(prompt.images, 4) / 4.0,
-        ];
-        self.surface.extend(values.map(|value| value as f32));
-    }
-}
-
-/// What is counted in the focus.
-#[derive(Default)]
-struct Counts {
-    solid: usize,
-    tokens: usize,
-    digits: usize,
-    math: usize,
-    code: usize,
-    other: usize,
-    wide: usize,
-    lines: usize,
-    questions: usize,
-    upper: usize,
-    options: usize,
-    numbers: usize,
-    longest_number: usize,
-    backslashes: usize,
-    stops: usize,
-    ends_with_question: bool,
-}
-
-impl Counts {
-    #[inline]
-    fn mark(&mut self, c: char, class: Class) {
-        let has = |mark: u8| usize::from(class.marks & mark != 0);
-        self.math += has(chars::MATH);
-        self.code += has(chars::CODE);
-        self.questions += has(chars::QUESTION);
-        self.stops += has(chars::STOP);
-        self.upper += has(chars::UPPER);
-        self.other += usize::from(!c.is_ascii());
-        self.wide += usize::from(class.kind == Kind::Wide);
-        self.digits += usize::from(class.kind == Kind::Digit);
-        self.lines += usize::from(c == '\n');
-        self.backslashes += usize::from(c == '\\');
-        if class.kind != Kind::Space {
-            self.solid += 1;
-            self.ends_with_question = class.marks & chars::QUESTION != 0;
-        }
     }
 }
 
@@ -327,32 +189,6 @@ impl Window {
         if self.last[MAX_CHAR_NGRAM - 1] != ' ' as u32 {
             self.push(' ' as u32, features, reading);
         }
-    }
-}
-
-/// The beginning of the running line, to recognise "A. ", "A) " and "(A)": options of a multiple-choice question.
-struct Line {
-    first: [char; 2],
-    at: usize,
-}
-
-impl Line {
-    #[inline]
-    fn push(&mut self, c: char, counts: &mut Counts) {
-        if self.at == 2 {
-            let [a, b] = self.first;
-            let plain = matches!(a, 'A'..='J') && matches!(b, '.' | ')') && c == ' ';
-            let bracketed = a == '(' && matches!(b, 'A'..='J') && c == ')';
-            counts.options += usize::from(plain || bracketed);
-        }
-        if c == '\n' {
-            self.at = 0;
-            return;
-        }
-        if let Some(slot) = self.first.get_mut(self.at) {
-            *slot = c;
-        }
-        self.at += 1;
     }
 }
 

@@ -8,7 +8,9 @@ mod chars;
 mod declaration;
 mod features;
 mod onnx;
+mod prompt;
 mod runtime;
+mod surface;
 mod worker;
 
 #[cfg(test)]
@@ -19,8 +21,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use declaration::{Declaration, Reading};
-pub use features::{Features, Part, Prompt, Role};
+pub use features::Features;
 use onnx::OnnxScorer;
+pub use prompt::{Part, Prompt, Role};
 use worker::{SharedScorer, Workers};
 
 static EMBEDDED_MODEL: &[u8] = include_bytes!("../../config/classifier/model.onnx");
@@ -244,8 +247,11 @@ impl Classifier {
     /// Scores a prompt within the deadline. May be dropped at any time.
     pub async fn score(&self, prompt: &Prompt<'_>) -> Score {
         let started = Instant::now();
-        let unscored = |reason| Score { difficulty: None, stage: Stage::None, elapsed: started.elapsed(), reason: Some(reason) };
-        let Some(running) = &self.running else { return unscored(Unscored::Off) };
+        let unscored =
+            |reason| Score { difficulty: None, stage: Stage::None, elapsed: started.elapsed(), reason: Some(reason) };
+        let Some(running) = &self.running else {
+            return unscored(Unscored::Off);
+        };
         if running.deadline.is_zero() {
             return unscored(Unscored::Late);
         }

@@ -103,11 +103,20 @@ fn session(environment: &Environment, model: &[u8]) -> ort::Result<Session> {
 fn check_all(side: &str, found: &[Outlet], declared: &[&Tensor]) -> Result<(), ClassifyError> {
     let names = || found.iter().map(|outlet| outlet.name()).collect::<Vec<_>>().join(", ");
     if found.len() != declared.len() {
-        return Err(ClassifyError::Unfit(format!("the model has {} {side}s ({}), the declaration {}", found.len(), names(), declared.len())));
+        return Err(ClassifyError::Unfit(format!(
+            "the model has {} {side}s ({}), the declaration {}",
+            found.len(),
+            names(),
+            declared.len()
+        )));
     }
     for (outlet, tensor) in found.iter().zip(declared) {
         if outlet.name() != tensor.name {
-            return Err(ClassifyError::Unfit(format!("the model's {side}s are {}, where the declaration has {}", names(), tensor.name)));
+            return Err(ClassifyError::Unfit(format!(
+                "the model's {side}s are {}, where the declaration has {}",
+                names(),
+                tensor.name
+            )));
         }
         if !fits(outlet.dtype(), tensor) {
             return Err(ClassifyError::Unfit(format!(
@@ -123,7 +132,9 @@ fn check_all(side: &str, found: &[Outlet], declared: &[&Tensor]) -> Result<(), C
 }
 
 fn fits(found: &ValueType, declared: &Tensor) -> bool {
-    let ValueType::Tensor { ty, shape, .. } = found else { return false };
+    let ValueType::Tensor { ty, shape, .. } = found else {
+        return false;
+    };
     let kind = match ty {
         TensorElementType::Int64 => "int64",
         TensorElementType::Float32 => "float32",

@@ -77,7 +77,7 @@ fn features_are_those_of_the_training_script() {
         let min = features.weights.iter().copied().reduce(f32::min).unwrap_or(0.0);
         let max = features.weights.iter().copied().reduce(f32::max).unwrap_or(0.0);
         assert!((min - case.weight_min).abs() < 1e-6 && (max - case.weight_max).abs() < 1e-6, "weights of {shown:?}");
-        for ((name, got), want) in features::SURFACE.iter().zip(&features.surface).zip(&case.surface) {
+        for ((name, got), want) in surface::SURFACE.iter().zip(&features.surface).zip(&case.surface) {
             assert!((got - want).abs() < 1e-5, "{name} of {shown:?}: {got}, in Python {want}");
         }
     }
@@ -116,7 +116,8 @@ fn hi_is_easy_and_an_olympiad_proof_is_hard() {
 #[test]
 fn the_last_user_turn_counts_most() {
     let classifier = embedded();
-    let hard = "Prove that every finite group of odd order with a faithful irreducible character of prime degree is solvable.";
+    let hard =
+        "Prove that every finite group of odd order with a faithful irreducible character of prime degree is solvable.";
     let score = |texts: &[Part<'_>]| classifier.score_blocking(&Prompt { texts, tools: 0, images: 0 }).unwrap();
     let thanks = score(&[part(Role::User, hard), part(Role::Assistant, "Done."), part(Role::User, "thanks!")]);
     let then_hard = score(&[part(Role::User, "thanks!"), part(Role::Assistant, "Done."), part(Role::User, hard)]);

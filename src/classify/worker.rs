@@ -52,7 +52,9 @@ impl Workers {
 fn serve(scorer: &Mutex<Box<dyn Scorer>>, jobs: &Mutex<Receiver<Job>>) {
     loop {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(Job { features, reply }) = job else { return };
+        let Ok(Job { features, reply }) = job else {
+            return;
+        };
         if reply.is_closed() {
             continue;
         }

@@ -48,15 +48,20 @@ fn policy(gateway: &Gateway, name: &str) -> String {
 
 fn targets(targets: &[std::sync::Arc<Target>]) -> String {
     let mut table = Table::new();
-    table
-        .load_style(NOTHING)
-        .set_content_arrangement(ContentArrangement::Disabled)
-        .set_header(["target", "tier", "USD per 1M in / out", "where", "operated by"]);
+    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header([
+        "target",
+        "tier",
+        "USD per 1M in / out",
+        "where",
+        "operated by",
+    ]);
     for target in targets {
         table.add_row([
             target.name.to_string(),
             format!("{:?}", target.tier).to_lowercase(),
-            target.price.map_or("unknown".to_owned(), |price| format!("{} / {}", price.input.as_usd(), price.output.as_usd())),
+            target
+                .price
+                .map_or("unknown".to_owned(), |price| format!("{} / {}", price.input.as_usd(), price.output.as_usd())),
             fact(target, FactName::LocationCountries),
             fact(target, FactName::OperatorName),
         ]);

@@ -71,7 +71,8 @@ async fn decide(args: &Args) -> Result<Decision, String> {
         load::print(&problems);
         format!("{} problem(s) above", problems.len())
     })?;
-    let gateway = Gateway::build(loaded.config, loaded.policies, RequestLog::off()).map_err(|error| error.to_string())?;
+    let gateway =
+        Gateway::build(loaded.config, loaded.policies, RequestLog::off()).map_err(|error| error.to_string())?;
     let labels = (!args.labels.is_empty()).then(|| args.labels.join(","));
     let question = Question { tenant: &args.tenant, labels, body: body.into() };
     explain(&gateway, question).await.map_err(|error| error.message)
@@ -108,7 +109,14 @@ fn show(decision: &Decision) -> String {
 
 fn table(decision: &Decision) -> Table {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_header(["", "target", "p(good)", "expected USD", "first token", "removed by"]);
+    table.load_style(UTF8_HORIZONTAL_ONLY).set_header([
+        "",
+        "target",
+        "p(good)",
+        "expected USD",
+        "first token",
+        "removed by",
+    ]);
     for (place, candidate) in decision.candidates.iter().enumerate() {
         let removed = candidate.removed_by.as_ref().map(|rule| match &candidate.detail {
             Some(detail) => format!("{rule}: {detail}"),

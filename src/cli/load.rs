@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::config::{Discovered, Found, discover};
 use crate::config::{self, Config, Problem, Severity};
+use crate::config::{Discovered, Found, discover};
 use crate::policy::Policies;
 use crate::scripted::{Script, Server};
 use crate::upstream::Client;

@@ -90,7 +90,8 @@ fn check_classifier(config: &Config) -> check::Checked {
                 line: 0,
                 column: 0,
                 message: format!("the classifier cannot be loaded: {error}"),
-                remedy: "mend `classifier.model` or `classifier.runtime`, or switch it off with `model: off`".to_owned(),
+                remedy: "mend `classifier.model` or `classifier.runtime`, or switch it off with `model: off`"
+                    .to_owned(),
                 severity: Severity::Error,
                 snippet: String::new(),
             }],

@@ -76,7 +76,8 @@ async fn serve(args: Args) -> Result<Arc<Gateway>, ExitCode> {
 /// Resolves at the first SIGTERM or SIGINT. A second SIGINT ends the process at once: whoever presses Ctrl-C twice
 /// means it.
 async fn stop() {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
         tracing::error!("signals cannot be caught: the gateway will not drain when it is stopped");
         return std::future::pending().await;
     };

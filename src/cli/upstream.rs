@@ -44,6 +44,7 @@ pub(super) fn run(args: Args) -> ExitCode {
 }
 
 fn read(path: &Path) -> Result<Script, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("`{}` cannot be read: {error}", path.display()))?;
+    let text =
+        std::fs::read_to_string(path).map_err(|error| format!("`{}` cannot be read: {error}", path.display()))?;
     Script::from_yaml(&text).map_err(|error| format!("{}: {error}", path.display()))
 }

@@ -139,7 +139,10 @@ fn compose(lookup: Lookup<'_>, answers: &[Option<Vec<u8>>]) -> Result<Discovered
         let note = "no key and no model server found: answers come from the scripted provider and say so".to_owned();
         found.push(Found { place: "scripted".to_owned(), note, used: true });
     }
-    let written = format!("# Written by `waypost serve` from what it found.\nproviders:\n{providers}models:\n{models}");
+    let written = format!(
+        "# Written by `waypost serve` from what it found.\n\
+         tenants: [{{ name: default, policy: unrestricted }}]\nproviders:\n{providers}models:\n{models}"
+    );
     let loaded = super::load_text(Path::new("discovered"), None, &written, lookup)?;
     Ok(Discovered { config: loaded.config, written, found, warnings: loaded.warnings })
 }

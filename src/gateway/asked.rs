@@ -46,7 +46,8 @@ pub(super) fn resolve<'g>(
     let own = &principal.tenant.policy;
     for wish in [policy_wish, policy_in_name].into_iter().flatten() {
         if wish != own.as_str() {
-            let message = format!("the policy `{}` may not be chosen here: a request can only tighten its own", cut(wish));
+            let message =
+                format!("the policy `{}` may not be chosen here: a request can only tighten its own", cut(wish));
             return Err(GatewayError::new(Code::PermissionDenied, message));
         }
     }
@@ -69,7 +70,10 @@ fn meant<'g>(gateway: &'g Gateway, principal: &Principal, name: &str) -> Option<
 }
 
 fn unknown(model: &str) -> String {
-    format!("the model `{}` does not exist or this key may not use it; GET /v1/models lists those it may use", cut(model))
+    format!(
+        "the model `{}` does not exist or this key may not use it; GET /v1/models lists those it may use",
+        cut(model)
+    )
 }
 
 /// A stranger's text in an error is kept short and on one line.

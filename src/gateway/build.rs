@@ -107,9 +107,9 @@ impl Gateway {
 fn fetch(calls: Arc<Upstreams>) -> Fetch {
     Arc::new(move |url| {
         let calls = Arc::clone(&calls);
-        Box::pin(async move {
-            calls.client().get(&url, MAX_JWKS, JWKS_TIMEOUT).await.map_err(|error| error.to_string())
-        })
+        Box::pin(
+            async move { calls.client().get(&url, MAX_JWKS, JWKS_TIMEOUT).await.map_err(|error| error.to_string()) },
+        )
     })
 }
 

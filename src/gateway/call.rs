@@ -241,8 +241,11 @@ async fn stream_until_content(
 }
 
 fn full(target: &Target) -> GatewayError {
-    GatewayError::new(Code::NoHealthyTarget, format!("`{}` has as many requests as it may have (max_concurrent)", target.name))
-        .retry_after(Duration::from_secs(1))
+    GatewayError::new(
+        Code::NoHealthyTarget,
+        format!("`{}` has as many requests as it may have (max_concurrent)", target.name),
+    )
+    .retry_after(Duration::from_secs(1))
 }
 
 /// A 200 that holds no answer.

@@ -16,7 +16,7 @@ use crate::chat::{self, Role};
 use crate::classify::{self, Part, Prompt, Score};
 use crate::config::{ErrorDetail, Meant, Target};
 use crate::id::TenantName;
-use crate::policy::{self, Allowed, Labels, LabelSources, Permitted, labels};
+use crate::policy::{self, Allowed, LabelSources, Labels, Permitted, labels};
 use crate::route::{self, Inputs, Named, NoCandidate, Reason, Why};
 use crate::wire::openai;
 

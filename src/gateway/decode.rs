@@ -39,9 +39,9 @@ pub(super) async fn request<C: Client>(
     let decoded = if body.len() <= IN_PLACE {
         openai::request::decode(body)
     } else {
-        tokio::task::spawn_blocking(move || openai::request::decode(body)).await.map_err(|_| {
-            GatewayError::new(Code::InvalidRequest, "the request body could not be checked")
-        })?
+        tokio::task::spawn_blocking(move || openai::request::decode(body))
+            .await
+            .map_err(|_| GatewayError::new(Code::InvalidRequest, "the request body could not be checked"))?
     };
     let request = checked(decoded)?;
     record.asked(&request.model);

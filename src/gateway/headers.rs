@@ -85,7 +85,9 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (None, _) => Ok(None),
-        (Some(value), None) => value.to_str().map(|text| Some(text.trim())).map_err(|_| invalid(name, "only ASCII is allowed")),
+        (Some(value), None) => {
+            value.to_str().map(|text| Some(text.trim())).map_err(|_| invalid(name, "only ASCII is allowed"))
+        }
         _ => Err(invalid(name, "it is given more than once")),
     }
 }
@@ -254,7 +256,12 @@ mod tests {
 
     #[test]
     fn wishes_are_read() {
-        let wishes = Wishes::read(&headers(&[(MAX_COST, "0.02"), (CACHE, "no-store"), (HeaderName::from_static("traceparent"), "00-ab")])).unwrap();
+        let wishes = Wishes::read(&headers(&[
+            (MAX_COST, "0.02"),
+            (CACHE, "no-store"),
+            (HeaderName::from_static("traceparent"), "00-ab"),
+        ]))
+        .unwrap();
         assert_eq!(wishes.max_cost, Some(NanoUsd(20_000_000)));
         assert_eq!(wishes.cache, CacheWish::NoStore);
         assert_eq!(wishes.passed.len(), 1);

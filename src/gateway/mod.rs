@@ -24,9 +24,9 @@ use std::time::Instant;
 use http::{HeaderMap, Method, StatusCode};
 
 pub use self::build::{BuildError, classifier_settings};
+use self::cached::Lookup;
 pub use self::client::{BodyError, Client, HungUp};
 pub use self::error::{Code, GatewayError};
-use self::cached::Lookup;
 use self::headers::{Notes, ServedBy, Wishes};
 pub use self::other::{Question, explain};
 use self::record::Record;
@@ -94,7 +94,12 @@ pub async fn serve<C: Client>(gateway: &Gateway, client: &mut C) -> Result<(), H
             client.respond(StatusCode::NO_CONTENT, headers, bytes::Bytes::new()).await
         }
         (_, "/v1/chat/completions" | "/v1/route" | "/v1/models") => {
-            refuse(client, &GatewayError::new(Code::MethodNotAllowed, "this path takes another method"), &Notes::default()).await
+            refuse(
+                client,
+                &GatewayError::new(Code::MethodNotAllowed, "this path takes another method"),
+                &Notes::default(),
+            )
+            .await
         }
         (_, path) => refuse(client, &not_served(path), &Notes::default()).await,
     }

@@ -34,7 +34,8 @@ pub(super) async fn model<C: Client>(gateway: &Gateway, client: &mut C) -> Resul
     let found = admitted(gateway, client).await.and_then(|(principal, rate)| {
         let name = asked::names(gateway, &principal).into_iter().find(|(name, _)| *name == id);
         let name = name.ok_or_else(|| {
-            GatewayError::new(Code::ModelNotFound, "this model does not exist or this key may not use it").param("model")
+            GatewayError::new(Code::ModelNotFound, "this model does not exist or this key may not use it")
+                .param("model")
         })?;
         Ok((model_object(&name).to_string(), rate))
     });
@@ -128,7 +129,10 @@ pub async fn explain(gateway: &Gateway, question: Question<'_>) -> Result<Decisi
     let tenant = TenantName::from(question.tenant);
     let tenant = gateway.config.tenants.get(&tenant).ok_or_else(|| {
         let known: Vec<&str> = gateway.config.tenants.keys().map(TenantName::as_str).collect();
-        GatewayError::new(Code::NotFound, format!("the tenant `{}` is not configured; known: {}", question.tenant, known.join(", ")))
+        GatewayError::new(
+            Code::NotFound,
+            format!("the tenant `{}` is not configured; known: {}", question.tenant, known.join(", ")),
+        )
     })?;
     let principal = Arc::new(Principal::open(Arc::clone(tenant)));
     let request = decode::checked(crate::wire::openai::request::decode(question.body))?;

@@ -76,7 +76,12 @@ impl<'g> Record<'g> {
         record
     }
 
-    pub(super) fn begin(gateway: &'g Gateway, principal: Arc<Principal>, request_id: RequestId, started: Instant) -> Self {
+    pub(super) fn begin(
+        gateway: &'g Gateway,
+        principal: Arc<Principal>,
+        request_id: RequestId,
+        started: Instant,
+    ) -> Self {
         Self {
             gateway,
             rehearsal: false,
@@ -276,7 +281,10 @@ impl<'g> Record<'g> {
             return NanoUsd::ZERO;
         }
         let usage = self.usage.unwrap_or_default();
-        self.target.as_ref().and_then(|target| target.price.as_ref()).map_or(NanoUsd::ZERO, |price| cost::cost(&usage, price))
+        self.target
+            .as_ref()
+            .and_then(|target| target.price.as_ref())
+            .map_or(NanoUsd::ZERO, |price| cost::cost(&usage, price))
     }
 
     /// The client has its whole answer.
@@ -311,7 +319,9 @@ impl<'g> Record<'g> {
             operation: "chat",
             model: self.model.take(),
             config: Arc::clone(&self.gateway.config_hash),
-            policy: self.policy.map(|policy| ledger::Policy { name: policy.name.clone(), hash: policy.hash.as_str().into() }),
+            policy: self
+                .policy
+                .map(|policy| ledger::Policy { name: policy.name.clone(), hash: policy.hash.as_str().into() }),
             labels: Arc::clone(&self.labels),
             score: self.score.take(),
             quality: self.quality,

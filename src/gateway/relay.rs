@@ -155,9 +155,8 @@ pub(super) async fn cached<C: Client>(
         record.completed();
         return Ok(());
     }
-    let events = crate::wire::openai::stream::replay(body, request.include_usage).map_err(|error| {
-        GatewayError::new(Code::UpstreamError, format!("a kept answer cannot be read: {error}"))
-    })?;
+    let events = crate::wire::openai::stream::replay(body, request.include_usage)
+        .map_err(|error| GatewayError::new(Code::UpstreamError, format!("a kept answer cannot be read: {error}")))?;
     client.start(StatusCode::OK, stream_headers(client, &notes, record)).await?;
     client.write(events).await?;
     client.end().await?;

@@ -34,11 +34,7 @@ impl Decisions {
     /// # Errors
     /// A file that cannot be opened for appending.
     pub fn new(keep: usize, file: Option<&Path>) -> std::io::Result<Self> {
-        Ok(Self {
-            shards: Default::default(),
-            keep: keep.div_ceil(SHARDS),
-            file: file.map(File::open).transpose()?,
-        })
+        Ok(Self { shards: Default::default(), keep: keep.div_ceil(SHARDS), file: file.map(File::open).transpose()? })
     }
 
     /// Takes a record. Never waits.

@@ -16,10 +16,11 @@ use crate::config::{Config, Problem, Severity};
 use crate::id::{PolicyName, RuleName};
 
 /// Policies for a configuration that names no folder.
-const EMBEDDED: [(&str, &str); 3] = [
+const EMBEDDED: [(&str, &str); 4] = [
     ("built-in policies/default.yaml", include_str!("../../policies/default.yaml")),
     ("built-in policies/eu-residency.yaml", include_str!("../../policies/eu-residency.yaml")),
     ("built-in policies/open-weights-only.yaml", include_str!("../../policies/open-weights-only.yaml")),
+    ("built-in policies/unrestricted.yaml", include_str!("../../policies/unrestricted.yaml")),
 ];
 
 const KEYS: [&str; 5] = ["policy", "sets", "rules", "objective", "on_none"];
@@ -46,7 +47,7 @@ impl Policies {
             None => EMBEDDED.map(|(name, text)| (PathBuf::from(name), text.to_owned())).to_vec(),
             Some(dir) => read_folder(dir, &mut problems),
         };
-        let scope = Arc::new(if dir.is_some() { Scope::new(config) } else { Scope::built_in(config) });
+        let scope = Arc::new(Scope::new(config));
         let mut by_name: BTreeMap<PolicyName, Arc<Policy>> = BTreeMap::new();
         for (file, text) in &files {
             let mut source = Source::new(file, text);

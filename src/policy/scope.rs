@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::labels::Declared;
-use crate::config::{Config, Label, LabelKind, Tenant};
+use crate::config::{Config, Tenant};
 use crate::id::TenantName;
 
 /// The names and values that a `when` is checked against at load.
@@ -16,34 +16,12 @@ pub(crate) struct Scope {
     places: BTreeMap<TenantName, usize>,
 }
 
-/// The label that the built-in policies speak of, for a configuration that declares none of this name.
-const DATA_CLASS: [&str; 4] = ["public", "internal", "personal", "secret"];
-
 impl Scope {
     /// The labels and tenants of a configuration.
     pub(crate) fn new(config: &Config) -> Self {
-        Self::with(config, &config.labels)
-    }
-
-    /// The same for the built-in policies, which bring the label they speak of: a discovered configuration declares
-    /// none, and its requests may still say how confidential they are.
-    pub(crate) fn built_in(config: &Config) -> Self {
-        let mut labels = config.labels.clone();
-        if labels.iter().all(|label| label.name != "data-class") {
-            labels.push(Label {
-                name: "data-class".to_owned(),
-                kind: LabelKind::Ordered(DATA_CLASS.map(str::to_owned).to_vec()),
-                default: Some("internal".to_owned()),
-                from: Vec::new(),
-            });
-        }
-        Self::with(config, &labels)
-    }
-
-    fn with(config: &Config, labels: &[Label]) -> Self {
         let tenants: Vec<Arc<Tenant>> = config.tenants.values().cloned().collect();
         Self {
-            labels: Declared::new(labels),
+            labels: Declared::new(&config.labels),
             places: tenants.iter().enumerate().map(|(place, tenant)| (tenant.name.clone(), place)).collect(),
             tenants,
         }

@@ -353,7 +353,7 @@ fn the_shipped_policies_load_without_a_word() {
         Policies::load(None, &config).unwrap_or_else(|problems| panic!("{}", listing(&problems)));
     assert!(warnings.is_empty(), "{}", listing(&warnings));
     let names: Vec<&str> = policies.names().map(|name| name.as_str()).collect();
-    assert_eq!(names, ["default", "eu-residency", "open-weights-only"]);
+    assert_eq!(names, ["default", "eu-residency", "open-weights-only", "unrestricted"]);
     let default = policies.get("default").unwrap();
     assert!(default.hash.starts_with("sha256:") && default.hash.len() == 71);
     assert!(default.rules.iter().all(|rule| !matches!(rule.applies, when::When::Run(_))));
@@ -382,19 +382,4 @@ fn a_tenant_with_an_unknown_policy_and_a_missing_folder_are_problems() {
     assert_eq!(found.len(), 2, "{}", listing(&found));
     assert!(found[0].file.ends_with("b.yaml") && found[0].message.contains("second policy"));
     assert!(found[1].file.ends_with("c.yaml") && found[1].line > 0);
-}
-
-#[test]
-fn a_configuration_without_labels_gets_the_one_the_built_in_policies_speak_of() {
-    let mut config = four();
-    config.labels.clear();
-    let (policies, warnings) =
-        Policies::load(None, &config).unwrap_or_else(|problems| panic!("{}", listing(&problems)));
-    assert!(warnings.is_empty());
-    let policy = policies.get("default").unwrap();
-    assert_eq!(allowed(policy, &config, &[], &[]), ["fr", "de", "us"]);
-    assert_eq!(allowed(policy, &config, &[], &[("data-class", "secret")]), ["fr"]);
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
-    let found = Policies::load(Some(&folder), &config).unwrap_err();
-    assert!(found[0].remedy.contains("declare it"), "{}", found[0]);
 }

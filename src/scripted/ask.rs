@@ -152,17 +152,11 @@ impl<'de> Visitor<'de> for ContentVisitor {
     }
 
     fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Content<'de>, E> {
-        Ok(Content {
-            text: Cow::Borrowed(text),
-            images: 0,
-        })
+        Ok(Content { text: Cow::Borrowed(text), images: 0 })
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Content<'de>, E> {
-        Ok(Content {
-            text: Cow::Owned(text.to_owned()),
-            images: 0,
-        })
+        Ok(Content { text: Cow::Owned(text.to_owned()), images: 0 })
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Content<'de>, A::Error> {
@@ -196,10 +190,7 @@ mod tests {
             {"role":"user","content":[{"type":"text","text":"a\n"},{"type":"image_url","image_url":{"url":"data:"}},
             {"type":"text","text":"b"}]},{"role":"assistant","content":null,"tool_calls":[]}],"n":2,"max_tokens":1e400}"#;
         let ask = read(body.as_bytes()).unwrap();
-        assert_eq!(
-            (ask.messages, ask.characters, ask.images, ask.n),
-            (3, 6, 1, 2)
-        );
+        assert_eq!((ask.messages, ask.characters, ask.images, ask.n), (3, 6, 1, 2));
         assert_eq!(ask.last_user, "a\nb");
     }
 
@@ -212,22 +203,10 @@ mod tests {
             (r#"{"model":"m"}"#, Some("messages")),
             (r#"{"model":"m","messages":[]}"#, Some("messages")),
             (r#"{"model":"m","messages":[{"content":"x"}]}"#, None),
-            (
-                r#"{"model":"m","messages":[{"role":"user","content":7}]}"#,
-                None,
-            ),
-            (
-                r#"{"model":"m","n":0,"messages":[{"role":"user","content":"x"}]}"#,
-                Some("n"),
-            ),
-            (
-                r#"{"model":"m","messages":[{"role":"user","content":"\ud800"}]}"#,
-                None,
-            ),
-            (
-                r#"{"model":"m","stream_options":{},"messages":[{"role":"user","content":"x"}]}"#,
-                Some("stream_options"),
-            ),
+            (r#"{"model":"m","messages":[{"role":"user","content":7}]}"#, None),
+            (r#"{"model":"m","n":0,"messages":[{"role":"user","content":"x"}]}"#, Some("n")),
+            (r#"{"model":"m","messages":[{"role":"user","content":"\ud800"}]}"#, None),
+            (r#"{"model":"m","stream_options":{},"messages":[{"role":"user","content":"x"}]}"#, Some("stream_options")),
         ];
         for (body, param) in cases {
             let refusal = read(body.as_bytes()).unwrap_err();

@@ -34,12 +34,7 @@ pub(super) struct Answer<'a> {
 
 impl<'a> Answer<'a> {
     /// `echoed`: what is said instead of the behaviour's text.
-    pub(super) fn new(
-        behaviour: &'a Behaviour,
-        ask: &'a Ask<'a>,
-        id: u64,
-        echoed: Option<String>,
-    ) -> Answer<'a> {
+    pub(super) fn new(behaviour: &'a Behaviour, ask: &'a Ask<'a>, id: u64, echoed: Option<String>) -> Answer<'a> {
         let mut text = match (echoed, &behaviour.text) {
             (Some(echoed), _) => Some(echoed),
             (None, Some(text)) => Some(text.clone()),
@@ -51,13 +46,7 @@ impl<'a> Answer<'a> {
             text = Some(format!("<think>\n{thought}\n</think>\n\n{after}"));
         }
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
-        Answer {
-            behaviour,
-            ask,
-            text,
-            id,
-            created: since_1970.map_or(0, |elapsed| elapsed.as_secs()),
-        }
+        Answer { behaviour, ask, text, id, created: since_1970.map_or(0, |elapsed| elapsed.as_secs()) }
     }
 
     /// Reasoning, text, tool calls: in the order they are streamed.
@@ -65,13 +54,11 @@ impl<'a> Answer<'a> {
         let reasoning = self.behaviour.reasoning.as_deref().unwrap_or_default();
         let calls = self.behaviour.tool_calls.iter().enumerate();
         let reasoning = words(reasoning).map(Delta::Reasoning);
-        reasoning
-            .chain(self.text_pieces().map(Delta::Text))
-            .chain(calls.flat_map(|(index, call)| {
-                let begin = std::iter::once(Delta::CallBegins(index, call));
-                let fragments = Fragments(&call.arguments);
-                begin.chain(fragments.map(move |part| Delta::Arguments(index, part)))
-            }))
+        reasoning.chain(self.text_pieces().map(Delta::Text)).chain(calls.flat_map(|(index, call)| {
+            let begin = std::iter::once(Delta::CallBegins(index, call));
+            let fragments = Fragments(&call.arguments);
+            begin.chain(fragments.map(move |part| Delta::Arguments(index, part)))
+        }))
     }
 
     /// The text's words, repeated or cut to the stated number of events.
@@ -98,10 +85,7 @@ impl<'a> Answer<'a> {
 
     /// Whether a stream ends with a chunk that has only the usage.
     pub(super) fn has_usage_chunk(&self) -> bool {
-        let placed = !matches!(
-            self.behaviour.usage,
-            UsagePlace::BesideChoice | UsagePlace::Omit
-        );
+        let placed = !matches!(self.behaviour.usage, UsagePlace::BesideChoice | UsagePlace::Omit);
         placed && self.asks_for_usage()
     }
 
@@ -141,10 +125,7 @@ impl<'a> Answer<'a> {
     /// One choice; returns the place where its text ends.
     fn choice(&self, out: &mut Vec<u8>, index: u64) -> Option<usize> {
         // Writing to a vector does not fail; so everywhere in this file.
-        let _ = write!(
-            out,
-            "{{\"index\":{index},\"message\":{{\"role\":\"assistant\",\"content\":"
-        );
+        let _ = write!(out, "{{\"index\":{index},\"message\":{{\"role\":\"assistant\",\"content\":");
         let mut end_of_text = None;
         if self.text.is_some() {
             out.push(b'"');
@@ -190,10 +171,8 @@ impl<'a> Answer<'a> {
     /// Up to the fingerprint, without the brace that closes.
     pub(super) fn begin(&self, out: &mut Vec<u8>, object: &str) {
         let Answer { id, created, .. } = self;
-        let _ = write!(
-            out,
-            "{{\"id\":\"chatcmpl-scripted-{id}\",\"object\":\"{object}\",\"created\":{created},\"model\":"
-        );
+        let _ =
+            write!(out, "{{\"id\":\"chatcmpl-scripted-{id}\",\"object\":\"{object}\",\"created\":{created},\"model\":");
         string(out, &self.ask.model);
         let _ = write!(out, ",\"system_fingerprint\":\"{}\"", super::FINGERPRINT);
     }
@@ -201,17 +180,12 @@ impl<'a> Answer<'a> {
     /// The usage object.
     pub(super) fn usage(&self, out: &mut Vec<u8>, tokens: &Tokens) {
         let (behaviour, ask) = (self.behaviour, self.ask);
-        let prompt = behaviour
-            .prompt_tokens
-            .unwrap_or_else(|| 3 * ask.messages + 85 * ask.images + ask.characters.div_ceil(4));
+        let prompt =
+            behaviour.prompt_tokens.unwrap_or_else(|| 3 * ask.messages + 85 * ask.images + ask.characters.div_ceil(4));
         let thought = self.behaviour.think.as_deref();
         let thought = thought.map_or(0, |text| text.chars().count() as u64);
-        let reasoning = behaviour
-            .reasoning_tokens
-            .unwrap_or_else(|| ask.n * (tokens.reasoning + thought).div_ceil(4));
-        let completion = behaviour
-            .completion_tokens
-            .unwrap_or_else(|| ask.n * tokens.characters.div_ceil(4));
+        let reasoning = behaviour.reasoning_tokens.unwrap_or_else(|| ask.n * (tokens.reasoning + thought).div_ceil(4));
+        let completion = behaviour.completion_tokens.unwrap_or_else(|| ask.n * tokens.characters.div_ceil(4));
         let cached = behaviour.cached_tokens.unwrap_or(0);
         let total = prompt.saturating_add(completion);
         let _ = write!(
@@ -233,9 +207,7 @@ pub(super) struct Tokens {
 impl Tokens {
     pub(super) fn count(&mut self, delta: &Delta<'_>) {
         let characters = match delta {
-            Delta::Reasoning(piece) | Delta::Text(piece) | Delta::Arguments(_, piece) => {
-                piece.chars().count()
-            }
+            Delta::Reasoning(piece) | Delta::Text(piece) | Delta::Arguments(_, piece) => piece.chars().count(),
             Delta::CallBegins(_, call) => call.name.chars().count(),
         } as u64;
         self.characters += characters;

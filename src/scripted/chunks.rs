@@ -22,12 +22,7 @@ impl<'a> Chunks<'a> {
         let mut beginning = b"data: ".to_vec();
         answer.begin(&mut beginning, "chat.completion.chunk");
         let said = answer.ask.include_usage && answer.behaviour.usage != UsagePlace::Omit;
-        Chunks {
-            answer,
-            beginning,
-            no_usage: if said { b",\"usage\":null" } else { b"" },
-            tokens: Tokens::default(),
-        }
+        Chunks { answer, beginning, no_usage: if said { b",\"usage\":null" } else { b"" }, tokens: Tokens::default() }
     }
 
     /// The event that only names the role.
@@ -72,10 +67,7 @@ impl<'a> Chunks<'a> {
                 out.extend_from_slice(b"\"\"}}]");
             }
             Delta::Arguments(place, part) => {
-                let _ = write!(
-                    out,
-                    "\"tool_calls\":[{{\"index\":{place},\"function\":{{\"arguments\":"
-                );
+                let _ = write!(out, "\"tool_calls\":[{{\"index\":{place},\"function\":{{\"arguments\":");
                 string(out, part);
                 out.extend_from_slice(b"}}]");
             }
@@ -85,10 +77,7 @@ impl<'a> Chunks<'a> {
 
     /// The event with the finish reason.
     pub(super) fn finish(&self, out: &mut Vec<u8>, index: u64) {
-        let beside = matches!(
-            self.answer.behaviour.usage,
-            UsagePlace::BesideChoice | UsagePlace::Twice
-        );
+        let beside = matches!(self.answer.behaviour.usage, UsagePlace::BesideChoice | UsagePlace::Twice);
         let last_choice = index + 1 == self.answer.ask.n;
         let with_usage = beside && last_choice && self.answer.asks_for_usage();
         self.choice(out, index);

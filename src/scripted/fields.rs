@@ -47,17 +47,13 @@ impl Visitor<'_> for MillisVisitor {
     }
 
     fn visit_i64<E: de::Error>(self, millis: i64) -> Result<Millis, E> {
-        u64::try_from(millis)
-            .map(Millis)
-            .map_err(|_| E::invalid_value(de::Unexpected::Signed(millis), &self))
+        u64::try_from(millis).map(Millis).map_err(|_| E::invalid_value(de::Unexpected::Signed(millis), &self))
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Millis, E> {
-        let duration = humantime::parse_duration(text)
-            .map_err(|_| E::invalid_value(de::Unexpected::Str(text), &self))?;
-        Ok(Millis(
-            u64::try_from(duration.as_millis()).unwrap_or(u64::MAX),
-        ))
+        let duration =
+            humantime::parse_duration(text).map_err(|_| E::invalid_value(de::Unexpected::Str(text), &self))?;
+        Ok(Millis(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)))
     }
 }
 
@@ -99,9 +95,7 @@ impl Visitor<'_> for PointVisitor {
     }
 
     fn visit_i64<E: de::Error>(self, count: i64) -> Result<Point, E> {
-        u64::try_from(count)
-            .map(Point::After)
-            .map_err(|_| E::invalid_value(de::Unexpected::Signed(count), &self))
+        u64::try_from(count).map(Point::After).map_err(|_| E::invalid_value(de::Unexpected::Signed(count), &self))
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Point, E> {
@@ -126,11 +120,7 @@ pub struct ToolCall {
 impl ToolCall {
     /// A call with these arguments.
     pub fn new(name: &str, arguments: &str) -> ToolCall {
-        ToolCall {
-            name: name.to_owned(),
-            arguments: arguments.to_owned(),
-            id: None,
-        }
+        ToolCall { name: name.to_owned(), arguments: arguments.to_owned(), id: None }
     }
 }
 
@@ -160,11 +150,7 @@ impl<'de> Visitor<'de> for ToolCallVisitor {
             Some(serde_json::Value::String(raw)) => raw,
             Some(value) => value.to_string(),
         };
-        Ok(ToolCall {
-            name: written.name,
-            arguments,
-            id: written.id,
-        })
+        Ok(ToolCall { name: written.name, arguments, id: written.id })
     }
 }
 
@@ -179,33 +165,29 @@ struct WrittenCall {
 pub(super) fn status<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u16>, D::Error> {
     let status = Option::<u16>::deserialize(deserializer)?;
     match status {
-        Some(code) if !(200..=599).contains(&code) => Err(de::Error::custom(format_args!(
-            "status {code} is not between 200 and 599"
-        ))),
+        Some(code) if !(200..=599).contains(&code) => {
+            Err(de::Error::custom(format_args!("status {code} is not between 200 and 599")))
+        }
         _ => Ok(status),
     }
 }
 
-pub(super) fn bounded_events<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<u64>, D::Error> {
+pub(super) fn bounded_events<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     let events = Option::<u64>::deserialize(deserializer)?;
     match events {
-        Some(count) if count > MAX_EVENTS => Err(de::Error::custom(format_args!(
-            "{count} events are more than {MAX_EVENTS}"
-        ))),
+        Some(count) if count > MAX_EVENTS => {
+            Err(de::Error::custom(format_args!("{count} events are more than {MAX_EVENTS}")))
+        }
         _ => Ok(events),
     }
 }
 
-pub(super) fn bounded_answer<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<usize>, D::Error> {
+pub(super) fn bounded_answer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<usize>, D::Error> {
     let bytes = Option::<usize>::deserialize(deserializer)?;
     match bytes {
-        Some(count) if count > MAX_BYTES => Err(de::Error::custom(format_args!(
-            "{count} bytes are more than {MAX_BYTES}"
-        ))),
+        Some(count) if count > MAX_BYTES => {
+            Err(de::Error::custom(format_args!("{count} bytes are more than {MAX_BYTES}")))
+        }
         _ => Ok(bytes),
     }
 }

@@ -60,10 +60,7 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn new(stream: TcpStream) -> Connection {
-        Connection {
-            stream,
-            input: BytesMut::with_capacity(READ_STEP),
-        }
+        Connection { stream, input: BytesMut::with_capacity(READ_STEP) }
     }
 
     /// The bytes read so far of requests to come.
@@ -109,11 +106,7 @@ impl Connection {
                 }
                 let mut head_bytes = self.input.split_to(whole).freeze();
                 let body = head_bytes.split_off(head.length);
-                Ok(Received {
-                    head: head_bytes,
-                    body,
-                    wire_bytes: whole,
-                })
+                Ok(Received { head: head_bytes, body, wire_bytes: whole })
             }
             Framing::Chunked => self.read_chunks(head.length).await,
         }
@@ -165,11 +158,7 @@ impl Connection {
             }
         }
         let wire = self.input.split_to(at).freeze();
-        Ok(Received {
-            head: wire.slice(..head_length),
-            body: Bytes::from(body),
-            wire_bytes: at,
-        })
+        Ok(Received { head: wire.slice(..head_length), body: Bytes::from(body), wire_bytes: at })
     }
 
     /// Reads what is there, waiting for at least one byte.
@@ -229,10 +218,7 @@ impl Connection {
     /// Closes such that the client can still read everything: a socket closed with unread input
     /// sends a reset, which would throw away what the client has not read yet.
     async fn close(&mut self) {
-        if tokio::io::AsyncWriteExt::shutdown(&mut self.stream)
-            .await
-            .is_err()
-        {
+        if tokio::io::AsyncWriteExt::shutdown(&mut self.stream).await.is_err() {
             return;
         }
         let mut dropped = vec![0; READ_STEP];

@@ -49,12 +49,7 @@ pub(super) async fn json(
 ) -> Result<(), Stop> {
     let mut reply = Reply::new(connection, std::mem::take(&mut scratch.reply), None, None);
     let framing = Framing::Length(body.len());
-    reply.head(
-        status,
-        b"content-type: application/json\r\n",
-        framing,
-        terms.keep_alive,
-    );
+    reply.head(status, b"content-type: application/json\r\n", framing, terms.keep_alive);
     scratch.reply = reply.end(body.as_bytes()).await?;
     Ok(())
 }
@@ -70,9 +65,7 @@ pub(super) async fn chat(
     echoed: Option<String>,
 ) -> Result<(), Stop> {
     if !behaviour.before_headers.duration().is_zero() {
-        connection
-            .pause(behaviour.before_headers.duration())
-            .await?;
+        connection.pause(behaviour.before_headers.duration()).await?;
     }
     if behaviour.stall_after == Some(Point::Head) {
         return Err(connection.stall().await);
@@ -136,14 +129,7 @@ async fn whole(
     body: &[u8],
 ) -> Result<Vec<u8>, Stop> {
     let framing = Framing::Length(body.len());
-    head(
-        &mut reply,
-        behaviour,
-        status,
-        JSON,
-        framing,
-        terms.keep_alive,
-    );
+    head(&mut reply, behaviour, status, JSON, framing, terms.keep_alive);
     if behaviour.stall_after.is_some() {
         return Err(reply.stall().await);
     }
@@ -185,9 +171,7 @@ async fn stream(
             return end_with_error(reply, behaviour).await;
         }
         if behaviour.malformed_after == Some(sent) {
-            reply
-                .piece(b"data: {\"id\":\"chatcmpl-scripted\",\"choices\":[{\n\n")
-                .await?;
+            reply.piece(b"data: {\"id\":\"chatcmpl-scripted\",\"choices\":[{\n\n").await?;
         }
         let Some(delta) = deltas.next() else {
             break;

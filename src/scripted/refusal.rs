@@ -17,13 +17,7 @@ pub(super) struct Refusal {
 impl Refusal {
     /// An `invalid_request_error`.
     pub(super) fn new(status: u16, message: impl Into<String>) -> Refusal {
-        Refusal {
-            status,
-            message: message.into(),
-            kind: "invalid_request_error".to_owned(),
-            param: None,
-            code: None,
-        }
+        Refusal { status, message: message.into(), kind: "invalid_request_error".to_owned(), param: None, code: None }
     }
 
     pub(super) fn about(mut self, param: &'static str, code: &str) -> Refusal {
@@ -81,32 +75,14 @@ fn usual(status: u16, code: Option<&str>) -> (&'static str, &'static str, Option
             "insufficient_quota",
             None,
         ),
-        (401, _) => (
-            "Incorrect API key provided (scripted).",
-            INVALID,
-            Some("invalid_api_key"),
-        ),
-        (403, _) => (
-            "You are not allowed to do this (scripted).",
-            "permission_error",
-            None,
-        ),
+        (401, _) => ("Incorrect API key provided (scripted).", INVALID, Some("invalid_api_key")),
+        (403, _) => ("You are not allowed to do this (scripted).", "permission_error", None),
         (404, _) => ("There is no such thing here (scripted).", INVALID, None),
-        (429, _) => (
-            "Rate limit reached (scripted).",
-            "rate_limit_error",
-            Some("rate_limit_exceeded"),
-        ),
-        (503, _) => (
-            "The engine is currently overloaded, please try again later (scripted).",
-            "service_unavailable",
-            None,
-        ),
-        (500.., _) => (
-            "The server had an error while processing your request (scripted).",
-            "server_error",
-            None,
-        ),
+        (429, _) => ("Rate limit reached (scripted).", "rate_limit_error", Some("rate_limit_exceeded")),
+        (503, _) => {
+            ("The engine is currently overloaded, please try again later (scripted).", "service_unavailable", None)
+        }
+        (500.., _) => ("The server had an error while processing your request (scripted).", "server_error", None),
         _ => ("The request was refused (scripted).", INVALID, None),
     }
 }

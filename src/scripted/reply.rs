@@ -50,15 +50,7 @@ impl<'c> Reply<'c> {
         cut: Option<Cut>,
     ) -> Reply<'c> {
         buffer.clear();
-        Reply {
-            connection,
-            pending: buffer,
-            framing: Framing::Close,
-            bytes_per_write,
-            cut,
-            sent: 0,
-            writes: 0,
-        }
+        Reply { connection, pending: buffer, framing: Framing::Close, bytes_per_write, cut, sent: 0, writes: 0 }
     }
 
     /// Puts the head into the buffer. `headers` are lines of their own, each with its CRLF.
@@ -71,11 +63,7 @@ impl<'c> Reply<'c> {
             let known = http::StatusCode::from_u16(status).ok();
             let reason = known.and_then(|code| code.canonical_reason());
             // Writing to a vector does not fail; so everywhere in this file.
-            let _ = write!(
-                out,
-                "HTTP/1.1 {status} {}\r\n",
-                reason.unwrap_or("Scripted")
-            );
+            let _ = write!(out, "HTTP/1.1 {status} {}\r\n", reason.unwrap_or("Scripted"));
         }
         out.extend_from_slice(headers);
         out.extend_from_slice(SCRIPTED);
@@ -126,8 +114,7 @@ impl<'c> Reply<'c> {
         if self.framing == Framing::Chunks && kept > 0 {
             let _ = write!(self.pending, "{:x}\r\n", piece.len());
         }
-        self.pending
-            .extend_from_slice(&piece[..kept.min(piece.len())]);
+        self.pending.extend_from_slice(&piece[..kept.min(piece.len())]);
         if self.framing == Framing::Chunks && kept >= piece.len() {
             self.pending.extend_from_slice(b"\r\n");
         }

@@ -30,22 +30,14 @@ pub struct Script {
 
 impl Default for Script {
     fn default() -> Script {
-        Script {
-            default: Behaviour::default(),
-            models: BTreeMap::new(),
-            markers: true,
-            only_listed: false,
-        }
+        Script { default: Behaviour::default(), models: BTreeMap::new(), markers: true, only_listed: false }
     }
 }
 
 impl Script {
     /// One behaviour for every model.
     pub fn always(behaviour: Behaviour) -> Script {
-        Script {
-            default: behaviour,
-            ..Script::default()
-        }
+        Script { default: behaviour, ..Script::default() }
     }
 
     /// This script with a behaviour for one more model.
@@ -97,10 +89,7 @@ pub struct ScriptError {
 fn plain_message(error: &serde_saphyr::Error) -> String {
     let text = error.without_snippet().to_string();
     let text = text.strip_prefix("error: ").unwrap_or(&text);
-    let message = match text
-        .strip_prefix("line ")
-        .and_then(|rest| rest.split_once(": "))
-    {
+    let message = match text.strip_prefix("line ").and_then(|rest| rest.split_once(": ")) {
         Some((_place, message)) => message,
         None => text,
     };
@@ -240,18 +229,12 @@ impl Default for Behaviour {
 impl Behaviour {
     /// A plain answer with this text.
     pub fn text(text: &str) -> Behaviour {
-        Behaviour {
-            text: Some(text.to_owned()),
-            ..Behaviour::default()
-        }
+        Behaviour { text: Some(text.to_owned()), ..Behaviour::default() }
     }
 
     /// An error with this status.
     pub fn status(status: u16) -> Behaviour {
-        Behaviour {
-            status: Some(status),
-            ..Behaviour::default()
-        }
+        Behaviour { status: Some(status), ..Behaviour::default() }
     }
 
     /// The status sent, with what a code alone implies.

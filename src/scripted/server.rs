@@ -96,11 +96,7 @@ impl Server {
     pub fn spawn(self) -> Handle {
         let (address, observer) = (self.address, self.observer());
         let task = tokio::spawn(self.run());
-        Handle {
-            address,
-            observer,
-            task,
-        }
+        Handle { address, observer, task }
     }
 }
 
@@ -166,11 +162,7 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
 }
 
 /// One request and its answer. `false`: the connection is to be closed.
-async fn exchange(
-    connection: &mut Connection,
-    scratch: &mut Scratch,
-    shared: &Shared,
-) -> Result<bool, Stop> {
+async fn exchange(connection: &mut Connection, scratch: &mut Scratch, shared: &Shared) -> Result<bool, Stop> {
     let head = match connection.read_head().await {
         Ok(Some(head)) => head,
         Ok(None) | Err(ReadError::Gone) => return Err(Stop::Gone),
@@ -202,16 +194,10 @@ async fn exchange(
         }
     }
     if let Some(open) = &open {
-        let raw = Raw {
-            head: received.head.clone(),
-            body: received.body.clone(),
-        };
+        let raw = Raw { head: received.head.clone(), body: received.body.clone() };
         open.received(raw, received.wire_bytes);
     }
-    let terms = Terms {
-        keep_alive: head.keep_alive,
-        knows_chunks: head.knows_chunks,
-    };
+    let terms = Terms { keep_alive: head.keep_alive, knows_chunks: head.knows_chunks };
     let answered = answer(connection, scratch, shared, terms, route, &head, &received).await;
     // A scripted cut is what was wanted, so it counts as finished.
     if let (Some(open), Ok(_) | Err(Stop::Cut(_))) = (open, &answered) {
@@ -226,10 +212,7 @@ async fn refuse_and_close(
     refusal: &Refusal,
     open: Option<OpenRequest>,
 ) -> Result<bool, Stop> {
-    let terms = Terms {
-        keep_alive: false,
-        knows_chunks: false,
-    };
+    let terms = Terms { keep_alive: false, knows_chunks: false };
     play::refuse(connection, scratch, terms, refusal).await?;
     if let Some(open) = open {
         open.finish();
@@ -296,10 +279,8 @@ fn models(script: &Script) -> String {
     if names.is_empty() {
         names.push("scripted");
     }
-    let models: Vec<_> = names
-        .iter()
-        .map(|name| json!({"id": name, "object": "model", "created": 0, "owned_by": "scripted"}))
-        .collect();
+    let models: Vec<_> =
+        names.iter().map(|name| json!({"id": name, "object": "model", "created": 0, "owned_by": "scripted"})).collect();
     json!({"object": "list", "data": models}).to_string()
 }
 
@@ -347,11 +328,7 @@ impl Shared {
             return Ok(behaviour);
         }
         let before = self.count_failure(&ask.model, marked.unwrap_or_default());
-        Ok(Cow::Owned(if before < behaviour.fail_first {
-            behaviour.failing()
-        } else {
-            behaviour.recovered()
-        }))
+        Ok(Cow::Owned(if before < behaviour.fail_first { behaviour.failing() } else { behaviour.recovered() }))
     }
 
     /// Requests of this model and marker before this one.

@@ -70,10 +70,7 @@ impl Seen {
     }
 }
 
-fn headers_as_object<S: Serializer>(
-    headers: &[(String, String)],
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
+fn headers_as_object<S: Serializer>(headers: &[(String, String)], serializer: S) -> Result<S::Ok, S::Error> {
     let mut joined: Vec<(&str, String)> = Vec::with_capacity(headers.len());
     for (name, value) in headers {
         match joined.iter_mut().find(|(known, _)| known == name) {
@@ -114,9 +111,7 @@ impl Observer {
         let waiting = tokio::time::timeout(PATIENCE, self.0.wait_for(wanted));
         match waiting.await {
             Ok(stats) => Ok(stats),
-            Err(_) => Err(NotSeen {
-                stats: Box::new(self.stats()),
-            }),
+            Err(_) => Err(NotSeen { stats: Box::new(self.stats()) }),
         }
     }
 
@@ -165,11 +160,7 @@ impl Board {
         let epoch = counts.epoch;
         drop(counts);
         self.changed.notify_waiters();
-        OpenRequest {
-            board: Arc::clone(self),
-            epoch,
-            ended: false,
-        }
+        OpenRequest { board: Arc::clone(self), epoch, ended: false }
     }
 
     /// Counts a connection until the guard drops.
@@ -193,11 +184,7 @@ impl Board {
 
     fn reset(&self) {
         let mut counts = self.counts.lock();
-        *counts = Counts {
-            epoch: counts.epoch + 1,
-            connections_open: counts.connections_open,
-            ..Counts::default()
-        };
+        *counts = Counts { epoch: counts.epoch + 1, connections_open: counts.connections_open, ..Counts::default() };
         drop(counts);
         self.changed.notify_waiters();
     }
@@ -276,9 +263,7 @@ impl OpenRequest {
         counts.bytes_in += wire_bytes as u64;
         counts.kept_bytes += raw.head.len() + raw.body.len();
         counts.kept.push_back(raw);
-        while counts.kept.len() > KEPT_REQUESTS
-            || (counts.kept_bytes > KEPT_BYTES && counts.kept.len() > 1)
-        {
+        while counts.kept.len() > KEPT_REQUESTS || (counts.kept_bytes > KEPT_BYTES && counts.kept.len() > 1) {
             let Some(oldest) = counts.kept.pop_front() else {
                 break;
             };

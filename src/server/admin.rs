@@ -42,9 +42,14 @@ impl AdminSurface {
     fn reply(&self, exchange: &Exchange) -> Reply {
         let head = exchange.head();
         let loopback = exchange.address().is_some_and(|address| address.is_loopback());
-        let authorised = if self.settings.tokens.is_empty() { loopback } else { self.knows_token(&head.headers) || loopback };
+        let authorised =
+            if self.settings.tokens.is_empty() { loopback } else { self.knows_token(&head.headers) || loopback };
         if !authorised {
-            return problem(StatusCode::UNAUTHORIZED, "invalid_api_key", "an admin token is needed: Authorization: Bearer …");
+            return problem(
+                StatusCode::UNAUTHORIZED,
+                "invalid_api_key",
+                "an admin token is needed: Authorization: Bearer …",
+            );
         }
         if head.method != Method::GET && head.method != Method::HEAD {
             return problem(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "only GET is served here");
@@ -70,7 +75,8 @@ impl AdminSurface {
     }
 
     fn knows_token(&self, headers: &HeaderMap) -> bool {
-        let Some(token) = headers.get(header::AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "))
+        let Some(token) =
+            headers.get(header::AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "))
         else {
             return false;
         };
@@ -85,5 +91,9 @@ fn json(status: StatusCode, body: String) -> Reply {
 }
 
 fn problem(status: StatusCode, code: &str, message: &str) -> Reply {
-    Reply { status, content_type: "application/json", body: error_body(message, "invalid_request_error", None, Some(code)) }
+    Reply {
+        status,
+        content_type: "application/json",
+        body: error_body(message, "invalid_request_error", None, Some(code)),
+    }
 }

@@ -100,9 +100,7 @@ impl Client for Exchange {
         if expects_continue {
             self.session.write_continue_response().await.map_err(|_| BodyError::Broken)?;
         }
-        tokio::time::timeout(timeout, self.read_to_end(limit))
-            .await
-            .unwrap_or(Err(BodyError::Slow { limit: timeout }))
+        tokio::time::timeout(timeout, self.read_to_end(limit)).await.unwrap_or(Err(BodyError::Slow { limit: timeout }))
     }
 
     async fn gone(&mut self) {
@@ -151,8 +149,5 @@ async fn write_head(session: &mut ServerSession, status: StatusCode, headers: He
     let (mut parts, ()) = http::Response::new(()).into_parts();
     parts.status = status;
     parts.headers = headers;
-    session
-        .write_response_header(Box::new(ResponseHeader::from(parts)))
-        .await
-        .map_err(|_| HungUp)
+    session.write_response_header(Box::new(ResponseHeader::from(parts))).await.map_err(|_| HungUp)
 }

@@ -168,8 +168,11 @@ fn start<S: Surface>(
 
 fn tls_settings(tls: &Tls) -> Result<TlsSettings, ServeError> {
     let (cert, key) = (tls.cert.display().to_string(), tls.key.display().to_string());
-    let mut settings = TlsSettings::intermediate(&cert, &key)
-        .map_err(|error| ServeError::Tls { cert, key, message: error.to_string() })?;
+    let mut settings = TlsSettings::intermediate(&cert, &key).map_err(|error| ServeError::Tls {
+        cert,
+        key,
+        message: error.to_string(),
+    })?;
     settings.enable_h2();
     Ok(settings)
 }

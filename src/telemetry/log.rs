@@ -100,7 +100,9 @@ impl RequestLog {
         if enabled {
             let (alive, ended) = channel();
             let for_thread = Arc::downgrade(&shared);
-            let spawned = std::thread::Builder::new().name("request-log".to_owned()).spawn(move || write_out(&for_thread, &ended));
+            let spawned = std::thread::Builder::new()
+                .name("request-log".to_owned())
+                .spawn(move || write_out(&for_thread, &ended));
             match spawned {
                 Ok(thread) => *shared.writer.lock() = Some((alive, thread)),
                 Err(error) => tracing::error!(%error, "the request log has no thread; its lines are lost"),

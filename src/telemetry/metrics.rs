@@ -8,8 +8,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use prometheus::{
-    Counter, CounterVec, Encoder as _, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts,
-    Registry, TextEncoder,
+    Counter, CounterVec, Encoder as _, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
+    IntGauge, Opts, Registry, TextEncoder,
 };
 
 use crate::chat::{Outcome, Usage};
@@ -20,14 +20,14 @@ use crate::money::NanoUsd;
 /// (<https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/>).
 const DURATION: &[f64] = &[0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
 /// The same source, for time to first token, in seconds.
-const FIRST_TOKEN: &[f64] = &[0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+const FIRST_TOKEN: &[f64] =
+    &[0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 /// The same source, for token counts.
 const TOKENS: &[f64] =
     &[1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16_384.0, 65_536.0, 262_144.0, 1_048_576.0, 4_194_304.0];
 /// Our own work is micro- to milliseconds, in seconds.
-const OWN: &[f64] = &[
-    0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0,
-];
+const OWN: &[f64] =
+    &[0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0];
 const DIFFICULTY: &[f64] = &[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0];
 /// Stands for every name that configuration does not know.
 const OTHER: &str = "other";
@@ -170,7 +170,10 @@ impl std::fmt::Debug for Metrics {
 struct Registrar<'a>(&'a Registry);
 
 impl Registrar<'_> {
-    #[expect(clippy::expect_used, reason = "names are constants of this file; every test that starts a gateway covers them")]
+    #[expect(
+        clippy::expect_used,
+        reason = "names are constants of this file; every test that starts a gateway covers them"
+    )]
     fn add<C: prometheus::core::Collector + Clone + 'static>(&self, made: prometheus::Result<C>) -> C {
         let collector = made.expect("a valid metric");
         self.0.register(Box::new(collector.clone())).expect("a metric name used once");
@@ -539,7 +542,9 @@ mod tests {
     fn two_instances_do_not_share_counts() {
         let (one, two) = (Metrics::new(shape()), Metrics::new(shape()));
         one.settled(&settled("auto"));
-        assert!(one.render().contains("waypost_decisions_total{outcome=\"ok\",policy=\"default\",target=\"small@own\"} 1"));
+        assert!(
+            one.render().contains("waypost_decisions_total{outcome=\"ok\",policy=\"default\",target=\"small@own\"} 1")
+        );
         assert!(!two.render().contains("waypost_decisions_total{"));
     }
 

@@ -25,10 +25,7 @@ async fn a_plain_answer_says_that_it_is_scripted_and_has_plausible_figures() {
     let choice = &body["choices"][0];
     assert_eq!(choice["finish_reason"], "stop");
     let text = choice["message"]["content"].as_str().unwrap();
-    assert!(
-        text.starts_with("[scripted provider] This is not a model."),
-        "{text}"
-    );
+    assert!(text.starts_with("[scripted provider] This is not a model."), "{text}");
     assert!(text.contains("1 message with 12 characters"), "{text}");
     let usage = &body["usage"];
     assert_eq!(usage["prompt_tokens"], 3 + 12 / 4);
@@ -42,20 +39,14 @@ async fn a_stream_says_the_same_as_a_whole_answer() {
     let server = start_with(Behaviour {
         text: Some("Ünïcode \"quoted\"\nline \u{1} end".to_owned()),
         reasoning: Some("Let me see.".to_owned()),
-        tool_calls: vec![
-            ToolCall::new("add", r#"{"a":1,"b":"zwölf ältere"}"#),
-            ToolCall::new("now", "{}"),
-        ],
+        tool_calls: vec![ToolCall::new("add", r#"{"a":1,"b":"zwölf ältere"}"#), ToolCall::new("now", "{}")],
         ..Behaviour::default()
     });
     let whole = post(&server, &ask("x")).await.json();
     let message = &whole["choices"][0]["message"];
     let stream = post(&server, &with_usage("x")).await;
     assert!(stream.complete);
-    assert_eq!(
-        stream.joined("content"),
-        message["content"].as_str().unwrap()
-    );
+    assert_eq!(stream.joined("content"), message["content"].as_str().unwrap());
     assert_eq!(stream.joined("reasoning_content"), "Let me see.");
 
     let events = stream.events();
@@ -87,10 +78,7 @@ async fn a_stream_says_the_same_as_a_whole_answer() {
     assert_eq!(finish["choices"][0]["finish_reason"], "tool_calls");
     assert_eq!(finish["usage"], json!(null));
     assert_eq!(usage["choices"], json!([]));
-    assert_eq!(
-        usage["usage"], whole["usage"],
-        "streamed or not, the same is charged"
-    );
+    assert_eq!(usage["usage"], whole["usage"], "streamed or not, the same is charged");
     assert_eq!(*done, json!("[DONE]"));
     for event in &events[..events.len() - 1] {
         assert_eq!(event["system_fingerprint"], "scripted");
@@ -100,10 +88,7 @@ async fn a_stream_says_the_same_as_a_whole_answer() {
 
 #[tokio::test]
 async fn tool_calls_alone_have_null_content() {
-    let server = start_with(Behaviour {
-        tool_calls: vec![ToolCall::new("now", "{}")],
-        ..Behaviour::default()
-    });
+    let server = start_with(Behaviour { tool_calls: vec![ToolCall::new("now", "{}")], ..Behaviour::default() });
     let whole = post(&server, &ask("x")).await.json();
     assert_eq!(whole["choices"][0]["message"]["content"], json!(null));
     let stream = post(&server, &ask_streamed("x")).await;
@@ -128,11 +113,7 @@ async fn usage_is_streamed_only_if_asked_for_and_where_the_script_says() {
             cached_tokens: Some(5),
             ..Behaviour::default()
         });
-        let ask = if asked {
-            with_usage("x")
-        } else {
-            ask_streamed("x")
-        };
+        let ask = if asked { with_usage("x") } else { ask_streamed("x") };
         let mut found = Vec::new();
         for event in post(&server, &ask).await.events() {
             if event["usage"]["total_tokens"] == 33 {
@@ -143,10 +124,7 @@ async fn usage_is_streamed_only_if_asked_for_and_where_the_script_says() {
         }
         assert_eq!(found, expected, "{usage:?}");
     }
-    let server = start_with(Behaviour {
-        usage: UsagePlace::Omit,
-        ..Behaviour::default()
-    });
+    let server = start_with(Behaviour { usage: UsagePlace::Omit, ..Behaviour::default() });
     assert!(post(&server, &ask("x")).await.json().get("usage").is_none());
 }
 
@@ -180,15 +158,9 @@ async fn think_tags_stand_in_the_text_and_count_as_reasoning() {
     });
     let whole = post(&server, &ask("x")).await.json();
     let message = &whole["choices"][0]["message"];
-    assert_eq!(
-        message["content"],
-        "<think>\nTwo and two.\n</think>\n\nFour."
-    );
+    assert_eq!(message["content"], "<think>\nTwo and two.\n</think>\n\nFour.");
     assert_eq!(whole["choices"][0]["finish_reason"], "length");
-    assert_eq!(
-        whole["usage"]["completion_tokens_details"]["reasoning_tokens"],
-        3
-    );
+    assert_eq!(whole["usage"]["completion_tokens_details"]["reasoning_tokens"], 3);
 }
 
 #[tokio::test]
@@ -199,10 +171,7 @@ async fn sizes_and_counts_are_exactly_as_stated() {
         event_bytes: Some(256),
         ..Behaviour::default()
     });
-    let server_small = start_with(Behaviour {
-        answer_bytes: Some(1024),
-        ..Behaviour::default()
-    });
+    let server_small = start_with(Behaviour { answer_bytes: Some(1024), ..Behaviour::default() });
     assert_eq!(post(&server_small, &ask("x")).await.body.len(), 1024);
     let stream = post(&server, &ask_streamed("x")).await;
     let text_events: Vec<&str> = stream
@@ -216,10 +185,7 @@ async fn sizes_and_counts_are_exactly_as_stated() {
 
 #[tokio::test]
 async fn echo_tells_exactly_what_was_received() {
-    let server = start_with(Behaviour {
-        echo: true,
-        ..Behaviour::default()
-    });
+    let server = start_with(Behaviour { echo: true, ..Behaviour::default() });
     let mut request = ask("x");
     request["big"] = json!(9_223_372_036_854_775_808_u64);
     let answer = post(&server, &request).await.json();
@@ -237,10 +203,7 @@ async fn models_health_and_unknown_paths_are_answered() {
     let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: u\r\nConnection: close\r\n\r\n");
     let models = exchange(&server, get("/openai/v1/models?x=1").as_bytes()).await;
     assert_eq!(models.json()["data"][0]["id"], "a");
-    assert_eq!(
-        exchange(&server, get("/health").as_bytes()).await.status,
-        200
-    );
+    assert_eq!(exchange(&server, get("/health").as_bytes()).await.status, 200);
     assert_eq!(server.stats().requests, 0, "neither is a request");
     let unknown = exchange(&server, get("/v1/embeddings").as_bytes()).await;
     assert_eq!(unknown.status, 404);

@@ -87,11 +87,7 @@ pub(super) fn request(body: &str) -> String {
 
 /// The same, asking for the connection to be closed.
 pub(super) fn last_request(body: &str) -> String {
-    request(body).replacen(
-        "\r\nContent-Type",
-        "\r\nConnection: close\r\nContent-Type",
-        1,
-    )
+    request(body).replacen("\r\nContent-Type", "\r\nConnection: close\r\nContent-Type", 1)
 }
 
 /// Sends one chat request and reads until the end.
@@ -129,12 +125,7 @@ pub(super) async fn read_until(stream: &mut TcpStream, end: &str) -> String {
     while memchr::memmem::find(&raw, end.as_bytes()).is_none() {
         let read = tokio::time::timeout(PATIENCE, stream.read_buf(&mut raw));
         let read = read.await.expect("the server should go on").unwrap();
-        assert_ne!(
-            read,
-            0,
-            "closed before {end:?}: {:?}",
-            String::from_utf8_lossy(&raw)
-        );
+        assert_ne!(read, 0, "closed before {end:?}: {:?}", String::from_utf8_lossy(&raw));
     }
     String::from_utf8(raw).unwrap()
 }
@@ -151,14 +142,7 @@ fn parse(raw: Vec<u8>, was_reset: bool) -> Answer {
     } else if head.contains("transfer-encoding: chunked") {
         (body, complete) = join_chunks(rest);
     }
-    Answer {
-        status: status.unwrap_or(0),
-        head: head.to_owned(),
-        body,
-        complete,
-        raw,
-        was_reset,
-    }
+    Answer { status: status.unwrap_or(0), head: head.to_owned(), body, complete, raw, was_reset }
 }
 
 fn join_chunks(mut rest: &str) -> (String, bool) {

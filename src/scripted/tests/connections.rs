@@ -4,9 +4,7 @@ use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
-use super::client::{
-    ask, ask_streamed, exchange, last_request, post, read_answer, read_until, request, start,
-};
+use super::client::{ask, ask_streamed, exchange, last_request, post, read_answer, read_until, request, start};
 use crate::scripted::Script;
 
 #[tokio::test]
@@ -17,16 +15,10 @@ async fn pipelined_requests_are_answered_in_order_on_one_connection() {
     let third = last_request(&ask("[[scripted: text=third before_headers=5]]").to_string());
     let answer = exchange(&server, format!("{first}{second}{third}").as_bytes()).await;
     let all = String::from_utf8(answer.raw).unwrap();
-    let places: Vec<usize> = ["first", "second", "third"]
-        .iter()
-        .map(|text| all.find(text).unwrap())
-        .collect();
+    let places: Vec<usize> = ["first", "second", "third"].iter().map(|text| all.find(text).unwrap()).collect();
     assert!(places.is_sorted(), "{all}");
     let stats = server.stats();
-    assert_eq!(
-        (stats.connections, stats.requests, stats.finished),
-        (1, 3, 3)
-    );
+    assert_eq!((stats.connections, stats.requests, stats.finished), (1, 3, 3));
     assert_eq!(stats.requests_seen.len(), 3);
 }
 
@@ -65,10 +57,7 @@ async fn expect_continue_is_answered_before_the_body_comes() {
     let whole = whole.replacen("\r\n", "\r\nExpect: 100-continue\r\n", 1);
     let (head, body) = whole.split_once("\r\n\r\n").unwrap();
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
-    stream
-        .write_all(format!("{head}\r\n\r\n").as_bytes())
-        .await
-        .unwrap();
+    stream.write_all(format!("{head}\r\n\r\n").as_bytes()).await.unwrap();
     read_until(&mut stream, "100 Continue\r\n\r\n").await;
     stream.write_all(body.as_bytes()).await.unwrap();
     assert_eq!(read_answer(&mut stream).await.status, 200);
@@ -104,10 +93,7 @@ async fn a_client_gone_while_it_sends_or_reads_is_a_cancelled_request() {
     assert_eq!(server.stats().open, 1);
     drop(stream);
     server.wait_for(|stats| stats.cancelled == 2).await.unwrap();
-    server
-        .wait_for(|stats| stats.connections_open == 0)
-        .await
-        .unwrap();
+    server.wait_for(|stats| stats.connections_open == 0).await.unwrap();
 }
 
 #[tokio::test]
@@ -137,11 +123,7 @@ async fn malformed_requests_get_an_error_in_openais_shape() {
         let shown: String = bytes.chars().take(120).collect();
         assert_eq!(answer.status, 400, "{shown}");
         assert!(!answer.was_reset, "{shown}");
-        assert_eq!(
-            answer.json()["error"]["type"],
-            "invalid_request_error",
-            "{shown}"
-        );
+        assert_eq!(answer.json()["error"]["type"], "invalid_request_error", "{shown}");
     }
     let too_long = format!("{host}X: {}\r\n\r\n", "x".repeat(70_000));
     assert_eq!(exchange(&server, too_long.as_bytes()).await.status, 431);
@@ -156,20 +138,10 @@ async fn the_admin_path_shows_and_resets_the_counts() {
     post(&server, &ask("second")).await;
     let get = b"GET /scripted/stats HTTP/1.1\r\nHost: u\r\nAuthorization: no\r\nConnection: close\r\n\r\n";
     let stats = exchange(&server, get).await.json();
-    assert_eq!(
-        (&stats["requests"], &stats["finished"]),
-        (&json!(2), &json!(2))
-    );
-    assert_eq!(
-        stats["credentials"],
-        json!(["Bearer k-1"]),
-        "looking leaves no trace"
-    );
+    assert_eq!((&stats["requests"], &stats["finished"]), (&json!(2), &json!(2)));
+    assert_eq!(stats["credentials"], json!(["Bearer k-1"]), "looking leaves no trace");
     assert_eq!(stats["last_request"]["method"], "POST");
-    assert_eq!(
-        stats["last_request"]["headers"]["content-type"],
-        "application/json"
-    );
+    assert_eq!(stats["last_request"]["headers"]["content-type"], "application/json");
     assert_eq!(stats["last_request"]["body"], ask("second").to_string());
     assert_eq!(stats["requests_seen"].as_array().unwrap().len(), 2);
     let post_reset = b"POST /scripted/reset HTTP/1.1\r\nHost: u\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
@@ -184,20 +156,11 @@ async fn a_request_under_way_at_a_reset_is_counted_nowhere() {
     let server = start(Script::default());
     let mut stream = TcpStream::connect(server.address()).await.unwrap();
     let stalled = ask("[[scripted: stall_after=head]]").to_string();
-    stream
-        .write_all(request(&stalled).as_bytes())
-        .await
-        .unwrap();
-    server
-        .wait_for(|stats| stats.requests_seen.len() == 1)
-        .await
-        .unwrap();
+    stream.write_all(request(&stalled).as_bytes()).await.unwrap();
+    server.wait_for(|stats| stats.requests_seen.len() == 1).await.unwrap();
     server.reset();
     drop(stream);
-    let stats = server
-        .wait_for(|stats| stats.connections_open == 0)
-        .await
-        .unwrap();
+    let stats = server.wait_for(|stats| stats.connections_open == 0).await.unwrap();
     assert_eq!((stats.open, stats.requests, stats.cancelled), (0, 0, 0));
 }
 
@@ -207,10 +170,7 @@ async fn dropping_the_handle_ends_the_server_and_its_connections() {
     let address = server.address();
     let mut stream = TcpStream::connect(address).await.unwrap();
     let stalled = ask("[[scripted: stall_after=head]]").to_string();
-    stream
-        .write_all(request(&stalled).as_bytes())
-        .await
-        .unwrap();
+    stream.write_all(request(&stalled).as_bytes()).await.unwrap();
     server.wait_for(|stats| stats.open == 1).await.unwrap();
     drop(server);
     assert!(read_answer(&mut stream).await.raw.is_empty());

@@ -60,11 +60,7 @@ async fn the_connection_ends_after_exactly_so_many_bytes_of_the_body() {
         }
     }
     let stats = server.wait_for(|stats| stats.open == 0).await.unwrap();
-    assert_eq!(
-        (stats.finished, stats.cancelled),
-        (16, 0),
-        "a scripted cut is no hang-up"
-    );
+    assert_eq!((stats.finished, stats.cancelled), (16, 0), "a scripted cut is no hang-up");
 }
 
 #[tokio::test]
@@ -81,18 +77,12 @@ async fn a_stalled_answer_stays_open_until_the_client_goes() {
     let server = start(Script::default());
     let cases = [
         (ask_streamed("[[scripted: stall_after=3]]"), "This "),
-        (
-            ask_streamed("[[scripted: stall_after=0]]"),
-            "\"role\":\"assistant\"",
-        ),
+        (ask_streamed("[[scripted: stall_after=0]]"), "\"role\":\"assistant\""),
         (ask("[[scripted: stall_after=0]]"), "\r\n\r\n"),
         (ask("[[scripted: before_headers=1h]]"), ""),
         (ask("[[scripted: stall_after=head]]"), ""),
         (ask("[[scripted: before_first_token=1h]]"), ""),
-        (
-            ask_streamed("[[scripted: before_first_token=1h]]"),
-            "\"role\":\"assistant\"",
-        ),
+        (ask_streamed("[[scripted: before_first_token=1h]]"), "\"role\":\"assistant\""),
         (ask_streamed("[[scripted: per_event=1h]]"), "[scripted "),
     ];
     for (done, (body, seen)) in (0..).zip(cases) {
@@ -114,11 +104,7 @@ async fn a_stream_fails_inside() {
     let prompt = "[[scripted: error_after=2 error_message=overloaded]]";
     let stream = post(&server, &ask_streamed(prompt)).await;
     let events = stream.events();
-    assert_eq!(
-        events.len(),
-        1 + 2 + 1 + 1,
-        "role, two tokens, the error, the end"
-    );
+    assert_eq!(events.len(), 1 + 2 + 1 + 1, "role, two tokens, the error, the end");
     assert_eq!(events[3]["error"]["message"], "overloaded");
     assert_eq!(post(&server, &ask(prompt)).await.status, 500);
 
@@ -137,38 +123,22 @@ async fn a_stream_fails_inside() {
 
 #[tokio::test]
 async fn only_the_first_requests_fail() {
-    let flaky = Behaviour {
-        fail_first: 2,
-        status: Some(503),
-        retry_after: Some(1),
-        ..Behaviour::text("at last")
-    };
+    let flaky = Behaviour { fail_first: 2, status: Some(503), retry_after: Some(1), ..Behaviour::text("at last") };
     let server = start(Script::default().model("m", flaky));
     for status in [503, 503, 200, 200] {
         assert_eq!(post(&server, &ask("x")).await.status, status);
     }
     server.reset();
-    assert_eq!(
-        post(&server, &ask("x")).await.status,
-        200,
-        "counts, not behaviour, are reset"
-    );
+    assert_eq!(post(&server, &ask("x")).await.status, 200, "counts, not behaviour, are reset");
     for (prompt, status) in [("A", 500), ("B", 500), ("A", 200), ("B", 200)] {
         let prompt = format!("[[scripted: status=200 retry_after=0 fail_first=1]] {prompt}");
-        assert_eq!(
-            post(&server, &ask(&prompt)).await.status,
-            status,
-            "{prompt}"
-        );
+        assert_eq!(post(&server, &ask(&prompt)).await.status, status, "{prompt}");
     }
 }
 
 #[tokio::test]
 async fn one_byte_at_a_time_arrives_the_same() {
-    let server = start_with(Behaviour {
-        chunk: std::num::NonZeroUsize::new(1),
-        ..Behaviour::text("slow")
-    });
+    let server = start_with(Behaviour { chunk: std::num::NonZeroUsize::new(1), ..Behaviour::text("slow") });
     let stream = post(&server, &ask_streamed("x")).await;
     assert!(stream.complete);
     assert_eq!(stream.joined("content"), "slow");
@@ -176,10 +146,7 @@ async fn one_byte_at_a_time_arrives_the_same() {
 
 #[tokio::test]
 async fn faults_can_be_scripted_in_code() {
-    let server = start_with(Behaviour {
-        rst_after: Some(Point::After(10)),
-        ..Behaviour::default()
-    });
+    let server = start_with(Behaviour { rst_after: Some(Point::After(10)), ..Behaviour::default() });
     let answer = post(&server, &ask("x")).await;
     assert!(answer.was_reset);
     assert_eq!(answer.body.len(), 10);

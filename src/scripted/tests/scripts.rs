@@ -14,11 +14,9 @@ models:
 "#,
     );
     let server = start(script.unwrap());
-    for (model, status, text) in [
-        ("refused", 401, "Incorrect API key"),
-        ("org/m", 200, "It is m."),
-        ("other", 200, "Hello."),
-    ] {
+    for (model, status, text) in
+        [("refused", 401, "Incorrect API key"), ("org/m", 200, "It is m."), ("other", 200, "Hello.")]
+    {
         let mut ask = ask("x");
         ask["model"] = model.into();
         let answer = post(&server, &ask).await;
@@ -75,11 +73,7 @@ fn a_faulty_script_is_refused_with_its_place_and_what_is_wrong() {
     let cases = [
         ("default:\n  txet: hi\n", 2, "txet"),
         ("models:\n  a:\n    status: 99\n", 3, "between 200 and 599"),
-        (
-            "models:\n  a:\n    per_event: fast\n",
-            3,
-            "a duration such as",
-        ),
+        ("models:\n  a:\n    per_event: fast\n", 3, "a duration such as"),
         ("models:\n  a:\n    events: 2000000\n", 3, "more than"),
         ("default: { stall_after: middle }", 1, "`head` or a count"),
         ("default: [", 1, ""),
@@ -102,10 +96,7 @@ fn an_empty_script_is_the_default_one() {
 
 #[tokio::test]
 async fn a_marker_lays_its_keys_over_the_models_behaviour() {
-    let base = Behaviour {
-        prompt_tokens: Some(7),
-        ..Behaviour::default()
-    };
+    let base = Behaviour { prompt_tokens: Some(7), ..Behaviour::default() };
     let server = start(Script::always(base));
     let prompt = r#"Please: [[scripted: text="two ]] \"words\"" completion_tokens=9]] thanks"#;
     let body = post(&server, &ask(prompt)).await.json();
@@ -118,10 +109,7 @@ async fn a_faulty_marker_is_refused_with_its_cause() {
     let server = start(Script::default());
     for (prompt, cause) in [
         ("[[scripted: status=429", "`]]` is missing"),
-        (
-            "[[scripted: status=429 status=500]]",
-            "`status` stands twice",
-        ),
+        ("[[scripted: status=429 status=500]]", "`status` stands twice"),
         ("[[scripted: status=]]", "`status` has no value"),
         ("[[scripted: text=\"open]]", "`text`:"),
         ("[[scripted: =1]]", "a key is expected"),
@@ -130,10 +118,7 @@ async fn a_faulty_marker_is_refused_with_its_cause() {
     ] {
         let answer = post(&server, &ask(prompt)).await;
         assert_eq!(answer.status, 400, "{prompt}");
-        let message = answer.json()["error"]["message"]
-            .as_str()
-            .unwrap()
-            .to_owned();
+        let message = answer.json()["error"]["message"].as_str().unwrap().to_owned();
         assert!(message.contains(cause), "{prompt}: {message}");
     }
 }
