@@ -3,15 +3,16 @@
 //! One registry per gateway instance. Series that a request touches are looked up by index in tables that fill as they
 //! are used, so the request path neither hashes label values nor allocates for them.
 
-use std::collections::HashMap;
-use std::sync::OnceLock;
+mod series;
+
 use std::time::Duration;
 
 use prometheus::{
-    Counter, CounterVec, Encoder as _, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
-    IntGauge, Opts, Registry, TextEncoder,
+    Counter, CounterVec, Encoder as _, Gauge, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts,
+    Registry, TextEncoder,
 };
 
+use self::series::{Names, Registrar, Table};
 use crate::chat::{Outcome, Usage};
 use crate::id::TargetId;
 use crate::money::NanoUsd;
@@ -73,47 +74,6 @@ pub struct Settled<'a> {
     pub overhead: Duration,
 }
 
-/// A table of series, each made at its first use.
-struct Table<T> {
-    columns: usize,
-    cells: Box<[OnceLock<T>]>,
-}
-
-impl<T> Table<T> {
-    fn new(rows: usize, columns: usize) -> Self {
-        Self { columns, cells: (0..rows * columns).map(|_| OnceLock::new()).collect() }
-    }
-
-    fn get(&self, row: usize, column: usize, make: impl FnOnce() -> T) -> &T {
-        self.cells[row * self.columns + column].get_or_init(make)
-    }
-}
-
-/// Names and their places; the last place stands for all others.
-struct Names(HashMap<String, usize>, Vec<String>);
-
-impl Names {
-    fn new(names: impl IntoIterator<Item = String>) -> Self {
-        let mut list: Vec<String> = names.into_iter().filter(|name| name != OTHER).collect();
-        list.sort();
-        list.dedup();
-        list.push(OTHER.to_owned());
-        Self(list.iter().cloned().enumerate().map(|(place, name)| (name, place)).collect(), list)
-    }
-
-    fn place(&self, name: &str) -> usize {
-        self.0.get(name).copied().unwrap_or(self.1.len() - 1)
-    }
-
-    fn name(&self, place: usize) -> &str {
-        &self.1[place]
-    }
-
-    fn len(&self) -> usize {
-        self.1.len()
-    }
-}
-
 /// Series of one requested name at one target.
 struct Operation {
     input_tokens: Histogram,
@@ -163,37 +123,6 @@ pub struct Metrics {
 impl std::fmt::Debug for Metrics {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Metrics").field("shape", &self.shape).finish_non_exhaustive()
-    }
-}
-
-/// Registers one family after another; a clash of names would be a mistake in this file, found by any test.
-struct Registrar<'a>(&'a Registry);
-
-impl Registrar<'_> {
-    #[expect(
-        clippy::expect_used,
-        reason = "names are constants of this file; every test that starts a gateway covers them"
-    )]
-    fn add<C: prometheus::core::Collector + Clone + 'static>(&self, made: prometheus::Result<C>) -> C {
-        let collector = made.expect("a valid metric");
-        self.0.register(Box::new(collector.clone())).expect("a metric name used once");
-        collector
-    }
-
-    fn counters(&self, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
-        self.add(IntCounterVec::new(Opts::new(name, help), labels))
-    }
-
-    fn amounts(&self, name: &str, help: &str, labels: &[&str]) -> CounterVec {
-        self.add(CounterVec::new(Opts::new(name, help), labels))
-    }
-
-    fn histograms(&self, name: &str, help: &str, labels: &[&str], buckets: &[f64]) -> HistogramVec {
-        self.add(HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets.to_vec()), labels))
-    }
-
-    fn histogram(&self, name: &str, help: &str, buckets: &[f64]) -> Histogram {
-        self.add(Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec())))
     }
 }
 
@@ -434,18 +363,6 @@ impl Metrics {
         self.scored("linear", Duration::ZERO, None);
         self.unscored("off");
         self.cache("miss");
-    }
-}
-
-impl Registrar<'_> {
-    /// Memory, CPU time and open files of the process. The collector belongs to the default registry's family names, so
-    /// two instances in one process report the same figures.
-    #[cfg(target_os = "linux")]
-    fn add_process(&self) {
-        let collector = prometheus::process_collector::ProcessCollector::for_self();
-        if let Err(error) = self.0.register(Box::new(collector)) {
-            tracing::warn!(%error, "process metrics are not available");
-        }
     }
 }
 
