@@ -137,7 +137,9 @@ mod tests {
         headers.insert(header::TRANSFER_ENCODING, "gzip, chunked".parse().unwrap());
         assert_eq!(check_raw(b"POST / HTTP/1.1\r\n\r\n", &headers), Err(HeadError::TransferEncoding));
         headers.remove(header::TRANSFER_ENCODING);
-        for (length, expected) in [("12", Ok(())), ("5, 5", Err(HeadError::ContentLength)), ("+5", Err(HeadError::ContentLength))] {
+        for (length, expected) in
+            [("12", Ok(())), ("5, 5", Err(HeadError::ContentLength)), ("+5", Err(HeadError::ContentLength))]
+        {
             headers.insert(header::CONTENT_LENGTH, length.parse().unwrap());
             assert_eq!(check_raw(b"POST / HTTP/1.1\r\n\r\n", &headers), expected, "{length}");
         }

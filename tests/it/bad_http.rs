@@ -28,7 +28,11 @@ fn is_refused_for_good(bytes: &[u8], status: u16) {
     let (upstream, gateway) = start("max_body: 1MiB");
     let (answer, mut connection) = answer_to(&gateway, bytes);
     assert_eq!(answer.status, status, "{}: {}", String::from_utf8_lossy(bytes), answer.text());
-    assert!(connection.is_ended_by_peer(), "nobody knows where the next request begins: {}", String::from_utf8_lossy(bytes));
+    assert!(
+        connection.is_ended_by_peer(),
+        "nobody knows where the next request begins: {}",
+        String::from_utf8_lossy(bytes)
+    );
     upstream.must_be_untouched();
     assert_eq!(gateway.chat(&chat("small", "hi")).send().status, 200);
 }

@@ -22,7 +22,11 @@ fn keys_create_prints_the_key_once_and_the_lines_for_the_configuration() {
 fn upstream_is_a_scripted_provider_of_its_own_that_counts() {
     let folder = tempfile::tempdir().unwrap();
     let script = folder.path().join("script.yaml");
-    std::fs::write(&script, "models:\n  flaky: { text: played, fail_first: 1, status: 503 }\ndefault: { text: played }\n").unwrap();
+    std::fs::write(
+        &script,
+        "models:\n  flaky: { text: played, fail_first: 1, status: 503 }\ndefault: { text: played }\n",
+    )
+    .unwrap();
     let mut process = Command::new(env!("CARGO_BIN_EXE_waypost"))
         .args(["upstream", "--port", "0", "--script"])
         .arg(&script)

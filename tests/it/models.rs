@@ -70,9 +70,8 @@ fn a_model_that_is_forbidden_and_one_that_is_not_there_look_the_same() {
 fn a_key_for_auto_gets_what_the_policy_chooses() {
     let upstream = Upstream::plain();
     let key = VirtualKey::create();
-    let gateway = Setup::one(&upstream)
-        .section(&format!("auth: {{ keys: [{}] }}", key.entry("k", "models: [auto]")))
-        .start();
+    let gateway =
+        Setup::one(&upstream).section(&format!("auth: {{ keys: [{}] }}", key.entry("k", "models: [auto]"))).start();
     assert_eq!(gateway.chat(&chat("auto", "hi")).key(&key.secret).send().status, 200);
     gateway.chat(&chat("small", "hi")).key(&key.secret).send().must_be_error(404, "model_not_found");
 }
