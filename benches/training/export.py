@@ -25,8 +25,8 @@ def graph(mix):
         rows = np.r_[own, dim:dim + len(f.SURFACE)]
         first = own.stop
         w, a = h.p["W"].astype(np.float64), h.p["a"].astype(np.float64)
-        w[-len(f.SURFACE):] /= h.std[:, None]
-        a[-len(f.SURFACE):] /= h.std
+        w[-len(f.SURFACE):] *= (h.uses / h.std)[:, None]
+        a[-len(f.SURFACE):] *= h.uses / h.std
         columns.append(np.zeros((dim + len(f.SURFACE), w.shape[1])))
         columns[-1][rows] = w
         biases.append(h.p["b"] - h.mean @ w[-len(f.SURFACE):])
@@ -34,6 +34,9 @@ def graph(mix):
         linear[rows] += share * a
         linear_bias -= share * (h.mean @ a[-len(f.SURFACE):])
         offset += share * float(h.p["c"][0])
+    h = mix.heads[0]
+    linear[dim] -= mix.length / h.std[0]
+    linear_bias += mix.length * h.mean[0] / h.std[0]
     wide = np.concatenate(columns + [linear[:, None], -linear[:, None]], axis=1)
     wide[:dim] *= scale[:, None]
     bias = np.concatenate(biases + [[linear_bias, -linear_bias]])

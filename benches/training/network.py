@@ -43,19 +43,20 @@ class Adam:
 class Head:
     """logit = a . u + relu(u W + b) . v + c, with u = [sum of weight x embedding, standardised surface].
 
-    `hidden` 0 leaves the linear part alone."""
+    `hidden` 0 leaves the linear part alone; `uses` names the surface features that the head may see."""
 
-    def __init__(self, dim, hidden, seed, buckets=BUCKETS):
+    def __init__(self, dim, hidden, seed, buckets=BUCKETS, uses=SURFACE):
         rng = np.random.default_rng(seed)
         wide, f = dim + len(SURFACE), np.float32
         self.p = {"E": rng.normal(0, .1, (buckets, dim)).astype(f), "a": (rng.normal(0, 1, wide) / np.sqrt(wide)).astype(f),
                   "c": np.zeros(1, f), "W": (rng.normal(0, 1, (wide, hidden)) / np.sqrt(wide)).astype(f),
                   "b": np.zeros(hidden, f), "v": (rng.normal(0, 1, hidden) / np.sqrt(max(hidden, 1))).astype(f)}
+        self.uses = np.array([name in uses for name in SURFACE], f)
         self.mean = np.zeros(len(SURFACE), f)
         self.std = np.ones(len(SURFACE), f)
 
     def forward(self, x, surface):
-        u = np.concatenate([x @ self.p["E"], (surface - self.mean) / self.std], axis=1)
+        u = np.concatenate([x @ self.p["E"], (surface - self.mean) / self.std * self.uses], axis=1)
         h = u @ self.p["W"] + self.p["b"]
         return u, h, u @ self.p["a"] + np.maximum(h, 0) @ self.p["v"] + self.p["c"][0]
 
@@ -95,10 +96,12 @@ class Head:
 
 
 class Mix:
-    """The weighted mean of several heads' logits."""
+    """The weighted mean of several heads' logits, less `length` standard deviations of the stem's log length."""
 
-    def __init__(self, heads, shares):
-        self.heads, self.shares = heads, shares
+    def __init__(self, heads, shares, length=0.0):
+        self.heads, self.shares, self.length = heads, shares, length
 
     def logit(self, x, surface):
-        return sum(s * h.logit(x, surface) for h, s in zip(self.heads, self.shares))
+        first = self.heads[0]
+        longer = (surface[:, 0] - first.mean[0]) / first.std[0]
+        return sum(s * h.logit(x, surface) for h, s in zip(self.heads, self.shares)) - self.length * longer

@@ -20,9 +20,11 @@ ROOT = HERE.parent.parent
 SEED = 0
 NAME = "waypost-linear-1"
 # Chosen by cross-validation on the training rows, the dev split and heldout_own.jsonl; see the model card.
-LINEAR = dict(dim=1, hidden=0)
+LINEAR = dict(dim=1, hidden=0, uses=("log_stem_bytes", "log_stem_tokens"))
 DEEP = dict(dim=4, hidden=32)
 DEEP_SEEDS = (1, 2)
+SHARE_LINEAR = .7
+LENGTH = .25
 FIT = dict(epochs=8, batch=256, rate=2e-2, decay=3.0, drop=.6)
 
 
@@ -56,7 +58,7 @@ def main():
     print(f"{len(rows)} rows, {len(own)} anchors, {x.nnz / x.shape[0]:.0f} features each, read in {time.time() - started:.0f} s")
     heads = [network.Head(**LINEAR, seed=SEED).fit(x, surface, target, weight, source, seed=SEED, **FIT)]
     heads += [network.Head(**DEEP, seed=s).fit(x, surface, target, weight, source, seed=s, **FIT) for s in DEEP_SEEDS]
-    mix = network.Mix(heads, [.5] + [.5 / len(DEEP_SEEDS)] * len(DEEP_SEEDS))
+    mix = network.Mix(heads, [SHARE_LINEAR] + [(1 - SHARE_LINEAR) / len(DEEP_SEEDS)] * len(DEEP_SEEDS), LENGTH)
     print(f"trained at {time.time() - started:.0f} s")
 
     args.tests.mkdir(parents=True, exist_ok=True)
