@@ -7,7 +7,7 @@ use comfy_table::Table;
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use serde_json::json;
 
-use super::{fail, load};
+use super::{fail, load, say};
 use crate::gateway::{Gateway, Question, explain};
 use crate::ledger::Decision;
 use crate::telemetry::RequestLog;
@@ -46,13 +46,13 @@ pub(super) fn run(args: Args) -> ExitCode {
     match runtime.block_on(decide(&args)) {
         Ok(decision) if args.json => {
             match serde_json::to_string_pretty(&decision) {
-                Ok(text) => println!("{text}"),
+                Ok(text) => say(text),
                 Err(error) => return fail(error),
             }
             ExitCode::SUCCESS
         }
         Ok(decision) => {
-            println!("{}", show(&decision));
+            say(show(&decision));
             ExitCode::SUCCESS
         }
         Err(message) => fail(message),

@@ -9,6 +9,7 @@ mod policy;
 mod serve;
 mod upstream;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -60,6 +61,12 @@ pub fn run() -> ExitCode {
         },
         Command::Upstream(args) => upstream::run(args),
     }
+}
+
+/// Prints a line to standard output. That nobody reads it (any more), as under `| head -1`, is no reason to end: the
+/// standard macros would panic.
+fn say(line: impl std::fmt::Display) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 /// Tells why a command cannot go on.

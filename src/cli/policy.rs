@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::fail;
+use super::{fail, say};
 use crate::classify::{self, Classifier};
 use crate::config::{self, Config, Problem};
 use crate::gateway;
@@ -40,7 +40,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
     let Command::Test { dir, config } = &args.command;
     match test(dir.as_deref(), config.as_deref()) {
         Ok(report) => {
-            print!("{}", report.text);
+            say(report.text.trim_end());
             if report.failed == 0 && report.passed > 0 { ExitCode::SUCCESS } else { ExitCode::from(super::FINDING) }
         }
         Err(problems) => {

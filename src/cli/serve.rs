@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{banner, fail, load};
+use super::{banner, fail, load, say};
 use crate::gateway::Gateway;
 use crate::scripted::Server;
 use crate::server;
@@ -63,7 +63,7 @@ async fn serve(args: Args) -> Result<Arc<Gateway>, ExitCode> {
         Err(error) => return Err(fail(error)),
     };
     let scripted = loaded.scripted.map(Server::spawn);
-    print!("{}", banner::show(&gateway, &bound, &loaded.found));
+    say(banner::show(&gateway, &bound, &loaded.found).trim_end());
 
     let ended = bound.run(Arc::clone(&gateway), stop()).await;
     drop(scripted);

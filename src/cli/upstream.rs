@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use super::fail;
+use super::{fail, say};
 use crate::scripted::{Script, Server};
 
 /// Runs the scripted provider.
@@ -34,8 +34,8 @@ pub(super) fn run(args: Args) -> ExitCode {
             Err(error) => return fail(format_args!("cannot listen on {address}: {error}")),
         };
         let at = server.address();
-        println!("scripted provider on http://{at}/v1/chat/completions (no model: every answer says so)");
-        println!("what it has seen: http://{at}/scripted/stats");
+        say(format_args!("scripted provider on http://{at}/v1/chat/completions (no model: every answer says so)"));
+        say(format_args!("what it has seen: http://{at}/scripted/stats"));
         match server.run().await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(error),

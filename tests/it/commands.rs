@@ -34,6 +34,7 @@ fn upstream_is_a_scripted_provider_of_its_own_that_counts() {
         .spawn()
         .unwrap();
     let mut line = String::new();
+    // Reads one line and closes: that nobody reads the rest must not end it.
     BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let at = line.split_whitespace().find(|word| word.starts_with("http://")).expect("its address");
     let origin = at.trim_end_matches("/v1/chat/completions");
