@@ -90,6 +90,10 @@ fn open_mode_is_for_loopback_and_only_without_keys_unless_asked_for() {
 #[test]
 fn check_refuses_a_gateway_that_would_be_open_to_the_network() {
     let upstream = Upstream::plain();
+    let (_folder, config) = Setup::one(&upstream).section("admin: { address: \"0.0.0.0:4001\" }").write();
+    let ran = waypost(&["check", "--config", config.to_str().unwrap()], &[]);
+    assert_eq!(ran.code, 1, "figures without a token: {ran}");
+    assert!(ran.all().contains("token"), "{ran}");
     for auth in ["auth: { open: loopback }", "logging: { format: json }"] {
         let (_folder, config) =
             Setup::one(&upstream).section("listen: { address: \"0.0.0.0:4000\" }").section(auth).write();

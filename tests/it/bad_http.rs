@@ -132,6 +132,12 @@ fn a_foreign_origin_is_403_and_an_allowed_one_may_read() {
     let answer = gateway.chat(&chat("small", "hi")).header("origin", "https://app.example").send();
     assert_eq!(answer.status, 200);
     assert_eq!(answer.expect_header("access-control-allow-origin"), "https://app.example");
+    for (origin, status) in [("https://app.example", 204), ("https://evil.example", 403)] {
+        let mut connection = gateway.connect();
+        let head = "OPTIONS /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\naccess-control-request-method: POST";
+        connection.send(format!("{head}\r\norigin: {origin}\r\n\r\n").as_bytes());
+        assert_eq!(connection.answer().status, status, "{origin} asks first");
+    }
     let mut connection = Connection::open(gateway.admin);
     connection.send(b"GET /metrics HTTP/1.1\r\nhost: localhost\r\norigin: https://evil.example\r\n\r\n");
     assert_eq!(connection.answer().status, 403);

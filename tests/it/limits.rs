@@ -1,6 +1,6 @@
 //! Requests per minute and at once, per key and per tenant, and headers that tell the truth about them.
 
-use crate::harness::{Gone, Setup, Upstream, VirtualKey, chat, eventually};
+use crate::harness::{Gone, Setup, Upstream, VirtualKey, chat, eventually, with};
 
 #[test]
 fn the_rate_headers_count_down_and_then_it_is_429_with_a_time() {
@@ -60,6 +60,45 @@ fn a_request_too_many_at_once_is_refused_until_one_ends() {
     assert!(refused.header("retry-after").is_some());
     running.leave(Gone::Fin);
     eventually("the place is free again", || (gateway.chat(&chat("small", "hi")).send().status == 200).then_some(()));
+}
+
+#[test]
+fn bodies_beyond_what_may_be_held_at_one_time_are_refused_and_the_place_returns() {
+    let upstream = Upstream::script("{ default: { text: hi }, models: { slow: { stall_after: head } } }");
+    let gateway = Setup::one(&upstream)
+        .model("slow", "own", "tier: weak")
+        .section("listen: { max_body: 1MiB, max_inflight: 1MiB }")
+        .start();
+    let large = |model: &str| with(chat(model, "hi"), "x", "a".repeat(700_000).into());
+    let running = gateway.chat(&large("slow")).begin();
+    upstream.wait_for("the first is under way", |stats| stats.open == 1);
+    let refused = gateway.chat(&large("small")).send();
+    refused.must_be_error(503, "overloaded");
+    assert!(refused.header("retry-after").is_some());
+    assert_eq!(gateway.chat(&chat("small", "hi")).send().status, 200, "a small one still fits");
+    running.leave(Gone::Fin);
+    eventually("the place is free again", || (gateway.chat(&large("small")).send().status == 200).then_some(()));
+    eventually("nothing is held", || (gateway.metric("waypost_inflight_bytes", &[]) == Some(0.0)).then_some(()));
+}
+
+#[test]
+fn a_model_that_is_full_leaves_its_requests_to_the_next_target() {
+    let (first, second) = (Upstream::that("stall_after: head"), Upstream::plain());
+    let gateway = Setup::new()
+        .provider("first", &first, "")
+        .model("small", "first", "tier: weak, max_concurrent: 1")
+        .provider("second", &second, "")
+        .model("small", "second", "tier: weak")
+        .start();
+    let running = gateway.chat(&chat("small", "hi")).begin();
+    first.wait_for("the first is under way", |stats| stats.open == 1);
+    let answer = gateway.chat(&chat("small", "hi")).send();
+    assert_eq!((answer.status, answer.expect_header("x-waypost-provider")), (200, "second"));
+    let alone = gateway.chat(&chat("first/small", "hi")).send();
+    alone.must_be_error(503, "no_healthy_target");
+    assert!(alone.header("retry-after").is_some());
+    assert_eq!(first.requests(), 1);
+    drop(running);
 }
 
 #[test]

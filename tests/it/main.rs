@@ -19,6 +19,7 @@ mod commit;
 mod dashboards;
 mod dashboards_load;
 mod decisions;
+mod discovery;
 mod fallback;
 mod hang_up;
 mod hang_up_llama;

@@ -1,6 +1,6 @@
 //! `auto` is decided by difficulty: the cheapest model that is good enough.
 
-use crate::harness::{Answer, Gateway, Setup, Upstream, chat, with};
+use crate::harness::{Answer, Gateway, Setup, Upstream, chat, eventually, with};
 use serde_json::json;
 
 const HARD: &str = "Let n be a positive integer and let a_1, ..., a_n be pairwise distinct positive integers. Prove that \
@@ -64,6 +64,26 @@ fn without_a_classifier_auto_still_answers_and_says_that_nothing_was_scored() {
     assert_eq!(answer.header("x-waypost-difficulty"), None);
     let record = gateway.decision_of(&answer);
     assert_eq!(record["score"]["difficulty"], json!(null), "{record}");
+}
+
+#[test]
+fn where_latency_is_the_objective_live_first_token_times_decide() {
+    let (slow, fast) = (Upstream::that("text: hi, before_first_token: 700ms"), Upstream::plain());
+    let gateway = Setup::new()
+        .provider("slow", &slow, "")
+        .model("one", "slow", "tier: mid, latency_prior: { first_token_ms: 100 }")
+        .provider("fast", &fast, "")
+        .model("other", "fast", "tier: mid, latency_prior: { first_token_ms: 400 }")
+        .policy("default", "policy: default\nrules: []\nobjective: { minimise: latency }\n")
+        .start();
+    let ask = || gateway.chat(&with(chat("auto", "hi"), "stream", json!(true))).send();
+    assert_eq!(ask().expect_header("x-waypost-provider"), "slow", "by its prior it is the quicker one");
+    let now = eventually("the other is taken", || {
+        let answer = ask();
+        (answer.expect_header("x-waypost-provider") == "fast").then_some(answer)
+    });
+    assert_eq!(now.status, 200);
+    assert!(slow.requests() < 20, "some answers are enough to know it: {}", slow.requests());
 }
 
 #[test]

@@ -30,9 +30,25 @@ impl std::fmt::Display for Ran {
     }
 }
 
+/// Variables that discovery looks at; those of the machine that runs the tests must not decide what they see.
+const PROVIDER_KEYS: [&str; 8] = [
+    "OPENAI_API_KEY",
+    "ANTHROPIC_API_KEY",
+    "GEMINI_API_KEY",
+    "DEEPSEEK_API_KEY",
+    "MISTRAL_API_KEY",
+    "GROQ_API_KEY",
+    "OPENROUTER_API_KEY",
+    "XAI_API_KEY",
+];
+
 /// Runs `waypost` in the repository's folder.
 pub(crate) fn waypost(arguments: &[&str], environment: &[(&str, &str)]) -> Ran {
-    let ran = Command::new(env!("CARGO_BIN_EXE_waypost"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_waypost"));
+    for name in PROVIDER_KEYS {
+        command.env_remove(name);
+    }
+    let ran = command
         .args(arguments)
         .envs(environment.iter().copied())
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))

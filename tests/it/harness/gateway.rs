@@ -56,9 +56,10 @@ impl Gateway {
         let (mut data, mut admin) = (None, None);
         while data.is_none() || admin.is_none() {
             let Ok(line) = lines.recv_timeout(PATIENCE) else {
+                let ended = process.try_wait().unwrap().map_or("still running".to_owned(), |status| status.to_string());
                 let _ = process.kill();
                 let _ = process.wait();
-                panic!("the gateway did not start.\n{}\n{}", printed.lock(), log.lock().join("\n"));
+                panic!("the gateway did not start ({ended}).\n{}\n{}", printed.lock(), log.lock().join("\n"));
             };
             data = data.or_else(|| address(&line, "listening"));
             admin = admin.or_else(|| address(&line, "metrics"));
@@ -171,12 +172,14 @@ impl Gateway {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let state =
+                self.process.try_wait().ok().flatten().map_or("running".to_owned(), |status| status.to_string());
+            eprintln!("--- log of the gateway on {} ({state})\n{}", self.data, self.log());
+        }
         // It may have ended by itself.
         let _ = self.process.kill();
         let _ = self.process.wait();
-        if std::thread::panicking() {
-            eprintln!("--- log of the gateway on {}\n{}", self.data, self.log());
-        }
     }
 }
 

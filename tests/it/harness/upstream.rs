@@ -32,10 +32,15 @@ impl Upstream {
 
     /// Plays a whole script.
     pub(crate) fn script(yaml: &str) -> Self {
+        Self::at(0, yaml).unwrap()
+    }
+
+    /// The same on a port of the test's choice, if that is free.
+    pub(crate) fn at(port: u16, yaml: &str) -> std::io::Result<Self> {
         let script = Script::from_yaml(yaml).unwrap_or_else(|error| panic!("{error} in\n{yaml}"));
-        let server = Server::bind(SocketAddr::from(([127, 0, 0, 1], 0)), script).unwrap();
+        let server = Server::bind(SocketAddr::from(([127, 0, 0, 1], port)), script)?;
         let _on_the_runtime = RUNTIME.enter();
-        Self { handle: server.spawn() }
+        Ok(Self { handle: server.spawn() })
     }
 
     /// `http://127.0.0.1:PORT`
