@@ -4,6 +4,7 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
+use bytes::BufMut;
 use rand::RngExt as _;
 use serde::{Deserialize, Serialize, Serializer};
 
@@ -123,6 +124,12 @@ impl DecisionId {
         Self(ulid())
     }
 
+    /// Appends `dec_` and the 26 characters.
+    pub fn write(&self, into: &mut impl BufMut) {
+        into.put_slice(b"dec_");
+        into.put_slice(&self.0);
+    }
+
     /// Reads what `Display` wrote; `None` for anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -184,10 +191,20 @@ impl RequestId {
             .map_or_else(Self::new, |id| Self(id.to_owned()))
     }
 
+    /// Stands where an id has been moved on.
+    #[must_use]
+    pub const fn unknown() -> Self {
+        Self(String::new())
+    }
+
     /// A fresh id.
     #[must_use]
     pub fn new() -> Self {
-        Self(format!("req_{}", String::from_utf8_lossy(&ulid())))
+        let mut id = String::with_capacity(30);
+        id.push_str("req_");
+        // The bytes come from ALPHABET alone, so this never falls back.
+        id.push_str(std::str::from_utf8(&ulid()).unwrap_or_default());
+        Self(id)
     }
 
     /// The id as text.

@@ -5,6 +5,7 @@ use std::iter::Sum;
 use std::ops::{Add, AddAssign, Sub};
 use std::str::FromStr;
 
+use bytes::BufMut;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -54,17 +55,39 @@ impl Sum for NanoUsd {
     }
 }
 
+impl NanoUsd {
+    /// Appends what `Display` shows, without the formatting machinery: every answer has a cost in its head.
+    pub fn write(self, into: &mut impl BufMut) {
+        if self.0 < 0 {
+            into.put_u8(b'-');
+        }
+        let nanos = self.0.unsigned_abs();
+        let (whole, mut rest) = (nanos / NANOS_PER_USD.unsigned_abs(), nanos % NANOS_PER_USD.unsigned_abs());
+        into.put_slice(itoa::Buffer::new().format(whole).as_bytes());
+        if rest == 0 {
+            return;
+        }
+        let mut digits = [b'0'; 10];
+        digits[0] = b'.';
+        let mut end = digits.len();
+        for place in (1..digits.len()).rev() {
+            let digit = u8::try_from(rest % 10).unwrap_or_default();
+            rest /= 10;
+            digits[place] = b'0' + digit;
+            if digit == 0 && end == place + 1 {
+                end = place;
+            }
+        }
+        into.put_slice(&digits[..end]);
+    }
+}
+
 /// Plain decimal dollars without trailing zeros: `0.00042`, never an exponent.
 impl fmt::Display for NanoUsd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.0 < 0 { "-" } else { "" };
-        let nanos = self.0.unsigned_abs();
-        let (whole, rest) = (nanos / NANOS_PER_USD.unsigned_abs(), nanos % NANOS_PER_USD.unsigned_abs());
-        if rest == 0 {
-            return write!(f, "{sign}{whole}");
-        }
-        let digits = format!("{rest:09}");
-        write!(f, "{sign}{whole}.{}", digits.trim_end_matches('0'))
+        let mut text = Vec::with_capacity(24);
+        self.write(&mut text);
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 

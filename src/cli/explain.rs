@@ -88,7 +88,7 @@ fn show(decision: &Decision) -> String {
     if let Some(policy) = &decision.policy {
         lines.push(format!("policy      {} ({})", policy.name, policy.hash));
     }
-    for (name, label) in decision.labels.iter() {
+    for (name, label) in decision.labels() {
         lines.push(format!("label       {name} = {} (by {})", label.value, label.by));
     }
     if let Some(quality) = &decision.quality {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use http::HeaderMap;
 use tokio::time::sleep_until;
 
 use super::client::Client;
@@ -63,7 +64,8 @@ pub(super) async fn until_content<C: Client>(
     let streaming = gateway.config.streaming;
     let mut committed = false;
     let mut ping_at = tokio::time::Instant::now() + streaming.commit_after;
-    let mut begun = relay::early_headers(record);
+    // Only a stream can begin before it is known who will answer.
+    let mut begun = if request.stream { relay::early_headers(record) } else { HeaderMap::new() };
     let attempts = attempts(gateway, plan, wishes, request, record);
     tokio::pin!(attempts);
     let outcome = loop {

@@ -165,7 +165,7 @@ impl GatewayError {
 }
 
 /// Rounded up: a client that waits this long never comes too early.
-fn whole_seconds(duration: Duration) -> u64 {
+pub(super) fn whole_seconds(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }
 

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use bytes::BytesMut;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use super::error::{Code, GatewayError};
+use super::error::{Code, GatewayError, whole_seconds};
 use crate::auth::Given;
 use crate::id::RequestId;
 use crate::limit::RateLimit;
@@ -166,18 +167,19 @@ impl ServedBy {
 
 impl Notes<'_> {
     pub(super) fn write(&self, headers: &mut HeaderMap) {
+        let mut values = Values::default();
         if let Some(id) = self.request_id {
-            headers.insert(X_REQUEST_ID, printable(id.as_str()));
+            headers.insert(X_REQUEST_ID, values.next(|text| text.extend_from_slice(id.as_str().as_bytes())));
         }
         if let Some(id) = self.decision {
-            headers.insert(DECISION, display(id));
+            headers.insert(DECISION, values.next(|text| id.write(text)));
         }
         if let Some(served_by) = self.served_by {
             headers.insert(MODEL, served_by.model.clone());
             headers.insert(PROVIDER, served_by.provider.clone());
         }
         if let Some(difficulty) = self.difficulty {
-            headers.insert(DIFFICULTY, display(format_args!("{difficulty:.3}")));
+            headers.insert(DIFFICULTY, values.next(|text| fixed(text, thousandths(f64::from(difficulty)))));
         }
         if let Some(reason) = self.reason {
             headers.insert(REASON, HeaderValue::from_static(reason));
@@ -189,7 +191,7 @@ impl Notes<'_> {
             headers.insert(CACHE, HeaderValue::from_static(cache));
         }
         if let Some(cost) = self.cost {
-            headers.insert(COST, display(cost));
+            headers.insert(COST, values.next(|text| cost.write(text)));
         }
         if let Some(id) = &self.upstream_id {
             headers.insert(UPSTREAM_ID, id.clone());
@@ -197,17 +199,46 @@ impl Notes<'_> {
         if let Some(rate) = self.rate {
             headers.insert(LIMIT, HeaderValue::from(rate.limit));
             headers.insert(REMAINING, HeaderValue::from(rate.remaining));
-            headers.insert(RESET, display(format_args!("{}s", rate.reset.as_secs_f64().ceil())));
+            let seconds = whole_seconds(rate.reset);
+            headers.insert(RESET, values.next(|text| text.extend_from_slice(format!("{seconds}s").as_bytes())));
         }
         if let Some(overhead) = self.overhead {
-            headers.insert(SERVER_TIMING, display(format_args!("gateway;dur={:.3}", overhead.as_secs_f64() * 1e3)));
+            let timing = values.next(|text| {
+                text.extend_from_slice(b"gateway;dur=");
+                fixed(text, u64::try_from(overhead.as_micros()).unwrap_or(u64::MAX));
+            });
+            headers.insert(SERVER_TIMING, timing);
         }
     }
 }
 
-/// Values made of ids and numbers are always valid; anything else is shown empty rather than breaking a line.
-fn display(value: impl std::fmt::Display) -> HeaderValue {
-    printable(&value.to_string())
+/// Header values that are written into one buffer: an answer has many, and each is short.
+struct Values(BytesMut);
+
+impl Default for Values {
+    fn default() -> Self {
+        Self(BytesMut::with_capacity(160))
+    }
+}
+
+impl Values {
+    /// What is written here is always valid; if it were not, the value would be empty rather than break a line.
+    fn next(&mut self, write: impl FnOnce(&mut BytesMut)) -> HeaderValue {
+        write(&mut self.0);
+        HeaderValue::from_maybe_shared(self.0.split().freeze()).unwrap_or(HeaderValue::from_static(""))
+    }
+}
+
+/// A number of thousandths as a decimal: `8253` is `8.253`.
+fn fixed(text: &mut BytesMut, thousandths: u64) {
+    text.extend_from_slice(itoa::Buffer::new().format(thousandths / 1000).as_bytes());
+    let digit = |place: u64| b'0' + u8::try_from(thousandths / place % 10).unwrap_or_default();
+    text.extend_from_slice(&[b'.', digit(100), digit(10), digit(1)]);
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates")]
+fn thousandths(number: f64) -> u64 {
+    (number * 1e3).round() as u64
 }
 
 fn printable(text: &str) -> HeaderValue {

@@ -81,27 +81,45 @@ enum Stop {
 /// # Errors
 /// The client is gone, or its answer was cut off: the connection cannot be used again.
 pub async fn serve<C: Client>(gateway: &Gateway, client: &mut C) -> Result<(), HungUp> {
-    let head = client.head();
-    let (method, path) = (head.method.clone(), head.uri.path().to_owned());
-    match (method, path.as_str()) {
-        (Method::POST, "/v1/chat/completions") => chat(gateway, client).await,
-        (Method::POST, "/v1/route") => other::route(gateway, client).await,
-        (Method::GET, "/v1/models") => other::models(gateway, client).await,
-        (Method::GET, path) if path.starts_with("/v1/models/") => other::model(gateway, client).await,
-        (Method::GET, path) if path.starts_with("/v1/decisions/") => other::decision(gateway, client).await,
-        (Method::OPTIONS, _) => {
+    match Route::of(client.head()) {
+        Route::Chat => chat(gateway, client).await,
+        Route::DryRun => other::route(gateway, client).await,
+        Route::Models => other::models(gateway, client).await,
+        Route::Model => other::model(gateway, client).await,
+        Route::Decision => other::decision(gateway, client).await,
+        Route::Preflight => {
             let headers = headers::preflight(&client.head().headers);
             client.respond(StatusCode::NO_CONTENT, headers, bytes::Bytes::new()).await
         }
-        (_, "/v1/chat/completions" | "/v1/route" | "/v1/models") => {
-            refuse(
-                client,
-                &GatewayError::new(Code::MethodNotAllowed, "this path takes another method"),
-                &Notes::default(),
-            )
-            .await
+        Route::None(error) => refuse(client, &error, &Notes::default()).await,
+    }
+}
+
+/// What a request is for.
+enum Route {
+    Chat,
+    DryRun,
+    Models,
+    Model,
+    Decision,
+    Preflight,
+    None(GatewayError),
+}
+
+impl Route {
+    fn of(head: &http::request::Parts) -> Self {
+        match (&head.method, head.uri.path()) {
+            (&Method::POST, "/v1/chat/completions") => Self::Chat,
+            (&Method::POST, "/v1/route") => Self::DryRun,
+            (&Method::GET, "/v1/models") => Self::Models,
+            (&Method::GET, path) if path.starts_with("/v1/models/") => Self::Model,
+            (&Method::GET, path) if path.starts_with("/v1/decisions/") => Self::Decision,
+            (&Method::OPTIONS, _) => Self::Preflight,
+            (_, "/v1/chat/completions" | "/v1/route" | "/v1/models") => {
+                Self::None(GatewayError::new(Code::MethodNotAllowed, "this path takes another method"))
+            }
+            (_, path) => Self::None(not_served(path)),
         }
-        (_, path) => refuse(client, &not_served(path), &Notes::default()).await,
     }
 }
 

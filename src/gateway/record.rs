@@ -16,7 +16,7 @@ use crate::chat::{self, Outcome, Usage};
 use crate::config::Target;
 use crate::cost;
 use crate::id::{DecisionId, RequestId, TargetId};
-use crate::ledger::{self, Attempt, Candidate, Decision, Label};
+use crate::ledger::{self, Attempt, Candidate, Decision};
 use crate::money::NanoUsd;
 use crate::policy::{Allowed, Labels, Policy};
 use crate::route::{self, Plan, RemovedBy};
@@ -39,7 +39,7 @@ pub(super) struct Record<'g> {
     waited: Duration,
     model: Option<String>,
     policy: Option<&'g Arc<Policy>>,
-    labels: Arc<[(String, Label)]>,
+    labels: Option<Labels>,
     score: Option<ledger::Score>,
     quality: Option<ledger::Quality>,
     candidates: Vec<Candidate>,
@@ -93,7 +93,7 @@ impl<'g> Record<'g> {
             waited: Duration::ZERO,
             model: None,
             policy: None,
-            labels: Arc::from([]),
+            labels: None,
             score: None,
             quality: None,
             candidates: Vec::new(),
@@ -123,10 +123,7 @@ impl<'g> Record<'g> {
     /// What the rules left.
     pub(super) fn constrained(&mut self, policy: &'g Arc<Policy>, labels: &Labels, allowed: &Allowed) {
         self.policy = Some(policy);
-        self.labels = labels
-            .iter()
-            .map(|label| (label.name.to_owned(), Label { value: label.value.to_owned(), by: label.by.as_str() }))
-            .collect();
+        self.labels = Some(labels.clone());
         if self.rehearsal {
             return;
         }
@@ -241,7 +238,7 @@ impl<'g> Record<'g> {
     }
 
     /// Answered from the cache: nothing is paid, and what it would have cost is saved.
-    pub(super) fn from_cache(&mut self, target: &Arc<Target>, usage: Usage) {
+    pub(super) fn served_from_cache(&mut self, target: &Arc<Target>, usage: Usage) {
         self.target = Some(Arc::clone(target));
         self.best = Some(target.id);
         self.usage = Some(usage);
@@ -312,7 +309,7 @@ impl<'g> Record<'g> {
             schema: 1,
             id: self.id,
             at: self.at,
-            request_id: self.request_id.clone(),
+            request_id: std::mem::replace(&mut self.request_id, RequestId::unknown()),
             tenant: self.principal.tenant.name.clone(),
             team: self.principal.team.clone(),
             key: self.principal.key.clone(),
@@ -321,8 +318,8 @@ impl<'g> Record<'g> {
             config: Arc::clone(&self.gateway.config_hash),
             policy: self
                 .policy
-                .map(|policy| ledger::Policy { name: policy.name.clone(), hash: policy.hash.as_str().into() }),
-            labels: Arc::clone(&self.labels),
+                .map(|policy| ledger::Policy { name: policy.name.clone(), hash: Arc::clone(&policy.hash) }),
+            labels: self.labels.take(),
             score: self.score.take(),
             quality: self.quality,
             candidates: std::mem::take(&mut self.candidates),
@@ -376,8 +373,8 @@ impl<'g> Record<'g> {
             input_tokens: usage.input,
             output_tokens: usage.output,
             cost_nusd: cost.0,
-            ms: duration,
-            ttft_ms: self.first_token,
+            duration,
+            first_token: self.first_token,
             attempts: self.attempts.len(),
             cache: self.cache,
         });

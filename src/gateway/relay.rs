@@ -147,7 +147,7 @@ pub(super) async fn cached<C: Client>(
     record: &mut Record<'_>,
     rate: Option<RateLimit>,
 ) -> Result<(), Stop> {
-    record.from_cache(&hit.target, hit.entry.usage);
+    record.served_from_cache(&hit.target, hit.entry.usage);
     let body = &hit.entry.body;
     let notes = Notes { rate, cost: Some(record.cost()), ..record.notes() };
     if !request.stream {

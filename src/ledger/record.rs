@@ -11,6 +11,7 @@ use serde::{Serialize, Serializer};
 use crate::chat::{Outcome, Usage};
 use crate::id::{DecisionId, KeyId, PolicyName, RequestId, RuleName, TargetName, TeamName, TenantName};
 use crate::money::NanoUsd;
+use crate::policy::{LabelValue, Labels};
 
 /// One decision: who asked, what was allowed, what was chosen, what came of it and what it cost.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -43,8 +44,8 @@ pub struct Decision {
     pub policy: Option<Policy>,
     /// Labels in force, by name.
     #[serde(serialize_with = "as_map")]
-    #[schemars(with = "std::collections::BTreeMap<String, Label>")]
-    pub labels: Arc<[(String, Label)]>,
+    #[schemars(with = "std::collections::BTreeMap<String, Label<'_>>")]
+    pub labels: Option<Labels>,
     pub score: Option<Score>,
     pub quality: Option<Quality>,
     /// Every target that was considered, allowed or not.
@@ -79,11 +80,26 @@ pub struct Policy {
 }
 
 /// One label.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Label {
-    pub value: String,
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Label<'a> {
+    pub value: &'a str,
     /// Who set it: `default`, `floor`, `key`, `claim` or `client`.
     pub by: &'static str,
+}
+
+impl Decision {
+    /// The labels in force, by name; none where the request ended before they were known.
+    pub fn labels(&self) -> impl Iterator<Item = (&str, Label<'_>)> {
+        labels(self.labels.as_ref())
+    }
+}
+
+fn labels(labels: Option<&Labels>) -> impl Iterator<Item = (&str, Label<'_>)> {
+    labels.into_iter().flat_map(Labels::iter).map(shown)
+}
+
+fn shown(label: LabelValue<'_>) -> (&str, Label<'_>) {
+    (label.name, Label { value: label.value, by: label.by.as_str() })
 }
 
 /// How hard the prompt is.
@@ -148,8 +164,8 @@ pub struct Attempt {
     pub elapsed: Duration,
 }
 
-fn as_map<S: Serializer>(labels: &[(String, Label)], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(labels.iter().map(|(name, label)| (name, label)))
+fn as_map<S: Serializer>(given: &Option<Labels>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(labels(given.as_ref()))
 }
 
 #[cfg(test)]
@@ -167,7 +183,7 @@ impl Decision {
             model: None,
             config: "sha256:".into(),
             policy: None,
-            labels: Arc::from([]),
+            labels: None,
             score: None,
             quality: None,
             candidates: Vec::new(),

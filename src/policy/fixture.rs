@@ -108,7 +108,7 @@ pub(crate) fn config(targets: Vec<Described>) -> Config {
     let second = Duration::from_secs(1);
     let address = "127.0.0.1:0".parse().unwrap();
     Config {
-        hash: "sha256:0".to_owned(),
+        hash: "sha256:0".into(),
         path: None,
         listen: Listen {
             address,

@@ -196,7 +196,7 @@ fn read_policy(
     }
     let policy = Policy {
         name: PolicyName::from(at.value.as_str()),
-        hash: sha256(source.text),
+        hash: sha256(source.text).into(),
         rules,
         objective,
         targets: config.targets.clone(),

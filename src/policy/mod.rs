@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 pub use condition::{Condition, Test};
 pub use constrain::{Allowed, Removal, constrain};
-pub use labels::{Declared, LabelError, LabelSources, Labels, MaySet};
+pub use labels::{Declared, LabelError, LabelSources, LabelValue, Labels, MaySet};
 pub(crate) use load_condition::read_never;
 pub use objective::{Minimise, Objective};
 pub use permitted::Permitted;
@@ -39,7 +39,7 @@ pub struct Policy {
     /// As the file says.
     pub name: PolicyName,
     /// SHA-256 of the file, `sha256:…`.
-    pub hash: String,
+    pub hash: Arc<str>,
     /// In the order written.
     pub rules: Vec<Rule>,
     /// What is best among what is left.

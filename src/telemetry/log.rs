@@ -3,20 +3,18 @@
 //! Request lines take a way of their own. They are rendered into a shared buffer that a thread writes out, so a request
 //! pays for no system call and never waits for whoever reads the log.
 
-use std::fmt::Write as _;
 use std::io::{IsTerminal as _, Write as _};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::time::SystemTime as LogTime;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use super::line::{RequestLine, Second};
 use crate::config::LogFormat;
-use crate::id::DecisionId;
 
 /// How long a line may wait to be written.
 const FLUSH_EVERY: Duration = Duration::from_millis(50);
@@ -42,34 +40,6 @@ pub fn init(format: LogFormat) -> bool {
     text
 }
 
-/// One request's line. Field names are those of decision records and metrics; content is not among them.
-#[derive(Debug, Serialize)]
-pub struct RequestLine<'a> {
-    /// RFC 3339, UTC.
-    #[serde(serialize_with = "crate::clock::rfc3339")]
-    pub at: std::time::SystemTime,
-    pub request_id: &'a str,
-    pub decision: DecisionId,
-    pub tenant: &'a str,
-    pub key: Option<&'a str>,
-    pub operation: &'static str,
-    pub model: &'a str,
-    pub target: Option<&'a str>,
-    pub reason: Option<&'a str>,
-    pub status: u16,
-    pub outcome: &'static str,
-    pub error: Option<&'a str>,
-    pub input_tokens: u64,
-    pub output_tokens: u64,
-    pub cost_nusd: i64,
-    #[serde(serialize_with = "crate::clock::millis")]
-    pub ms: Duration,
-    #[serde(serialize_with = "crate::clock::some_millis")]
-    pub ttft_ms: Option<Duration>,
-    pub attempts: usize,
-    pub cache: Option<&'a str>,
-}
-
 /// Where request lines go.
 #[derive(Clone, Debug)]
 pub struct RequestLog {
@@ -88,6 +58,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Buffer {
     bytes: Vec<u8>,
+    second: Second,
     dropped: u64,
 }
 
@@ -131,12 +102,12 @@ impl RequestLog {
             buffer.dropped += 1;
             return;
         }
+        let Buffer { bytes, second, .. } = &mut *buffer;
         if self.shared.text {
-            render_text(line, &mut buffer.bytes);
-        } else if let Err(error) = serde_json::to_writer(&mut buffer.bytes, line) {
-            tracing::error!(%error, "a request line cannot be rendered");
+            line.write_text(bytes);
+        } else {
+            line.write_json(second, bytes);
         }
-        buffer.bytes.push(b'\n');
     }
 
     /// Writes what is left and ends the writer; for the end of the process.
@@ -158,38 +129,17 @@ fn write_out(shared: &std::sync::Weak<Shared>, ended: &Receiver<()>) {
 }
 
 fn flush(shared: &Shared) {
-    let taken = std::mem::take(&mut *shared.buffer.lock());
-    if !taken.bytes.is_empty() {
+    let (bytes, dropped) = {
+        let mut buffer = shared.buffer.lock();
+        // As large as the last one was, so that it need not grow again.
+        let empty = Vec::with_capacity(buffer.bytes.len());
+        (std::mem::replace(&mut buffer.bytes, empty), std::mem::take(&mut buffer.dropped))
+    };
+    if !bytes.is_empty() {
         // A closed stderr leaves no place to report to.
-        let _ = std::io::stderr().lock().write_all(&taken.bytes);
+        let _ = std::io::stderr().lock().write_all(&bytes);
     }
-    if taken.dropped > 0 {
-        tracing::warn!(dropped = taken.dropped, "request lines were dropped: the log is not being read fast enough");
+    if dropped > 0 {
+        tracing::warn!(dropped, "request lines were dropped: the log is not being read fast enough");
     }
-}
-
-fn render_text(line: &RequestLine<'_>, into: &mut Vec<u8>) {
-    let mut text = format!(
-        "{:.3} {} {} {} -> {}",
-        jiff::Timestamp::try_from(line.at).unwrap_or_default(),
-        line.status,
-        line.outcome,
-        line.model,
-        line.target.unwrap_or("-"),
-    );
-    // Writing into a String cannot fail.
-    let _ = write!(
-        text,
-        " reason={} tenant={} tokens={}+{} usd={} ms={:.1} attempts={} decision={} request={}",
-        line.error.or(line.reason).unwrap_or("-"),
-        line.tenant,
-        line.input_tokens,
-        line.output_tokens,
-        crate::money::NanoUsd(line.cost_nusd),
-        line.ms.as_secs_f64() * 1e3,
-        line.attempts,
-        line.decision,
-        line.request_id,
-    );
-    into.extend_from_slice(text.as_bytes());
 }
