@@ -33,7 +33,7 @@ const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining-req
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset-requests");
 
 /// Said by proxies in between.
-const FORWARDING: [HeaderName; 3] =
+static FORWARDING: [HeaderName; 3] =
     [header::FORWARDED, HeaderName::from_static("x-forwarded-for"), HeaderName::from_static("x-real-ip")];
 
 /// What a client asks for in its headers.
@@ -61,19 +61,21 @@ pub(super) enum CacheWish {
 
 impl Wishes {
     pub(super) fn read(headers: &HeaderMap) -> Result<Self, GatewayError> {
-        let max_cost = match text(headers, &MAX_COST)? {
+        let [labels, policy, max_cost, cache] =
+            singles(headers, [&LABELS, &POLICY, &MAX_COST, &CACHE]).map_err(twice)?;
+        let max_cost = match text(&MAX_COST, max_cost)? {
             None => None,
             Some(usd) => Some(usd.parse().map_err(|error| invalid(&MAX_COST, &format!("{error}")))?),
         };
-        let cache = match text(headers, &CACHE)? {
+        let cache = match text(&CACHE, cache)? {
             None => CacheWish::Use,
             Some("no-cache") => CacheWish::NoCache,
             Some("no-store") => CacheWish::NoStore,
             Some(_) => return Err(invalid(&CACHE, "use `no-store` or `no-cache`")),
         };
         Ok(Self {
-            labels: text(headers, &LABELS)?.map(str::to_owned),
-            policy: text(headers, &POLICY)?.map(str::to_owned),
+            labels: text(&LABELS, labels)?.map(str::to_owned),
+            policy: text(&POLICY, policy)?.map(str::to_owned),
             max_cost,
             cache,
             passed: upstream::forwarded(headers),
@@ -81,16 +83,29 @@ impl Wishes {
     }
 }
 
-/// At most one value, in visible ASCII: two values of one header could be read differently by two readers.
-fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, GatewayError> {
-    let mut values = headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (None, _) => Ok(None),
-        (Some(value), None) => {
-            value.to_str().map(|text| Some(text.trim())).map_err(|_| invalid(name, "only ASCII is allowed"))
+/// The values of these headers, in one walk over all that came: most requests have none of them. The name of the first
+/// one that is there twice is the error, for two readers could take two different values.
+fn singles<'h, 'n, const N: usize>(
+    headers: &'h HeaderMap,
+    names: [&'n HeaderName; N],
+) -> Result<[Option<&'h HeaderValue>; N], &'n HeaderName> {
+    let mut found = [None; N];
+    for (name, value) in headers {
+        let Some(place) = names.iter().position(|wanted| *wanted == name) else { continue };
+        if found[place].replace(value).is_some() {
+            return Err(names[place]);
         }
-        _ => Err(invalid(name, "it is given more than once")),
     }
+    Ok(found)
+}
+
+fn text<'h>(name: &HeaderName, value: Option<&'h HeaderValue>) -> Result<Option<&'h str>, GatewayError> {
+    let Some(value) = value else { return Ok(None) };
+    value.to_str().map(|text| Some(text.trim())).map_err(|_| invalid(name, "only ASCII is allowed"))
+}
+
+fn twice(name: &HeaderName) -> GatewayError {
+    invalid(name, "it is given more than once")
 }
 
 fn invalid(name: &HeaderName, what: &str) -> GatewayError {
@@ -101,18 +116,12 @@ fn invalid(name: &HeaderName, what: &str) -> GatewayError {
 /// The client's credentials, as they came. Behind a proxy the peer's address says nothing of the client's, so a
 /// request that was forwarded does not count as coming from this machine.
 pub(super) fn credentials(headers: &HeaderMap, loopback: bool) -> Result<Given<'_>, GatewayError> {
-    let single = |name: HeaderName| {
-        let mut values = headers.get_all(&name).iter();
-        match (values.next(), values.next()) {
-            (value, None) => Ok(value.map(HeaderValue::as_bytes)),
-            // Two readers could take two different ones.
-            _ => Err(GatewayError::new(Code::InvalidApiKey, format!("header `{name}` is given more than once"))),
-        }
-    };
-    let forwarded = FORWARDING.iter().any(|name| headers.contains_key(name));
+    let [authorization, x_api_key] = singles(headers, [&header::AUTHORIZATION, &X_API_KEY])
+        .map_err(|name| GatewayError::new(Code::InvalidApiKey, format!("header `{name}` is given more than once")))?;
+    let forwarded = headers.keys().any(|name| FORWARDING.contains(name));
     Ok(Given {
-        authorization: single(header::AUTHORIZATION)?,
-        x_api_key: single(X_API_KEY)?,
+        authorization: authorization.map(HeaderValue::as_bytes),
+        x_api_key: x_api_key.map(HeaderValue::as_bytes),
         loopback: loopback && !forwarded,
     })
 }

@@ -105,7 +105,7 @@ async fn pass_on<C: Client>(
     record: &mut Record<'_>,
 ) -> Result<(), Cut> {
     loop {
-        for piece in pieces.drain(..) {
+        if let Some(piece) = joined(&mut pieces) {
             if let Some(collector) = collector {
                 collector.push(&piece);
             }
@@ -131,6 +131,16 @@ async fn pass_on<C: Client>(
             }
         }
     }
+}
+
+/// All pieces as one: what came together leaves together, in one write.
+fn joined(pieces: &mut Vec<Bytes>) -> Option<Bytes> {
+    if pieces.len() < 2 {
+        return pieces.pop();
+    }
+    let whole = pieces.concat();
+    pieces.clear();
+    Some(whole.into())
 }
 
 /// Tells a failure inside a stream that has begun, in the client's format and without its closing mark.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
 
@@ -13,10 +14,13 @@ use super::Decision;
 /// Records that may wait for the disk. Beyond it they are counted and reported: an async worker never waits for a disk.
 const QUEUE: usize = 65_536;
 
+/// The way to the thread, and the thread.
+type Writer = (SyncSender<Arc<Decision>>, JoinHandle<()>);
+
 #[derive(Debug)]
 pub(super) struct File {
     path: PathBuf,
-    writer: Mutex<Option<(SyncSender<Arc<Decision>>, std::thread::JoinHandle<()>)>>,
+    writer: Mutex<Option<Writer>>,
     lost: AtomicU64,
 }
 
