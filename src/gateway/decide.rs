@@ -12,8 +12,8 @@ use super::error::{Code, GatewayError};
 use super::headers::Wishes;
 use super::record::Record;
 use crate::auth::{self, Principal};
-use crate::chat::{self, Role};
-use crate::classify::{self, Part, Prompt, Score};
+use crate::chat;
+use crate::classify::{Prompt, Score};
 use crate::config::{ErrorDetail, Meant, Target};
 use crate::id::TenantName;
 use crate::policy::{self, Allowed, LabelSources, Labels, Permitted, labels};
@@ -103,19 +103,8 @@ pub(super) async fn classify(
         return None;
     }
     let texts = openai::request::prompt(request);
-    let parts: Vec<Part<'_>> =
-        texts.iter().map(|text| Part { role: role(text.role), text: text.text.as_str().into() }).collect();
-    let prompt = Prompt { texts: &parts, tools: request.tools, images: request.media };
+    let prompt = Prompt { texts: &texts, tools: request.tools, images: request.media };
     Some(gateway.classifier.score(&prompt).await)
-}
-
-fn role(role: Role) -> classify::Role {
-    match role {
-        Role::System => classify::Role::System,
-        Role::User => classify::Role::User,
-        Role::Assistant => classify::Role::Assistant,
-        Role::Tool => classify::Role::Tool,
-    }
 }
 
 /// Allowed targets, difficulty, prices and live latency → whom to ask first, and then.
