@@ -7,7 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::StatusCode;
-use pingora_core::apps::{HttpPersistentSettings, HttpServerApp, HttpServerOptions, ReusedHttpStream};
+use pingora_core::apps::{HttpPersistentSettings, HttpServerApp, HttpServerOptions, ReusedHttpStream, ServerApp};
+use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::server::ShutdownWatch;
 
@@ -38,6 +39,23 @@ pub(super) enum Ending {
     Broken,
 }
 
+/// Bytes that Pingora looks at to tell HTTP/2 from HTTP/1, and waits for without limit.
+const FIRST_BYTES: usize = 24;
+
+/// Lets a connection in once it has said something: one that never does may not be held for free.
+pub(super) struct Door<S>(pub(super) Arc<App<S>>);
+
+#[async_trait]
+impl<S: Surface> ServerApp for Door<S> {
+    async fn process_new(self: &Arc<Self>, mut stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
+        if stream.get_ssl_digest().is_none() {
+            let mut first = [0; FIRST_BYTES];
+            tokio::time::timeout(self.0.header_timeout, stream.try_peek(&mut first)).await.ok()?.ok()?;
+        }
+        self.0.process_new(stream, shutdown).await
+    }
+}
+
 /// One listener's application.
 pub(super) struct App<S> {
     surface: S,
@@ -54,6 +72,7 @@ impl<S: Surface> App<S> {
     pub(super) fn new(surface: S, admission: Admission, header_timeout: Duration, inflight: Arc<InFlight>) -> Self {
         let mut options = HttpServerOptions::default();
         options.h2c = true;
+        options.h2_idle_timeout = Some(Duration::from_secs(KEEPALIVE_SECONDS));
         Self { surface, admission, header_timeout, inflight, options }
     }
 

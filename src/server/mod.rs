@@ -26,7 +26,7 @@ use tokio::net::TcpSocket;
 use tokio::sync::watch;
 
 use self::admin::AdminSurface;
-use self::app::{App, Ending, Surface};
+use self::app::{App, Door, Ending, Surface};
 use self::drain::InFlight;
 use self::exchange::Exchange;
 use self::head::Admission;
@@ -161,7 +161,7 @@ fn start<S: Surface>(
     stopping: watch::Receiver<bool>,
 ) -> Result<tokio::task::JoinHandle<()>, ServeError> {
     let address = listener.address.to_string();
-    let mut service = Service::new(address.clone(), app);
+    let mut service = Service::new(address.clone(), Door(Arc::new(app)));
     match certificate {
         None => service.add_tcp(&address),
         Some(certificate) => service.add_tls_with_settings(&address, None, tls::settings(certificate)?),
