@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::StatusCode;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use pingora_core::apps::{HttpPersistentSettings, HttpServerApp, HttpServerOptions, ReusedHttpStream, ServerApp};
 use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::ServerSession;
@@ -16,6 +16,7 @@ use super::drain::InFlight;
 use super::exchange::Exchange;
 use super::head::Admission;
 use crate::gateway::Client as _;
+use crate::id::RequestId;
 use crate::wire::openai::error::error_body;
 
 /// How long an idle connection is kept, in seconds; longer than the 60 s most clients' pools keep theirs would only
@@ -39,6 +40,7 @@ pub(super) enum Ending {
     Broken,
 }
 
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Bytes that Pingora looks at to tell HTTP/2 from HTTP/1, and waits for without limit.
 const FIRST_BYTES: usize = 24;
 
@@ -108,9 +110,14 @@ fn refusal_body(message: &str) -> Bytes {
     error_body(message, "invalid_request_error", None, Some("invalid_request"))
 }
 
-fn json_headers() -> http::HeaderMap {
-    let mut headers = http::HeaderMap::new();
-    headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+/// Of a refusal, with the client's request id or a fresh one.
+fn refusal_headers(asked: &HeaderMap) -> HeaderMap {
+    let given = asked.get(X_REQUEST_ID).map(HeaderValue::as_bytes);
+    let mut headers = HeaderMap::new();
+    headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Ok(id) = HeaderValue::from_str(RequestId::from_client(given).as_str()) {
+        headers.insert(X_REQUEST_ID, id);
+    }
     headers
 }
 
@@ -134,7 +141,8 @@ impl<S: Surface> HttpServerApp for App<S> {
                 return None;
             }
             let mut exchange = Exchange::new(session);
-            exchange.respond(refused.status(), json_headers(), refusal_body(&refused.to_string())).await.ok()?;
+            let headers = refusal_headers(&exchange.head().headers);
+            exchange.respond(refused.status(), headers, refusal_body(&refused.to_string())).await.ok()?;
             return keep(exchange).await;
         }
 
