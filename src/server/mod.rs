@@ -131,7 +131,8 @@ impl Bound {
         );
         let admin = App::new(
             AdminSurface { gateway, settings: config.admin.clone(), draining: Arc::clone(&draining) },
-            admission,
+            // Pages that may ask models have no business here.
+            Admission { cors: Vec::new(), ..admission },
             header_timeout,
             Arc::new(InFlight::default()),
         );
