@@ -201,6 +201,13 @@ impl<'g> Record<'g> {
             .collect();
     }
 
+    /// A rule or ceiling refuses the request.
+    pub(super) fn denied(&self, policy: &str, rule: &str) {
+        if !self.rehearsal {
+            self.gateway.metrics.denied(policy, rule);
+        }
+    }
+
     /// The request is on its way to a target: from here it may cost something, whatever comes back.
     pub(super) fn sent(&mut self, target: &Arc<Target>, request: &chat::Request) {
         self.target = Some(Arc::clone(target));
@@ -293,7 +300,9 @@ impl<'g> Record<'g> {
     /// The request ends with an error; `status` is what the client was told.
     pub(super) fn failed(&mut self, error: &GatewayError) {
         self.status = error.code.status();
-        self.outcome = if error.code.is_denial() { Outcome::Denied } else { Outcome::Error };
+        // A provider's 429 has the same code as our own, but is no refusal of ours.
+        let denied = error.code.is_denial() && self.attempts.is_empty();
+        self.outcome = if denied { Outcome::Denied } else { Outcome::Error };
         self.error = Some(error.code.word());
     }
 

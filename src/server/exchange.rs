@@ -109,7 +109,10 @@ impl Client for Exchange {
     }
 
     async fn respond(&mut self, status: StatusCode, mut headers: HeaderMap, body: Bytes) -> Result<(), HungUp> {
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+        // RFC 9110, 8.6: never in a 204.
+        if status != StatusCode::NO_CONTENT {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+        }
         let unread = !self.session.is_body_done();
         if unread {
             self.session.set_keepalive(None);

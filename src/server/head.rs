@@ -64,16 +64,26 @@ impl Admission {
         let head = session.req_header();
         // HTTP/2 carries the host in `:authority`, which Pingora keeps in the URI.
         let authority = head.uri.authority().map(http::uri::Authority::as_str);
-        let mut named = head.headers.get_all(header::HOST).iter();
-        let host = match (named.next(), named.next(), authority) {
-            (Some(host), None, _) => host.to_str().map_err(|_| HeadError::NoHost)?,
-            (None, None, Some(authority)) => authority,
+        self.check_names(&head.headers, authority)
+    }
+
+    /// Whether host and origin are ours. A target in absolute form, and HTTP/2, may name the host a second time; both
+    /// names must be ours, for nobody knows by which one a proxy before us went.
+    fn check_names(&self, headers: &HeaderMap, authority: Option<&str>) -> Result<(), HeadError> {
+        let mut named = headers.get_all(header::HOST).iter();
+        let host = match (named.next(), named.next()) {
+            (host, None) => host.map(|host| host.to_str().map_err(|_| HeadError::NoHost)).transpose()?,
             _ => return Err(HeadError::NoHost),
         };
-        if !self.hosts.iter().any(|ours| ours.eq_ignore_ascii_case(without_port(host))) {
-            return Err(HeadError::ForeignHost(printable(host)));
+        if host.is_none() && authority.is_none() {
+            return Err(HeadError::NoHost);
         }
-        let Some(origin) = head.headers.get(header::ORIGIN) else { return Ok(()) };
+        for host in [host, authority].into_iter().flatten() {
+            if !self.hosts.iter().any(|ours| ours.eq_ignore_ascii_case(without_port(host))) {
+                return Err(HeadError::ForeignHost(printable(host)));
+            }
+        }
+        let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
         match origin.to_str() {
             Ok(origin) if self.cors.iter().any(|ours| ours == origin) => Ok(()),
             Ok(origin) => Err(HeadError::ForeignOrigin(printable(origin))),
@@ -143,6 +153,23 @@ mod tests {
             headers.insert(header::CONTENT_LENGTH, length.parse().unwrap());
             assert_eq!(check_raw(b"POST / HTTP/1.1\r\n\r\n", &headers), expected, "{length}");
         }
+    }
+
+    #[test]
+    fn a_foreign_host_is_refused_wherever_it_is_named() {
+        let admission = Admission { hosts: vec!["localhost".to_owned()], cors: Vec::new() };
+        let mut headers = HeaderMap::new();
+        assert_eq!(admission.check_names(&headers, None), Err(HeadError::NoHost));
+        assert_eq!(admission.check_names(&headers, Some("localhost:4000")), Ok(()));
+        headers.insert(header::HOST, "LOCALHOST".parse().unwrap());
+        assert_eq!(admission.check_names(&headers, None), Ok(()));
+        assert_eq!(admission.check_names(&headers, Some("localhost")), Ok(()));
+        let foreign = Err(HeadError::ForeignHost("evil.example".to_owned()));
+        assert_eq!(admission.check_names(&headers, Some("evil.example")), foreign);
+        headers.insert(header::HOST, "evil.example".parse().unwrap());
+        assert_eq!(admission.check_names(&headers, Some("localhost")), foreign);
+        headers.append(header::HOST, "localhost".parse().unwrap());
+        assert_eq!(admission.check_names(&headers, None), Err(HeadError::NoHost));
     }
 
     #[test]
