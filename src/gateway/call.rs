@@ -13,7 +13,7 @@ use tokio::time::sleep_until;
 
 use super::client::Client;
 use super::error::{Code, GatewayError};
-use super::headers::Wishes;
+use super::headers::{Wishes, allow_origin};
 use super::record::Record;
 use super::{Gateway, Stop, relay};
 use crate::chat;
@@ -66,6 +66,7 @@ pub(super) async fn until_content<C: Client>(
     let mut ping_at = tokio::time::Instant::now() + streaming.commit_after;
     // Only a stream can begin before it is known who will answer.
     let mut begun = if request.stream { relay::early_headers(record) } else { HeaderMap::new() };
+    allow_origin(&client.head().headers, &mut begun);
     let attempts = attempts(gateway, plan, wishes, request, record);
     tokio::pin!(attempts);
     let outcome = loop {
