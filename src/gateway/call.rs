@@ -281,7 +281,7 @@ impl Failed {
                 GatewayError::new(Code::UpstreamTimeout, format!("the provider `{provider}` took too long: {error}"))
             }
             FailureKind::Call(error) => {
-                GatewayError::new(Code::UpstreamError, format!("the provider `{provider}` cannot be reached: {error}"))
+                GatewayError::new(Code::UpstreamError, format!("the provider `{provider}` gave no answer: {error}"))
             }
             FailureKind::Credential => GatewayError::new(
                 Code::UpstreamCredential,
