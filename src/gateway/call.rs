@@ -30,6 +30,8 @@ use crate::wire::openai::stream::Relay;
 const MAX_ANSWER: usize = 64 << 20;
 /// Most that is held of a stream before its content.
 const MAX_HELD: usize = 1 << 20;
+/// Results of attempts that made no connection: nothing has left the gateway.
+const UNSENT: [&str; 6] = ["host_not_allowed", "request", "resolve", "connect", "connect_timeout", "tls"];
 const PING: Bytes = Bytes::from_static(b": ping\n\n");
 
 /// An upstream's answer, as far as its first content.
@@ -161,7 +163,7 @@ async fn attempt(
     let bytes_sent = body.len();
     let Some(place) = gateway.places.enter(target.id) else { return Err(Failed::Answer(full(target))) };
     let sent = Instant::now();
-    record.sent(target, request);
+    record.sent(target, request, bytes_sent);
     let exchange = Exchange { body, stream: request.stream, passed: &wishes.passed, by: None };
     let mut peer = None;
     let result = match gateway.calls.call(target, &exchange).await {
@@ -181,6 +183,7 @@ async fn attempt(
         Err(Failed::Exchange(failure)) => (failure.status, failure.word()),
         Err(Failed::Answer(_)) => (Some(200), "bad_answer"),
     };
+    let bytes_sent = if UNSENT.contains(&word) { 0 } else { bytes_sent };
     record.attempts.push(Attempt { target: target.name.clone(), peer, bytes_sent, status, result: word, elapsed });
     gateway.metrics.attempt(target.id, word);
     match &result {

@@ -53,6 +53,8 @@ pub(super) struct Record<'g> {
     best: Option<TargetId>,
     /// While an answer is awaited.
     sent_at: Option<Instant>,
+    /// Bytes of the body that went with it.
+    sending: usize,
     max_output: Option<u64>,
     /// Answered from the cache.
     free: bool,
@@ -104,6 +106,7 @@ impl<'g> Record<'g> {
             target: None,
             best: None,
             sent_at: None,
+            sending: 0,
             max_output: None,
             free: false,
             usage: None,
@@ -209,8 +212,9 @@ impl<'g> Record<'g> {
     }
 
     /// The request is on its way to a target: from here it may cost something, whatever comes back.
-    pub(super) fn sent(&mut self, target: &Arc<Target>, request: &chat::Request) {
+    pub(super) fn sent(&mut self, target: &Arc<Target>, request: &chat::Request, bytes: usize) {
         self.target = Some(Arc::clone(target));
+        self.sending = bytes;
         self.sent_at = Some(Instant::now());
         self.max_output = request.max_output_tokens;
         self.usage = Some(Usage { input: request.input_tokens_estimate, estimated: true, ..Usage::default() });
@@ -358,6 +362,14 @@ impl<'g> Record<'g> {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates")]
         let made = (sent_at.elapsed().as_secs_f64() * target.latency_prior.tokens_per_second) as u64;
         usage.output = made.min(self.max_output.or(target.max_output).unwrap_or(made));
+        if self.first_token.is_none() {
+            // The attempt was given up with the request that awaited it: the prompt has gone there all the same.
+            let (elapsed, bytes_sent, result) = (sent_at.elapsed(), self.sending, "cancelled");
+            self.gateway.metrics.attempt(target.id, result);
+            let target = target.name.clone();
+            self.attempts.push(Attempt { target, peer: None, bytes_sent, status: None, result, elapsed });
+            self.waited(elapsed);
+        }
     }
 
     fn log(&self, duration: Duration, cost: NanoUsd) {

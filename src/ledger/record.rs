@@ -151,7 +151,7 @@ pub struct Candidate {
 pub struct Attempt {
     #[schemars(with = "String")]
     pub target: TargetName,
-    /// Address that was called; null where no connection was made.
+    /// Address that was called; null where no answer came.
     #[schemars(with = "Option<String>")]
     pub peer: Option<SocketAddr>,
     pub bytes_sent: usize,
