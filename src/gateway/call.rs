@@ -160,7 +160,7 @@ async fn attempt(
     let bytes_sent = body.len();
     let Some(place) = gateway.places.enter(target.id) else { return Err(Failed::Answer(full(target))) };
     let sent = Instant::now();
-    record.sent(target, request);
+    record.sent(target, bytes_sent, request);
     let exchange = Exchange { body, stream: request.stream, passed: &wishes.passed, by: None };
     let mut peer = None;
     let result = match gateway.calls.call(target, &exchange).await {
@@ -174,14 +174,13 @@ async fn attempt(
         }
     };
     let elapsed = sent.elapsed();
-    record.waited(elapsed);
     let (status, word) = match &result {
         Ok(_) => (Some(200), "ok"),
         Err(Failed::Exchange(failure)) => (failure.status, failure.word()),
         Err(Failed::Answer(_)) => (Some(200), "bad_answer"),
     };
-    record.attempts.push(Attempt { target: target.name.clone(), peer, bytes_sent, status, result: word, elapsed });
-    gateway.metrics.attempt(target.id, word);
+    let name = target.name.clone();
+    record.attempted(Attempt { target: name, peer, bytes_sent, status, result: word, elapsed }, target.id);
     match &result {
         Ok(_) => {
             record.first_token = Some(elapsed);
