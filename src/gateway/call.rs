@@ -19,6 +19,7 @@ use super::{Gateway, Stop, relay};
 use crate::chat;
 use crate::config::Target;
 use crate::ledger::Attempt;
+use crate::limit::RateLimit;
 use crate::policy::Permitted;
 use crate::route::inflight::Place;
 use crate::upstream::retry::{Next, next};
@@ -59,13 +60,14 @@ pub(super) async fn until_content<C: Client>(
     wishes: &Wishes,
     request: &chat::Request,
     record: &mut Record<'_>,
+    rate: Option<RateLimit>,
 ) -> Result<Answer, Stop> {
     gateway.calls.budget.deposit();
     let streaming = gateway.config.streaming;
     let mut committed = false;
     let mut ping_at = tokio::time::Instant::now() + streaming.commit_after;
     // Only a stream can begin before it is known who will answer.
-    let mut begun = if request.stream { relay::early_headers(record) } else { HeaderMap::new() };
+    let mut begun = if request.stream { relay::early_headers(client, record, rate) } else { HeaderMap::new() };
     let attempts = attempts(gateway, plan, wishes, request, record);
     tokio::pin!(attempts);
     let outcome = loop {
@@ -224,6 +226,8 @@ async fn stream_until_content(
     let mut relay = Relay::new(request.include_usage, move |usage| price.map(|price| crate::cost::cost(usage, &price)))
         .expecting(request.n);
     let mut held = Vec::new();
+    // How many pieces, and how many bytes in them.
+    let (mut counted, mut size) = (0, 0);
     let broken = |error: openai::stream::StreamError| Failed::Answer(bad_answer(target, &error));
     loop {
         let Some(chunk) = incoming.chunk().await? else {
@@ -234,7 +238,9 @@ async fn stream_until_content(
             incoming.content_has_come();
             return Ok(Content::Stream { relay, held, over: false });
         }
-        if held.iter().map(Bytes::len).sum::<usize>() > MAX_HELD {
+        size += held.iter().skip(counted).map(Bytes::len).sum::<usize>();
+        counted = held.len();
+        if size > MAX_HELD {
             let message = format!("the provider `{}` sent {MAX_HELD} bytes without content", target.provider.name);
             return Err(Failed::Answer(GatewayError::new(Code::UpstreamError, message)));
         }

@@ -277,17 +277,21 @@ impl<'g> Record<'g> {
     pub(super) fn notes(&self) -> Notes<'_> {
         Notes {
             served_by: self.target.as_ref().map(|target| &self.gateway.served_by[target.id.index()]),
-            difficulty: self.difficulty(),
             reason: self.reason,
             attempts: (!self.attempts.is_empty()).then_some(self.attempts.len()),
-            cache: self.cache,
             ..self.early_notes()
         }
     }
 
     /// The same before it is known who will answer.
     pub(super) fn early_notes(&self) -> Notes<'_> {
-        Notes { request_id: Some(&self.request_id), decision: Some(self.id), ..Notes::default() }
+        Notes {
+            request_id: Some(&self.request_id),
+            decision: Some(self.id),
+            difficulty: self.difficulty(),
+            cache: self.cache,
+            ..Notes::default()
+        }
     }
 
     /// Time that was spent waiting for somebody else.

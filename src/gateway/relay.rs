@@ -183,19 +183,25 @@ async fn respond<C: Client>(client: &mut C, notes: &Notes<'_>, record: &Record<'
 }
 
 fn stream_headers<C: Client>(client: &C, notes: &Notes<'_>, record: &Record<'_>) -> HeaderMap {
-    let mut headers = early_headers(record);
+    let mut headers = event_stream();
     Notes { overhead: Some(record.overhead()), ..notes.clone() }.write(&mut headers);
     allow_origin(&client.head().headers, &mut headers);
     headers
 }
 
 /// What a stream says before it is known who will answer.
-pub(super) fn early_headers(record: &Record<'_>) -> HeaderMap {
+pub(super) fn early_headers<C: Client>(client: &C, record: &Record<'_>, rate: Option<RateLimit>) -> HeaderMap {
+    let mut headers = event_stream();
+    Notes { rate, ..record.early_notes() }.write(&mut headers);
+    allow_origin(&client.head().headers, &mut headers);
+    headers
+}
+
+fn event_stream() -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(20);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     // nginx in front would otherwise hold events back.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    record.early_notes().write(&mut headers);
     headers
 }
