@@ -11,13 +11,14 @@
 mod error;
 mod keys;
 mod scan;
+mod search;
 mod text;
 mod token;
 
 pub use error::{JsonError, JsonErrorKind, JsonResult, Located, Path, Step};
 pub use scan::{MAX_DEPTH, Scanner};
 pub use text::{escape_into, quote, unescape};
-pub use token::{Kind, Str};
+pub use token::{Key, Kind, Str};
 
 use std::ops::Range;
 
@@ -44,7 +45,9 @@ pub fn member_cut(bytes: &[u8], key: usize, end: usize) -> Range<usize> {
 #[must_use]
 pub fn splice(bytes: &[u8], edits: &[(Range<usize>, &[u8])]) -> Vec<u8> {
     let added: usize = edits.iter().map(|(_, new)| new.len()).sum();
-    let mut spliced = Vec::with_capacity(bytes.len() + added);
+    let removed: usize = edits.iter().map(|(range, _)| range.len()).sum();
+    // To the byte: a vector without room to spare becomes `Bytes` without another allocation.
+    let mut spliced = Vec::with_capacity((bytes.len() + added).saturating_sub(removed));
     let mut from = 0;
     for (range, new) in edits {
         spliced.extend_from_slice(bytes.get(from..range.start).unwrap_or_default());

@@ -4,11 +4,15 @@ use std::ops::Range;
 
 use super::error::{JsonError, JsonErrorKind as Kinds, JsonResult, Located, Step};
 use super::keys::OpenKeys;
-use super::text::{hex4, plain_until};
-use super::token::{Kind, Str};
+use super::search::{control, glance, plain_length, plain_length_again};
+use super::text::hex4;
+use super::token::{Key, Kind, Str};
 
 /// Deepest nesting accepted. The scanner recurses, so this also bounds its stack.
 pub const MAX_DEPTH: u32 = 128;
+
+/// Most digits of a number whose value is read as it is passed: they cannot overflow 64 bits.
+const SMALL_DIGITS: usize = 19;
 
 /// Reads one JSON value from front to back. Every method that reads a value leaves the scanner behind it.
 #[derive(Debug)]
@@ -17,7 +21,9 @@ pub struct Scanner<'a> {
     at: usize,
     depth: u32,
     strict: bool,
-    keys: OpenKeys<'a>,
+    /// There is no control character anywhere, so no string need be searched for one.
+    no_controls: bool,
+    keys: OpenKeys,
 }
 
 impl<'a> Scanner<'a> {
@@ -26,19 +32,26 @@ impl<'a> Scanner<'a> {
     /// # Errors
     /// A body that is not UTF-8.
     pub fn strict(bytes: &'a [u8]) -> JsonResult<Self> {
-        if let Err(error) = std::str::from_utf8(bytes) {
+        let seen = glance(bytes);
+        if !seen.ascii
+            && let Err(error) = std::str::from_utf8(bytes)
+        {
             return Err(JsonError::at(bytes, error.valid_up_to(), Kinds::NotUtf8));
         }
         if u32::try_from(bytes.len()).is_err() {
             return Err(JsonError::at(bytes, 0, Kinds::Expected("a body of less than 4 GiB")));
         }
-        Ok(Self { strict: true, ..Self::lenient(bytes) })
+        Ok(Self::new(bytes, true, seen.no_controls))
     }
 
     /// For what a provider sends: the grammar alone.
     #[must_use]
     pub fn lenient(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0, depth: 0, strict: false, keys: OpenKeys::default() }
+        Self::new(bytes, false, glance(bytes).no_controls)
+    }
+
+    fn new(bytes: &'a [u8], strict: bool, no_controls: bool) -> Self {
+        Self { bytes, at: 0, depth: 0, strict, no_controls, keys: OpenKeys::default() }
     }
 
     /// All bytes under the scanner.
@@ -76,13 +89,26 @@ impl<'a> Scanner<'a> {
     /// # Errors
     /// The value breaks the grammar.
     pub fn skip(&mut self) -> JsonResult<()> {
-        match self.kind()? {
-            Kind::String => self.string().map(|_| ()),
-            Kind::Object => self.object(|scanner, _| scanner.skip()),
-            Kind::Array => self.array(|scanner, _| scanner.skip()),
-            Kind::Number => self.number().map(|_| ()),
-            Kind::Bool | Kind::Null => self.word().map(|_| ()),
+        self.blank();
+        match self.bytes.get(self.at) {
+            Some(b'"') => self.pass_string(),
+            Some(b'-' | b'0'..=b'9') => self.pass_number(),
+            Some(b'{') => self.skip_object(),
+            Some(b'[') => self.skip_array(),
+            // Or nothing that begins a value.
+            _ => self.pass_word(),
         }
+    }
+
+    // Apart, so that what is not nested pays for no more than it needs.
+    #[inline(never)]
+    fn skip_object(&mut self) -> JsonResult<()> {
+        self.object(|scanner, _| scanner.skip())
+    }
+
+    #[inline(never)]
+    fn skip_array(&mut self) -> JsonResult<()> {
+        self.array(|scanner, _| scanner.skip())
     }
 
     /// Checks the next value whole and tells where it stands.
@@ -100,8 +126,10 @@ impl<'a> Scanner<'a> {
     ///
     /// # Errors
     /// No object, a breach of the grammar, or what `each` returns.
-    pub fn object<E: Located>(&mut self, mut each: impl FnMut(&mut Self, Str<'a>) -> Result<(), E>) -> Result<(), E> {
+    pub fn object<E: Located>(&mut self, mut each: impl FnMut(&mut Self, Key<'_>) -> Result<(), E>) -> Result<(), E> {
         self.open(b'{', "an object")?;
+        // The last key that had to be unescaped: here, so that the closures are free of allocations.
+        let mut unescaped;
         let mut keys = self.keys.open();
         self.blank();
         if self.bytes.get(self.at) == Some(&b'}') {
@@ -113,9 +141,9 @@ impl<'a> Scanner<'a> {
             if self.bytes.get(self.at) != Some(&b'"') {
                 return Err(self.unexpected("a key in double quotes").into());
             }
-            let key = self.string()?;
-            if self.strict && !self.keys.is_new(&mut keys, key) {
-                return Err(self.duplicate(key));
+            let key = self.token()?;
+            if self.strict && !self.keys.is_new(&mut keys, key.raw, key.start, key.escaped, self.bytes) {
+                return Err(self.duplicate(key.start, key.raw.len()));
             }
             self.blank();
             if self.bytes.get(self.at) != Some(&b':') {
@@ -123,9 +151,14 @@ impl<'a> Scanner<'a> {
             }
             self.at += 1;
             self.blank();
-            if let Err(mut error) = each(self, key) {
-                error.inside(Step::Key(key));
-                return Err(error);
+            let name = if key.escaped {
+                unescaped = key.bytes();
+                &*unescaped
+            } else {
+                key.raw
+            };
+            if let Err(error) = each(self, Key { name, start: key.start, length: key.raw.len() }) {
+                return Err(self.inside(error, key.start, key.raw.len()));
             }
             self.blank();
             match self.bytes.get(self.at) {
@@ -135,7 +168,7 @@ impl<'a> Scanner<'a> {
             }
         }
         if let Some(key) = self.keys.close(keys, self.bytes) {
-            return Err(self.duplicate(key));
+            return Err(self.duplicate(key.start, key.raw.len()));
         }
         self.shut();
         Ok(())
@@ -181,39 +214,118 @@ impl<'a> Scanner<'a> {
         if self.bytes.get(self.at) != Some(&b'"') {
             return Err(self.unexpected("a string"));
         }
-        self.at += 1;
-        let start = self.at;
-        let mut escaped = false;
-        loop {
-            self.at = plain_until(self.bytes, self.at);
-            match self.bytes.get(self.at) {
-                Some(b'"') => break,
-                Some(b'\\') => {
-                    escaped = true;
-                    self.escape()?;
-                }
-                Some(_) => return Err(self.fault(Kinds::Control)),
-                None => return Err(self.fault(Kinds::Ends("the end of a string"))),
-            }
+        self.token()
+    }
+
+    /// Reads the string whose opening quote stands here.
+    #[inline]
+    fn token(&mut self) -> JsonResult<Str<'a>> {
+        let start = self.at + 1;
+        let rest = self.bytes.get(start..).unwrap_or_default();
+        let length = plain_length(rest);
+        if self.no_controls && rest.get(length) == Some(&b'"') {
+            self.at = start + length + 1;
+            return Ok(Str { raw: rest.get(..length).unwrap_or_default(), start, escaped: false });
         }
-        let raw = self.bytes.get(start..self.at).unwrap_or_default();
+        self.pass_odd_string(start, start + length)?;
+        let raw = rest.get(..self.at - 1 - start).unwrap_or_default();
+        Ok(Str { raw, start, escaped: rest.get(length) == Some(&b'\\') })
+    }
+
+    /// Goes behind the string whose opening quote stands here.
+    #[inline]
+    fn pass_string(&mut self) -> JsonResult<()> {
+        let start = self.at + 1;
+        let rest = self.bytes.get(start..).unwrap_or_default();
+        let length = plain_length(rest);
+        if self.no_controls && rest.get(length) == Some(&b'"') {
+            self.at = start + length + 1;
+            return Ok(());
+        }
+        self.pass_odd_string(start, start + length)
+    }
+
+    /// The same for one that has escapes, the first of them at `plain`, or may have control characters.
+    #[inline(never)]
+    fn pass_odd_string(&mut self, start: usize, plain: usize) -> JsonResult<()> {
+        let bytes = self.bytes;
+        let mut at = plain;
+        while let Some(b'\\') = bytes.get(at) {
+            match bytes.get(at + 1) {
+                Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => at += 2,
+                _ => at = self.pass_odd_escape(at)?,
+            }
+            at += plain_length_again(bytes.get(at..).unwrap_or_default());
+        }
+        self.at = at;
+        if !self.no_controls
+            && let Some(control) = control(self.bytes, start, self.at)
+        {
+            self.at = control;
+            return Err(self.fault(Kinds::Control));
+        }
+        if self.at >= self.bytes.len() {
+            return Err(self.fault(Kinds::Ends("the end of a string")));
+        }
         self.at += 1;
-        Ok(Str { raw, start, escaped })
+        Ok(())
     }
 
     /// Reads a number and tells where it stands; its value is not looked at.
     ///
     /// # Errors
     /// No number, or a malformed one.
+    #[inline]
     pub fn number(&mut self) -> JsonResult<Range<usize>> {
         self.blank();
         let start = self.at;
-        self.at += usize::from(self.bytes.get(start) == Some(&b'-'));
-        match self.bytes.get(self.at) {
-            Some(b'0') => self.at += 1,
-            Some(b'1'..=b'9') => self.digits(),
-            _ => return Err(self.unexpected("a number")),
+        self.pass_number()?;
+        Ok(start..self.at)
+    }
+
+    /// Reads a number that is nothing but a few digits, as counts are. `None`, and nothing read, for any other value.
+    #[inline]
+    pub fn small_natural(&mut self) -> Option<u64> {
+        self.blank();
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let (mut value, mut length) = (0, 0);
+        for byte in rest.iter().take(SMALL_DIGITS) {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                break;
+            }
+            value = value * 10 + u64::from(digit);
+            length += 1;
         }
+        let leading_zero = length > 1 && rest.first() == Some(&b'0');
+        if length == 0 || leading_zero || !matches!(rest.get(length), Some(b',' | b'}' | b']')) {
+            return None;
+        }
+        self.at += length;
+        Some(value)
+    }
+
+    fn pass_number(&mut self) -> JsonResult<()> {
+        let bytes = self.bytes;
+        let mut at = self.at + usize::from(bytes.get(self.at) == Some(&b'-'));
+        match bytes.get(at) {
+            Some(b'0') => at += 1,
+            Some(b'1'..=b'9') => at = digits_end(bytes, at),
+            _ => {
+                self.at = at;
+                return Err(self.unexpected("a number"));
+            }
+        }
+        if let Some(b'.' | b'e' | b'E') = bytes.get(at) {
+            self.at = at;
+            return self.pass_fraction();
+        }
+        self.at = at;
+        self.number_ends()
+    }
+
+    #[inline(never)]
+    fn pass_fraction(&mut self) -> JsonResult<()> {
         if self.bytes.get(self.at) == Some(&b'.') {
             self.at += 1;
             self.some_digits()?;
@@ -223,10 +335,16 @@ impl<'a> Scanner<'a> {
             self.at += usize::from(matches!(self.bytes.get(self.at), Some(b'+' | b'-')));
             self.some_digits()?;
         }
-        if let Some(b'0'..=b'9' | b'.' | b'-' | b'+' | b'a'..=b'z' | b'A'..=b'Z') = self.bytes.get(self.at) {
-            return Err(self.fault(Kinds::Number));
+        self.number_ends()
+    }
+
+    #[inline]
+    fn number_ends(&mut self) -> JsonResult<()> {
+        match self.bytes.get(self.at) {
+            Some(b',' | b'}' | b']') => Ok(()),
+            Some(b'0'..=b'9' | b'.' | b'-' | b'+' | b'a'..=b'z' | b'A'..=b'Z') => Err(self.fault(Kinds::Number)),
+            _ => Ok(()),
         }
-        Ok(start..self.at)
     }
 
     /// Reads `true` or `false`.
@@ -235,10 +353,11 @@ impl<'a> Scanner<'a> {
     /// Neither stands there.
     pub fn bool(&mut self) -> JsonResult<bool> {
         self.blank();
-        let word = self.word()?;
-        match self.bytes.get(word) {
-            Some(b"true") => Ok(true),
-            Some(b"false") => Ok(false),
+        let first = self.bytes.get(self.at);
+        self.pass_word()?;
+        match first {
+            Some(b't') => Ok(true),
+            Some(b'f') => Ok(false),
             _ => Err(self.fault(Kinds::Expected("a boolean"))),
         }
     }
@@ -254,7 +373,11 @@ impl<'a> Scanner<'a> {
 
     #[inline]
     fn blank(&mut self) {
-        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.bytes.get(self.at) {
+        // One comparison where nothing is blank, as in most bodies.
+        while let Some(&byte) = self.bytes.get(self.at)
+            && byte <= b' '
+            && matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
+        {
             self.at += 1;
         }
     }
@@ -279,56 +402,41 @@ impl<'a> Scanner<'a> {
         self.at += 1;
     }
 
-    fn word(&mut self) -> JsonResult<Range<usize>> {
+    fn pass_word(&mut self) -> JsonResult<()> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let words: [&[u8]; 3] = [b"true", b"false", b"null"];
-        for word in words {
-            if rest.starts_with(word) {
-                let start = self.at;
-                self.at += word.len();
-                return Ok(start..self.at);
-            }
-        }
-        Err(self.unexpected("a value"))
-    }
-
-    fn digits(&mut self) {
-        while let Some(b'0'..=b'9') = self.bytes.get(self.at) {
-            self.at += 1;
-        }
+        let length = match rest.first_chunk::<4>() {
+            Some(b"null" | b"true") => 4,
+            Some(b"fals") if rest.get(4) == Some(&b'e') => 5,
+            _ => return Err(self.unexpected("a value")),
+        };
+        self.at += length;
+        Ok(())
     }
 
     fn some_digits(&mut self) -> JsonResult<()> {
         let start = self.at;
-        self.digits();
+        self.at = digits_end(self.bytes, start);
         if self.at > start { Ok(()) } else { Err(self.fault(Kinds::Number)) }
     }
 
-    /// Steps over the escape sequence that begins here.
-    fn escape(&mut self) -> JsonResult<()> {
-        match self.bytes.get(self.at + 1) {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {
-                self.at += 2;
-                Ok(())
-            }
-            Some(b'u') => self.unicode_escape(),
-            Some(_) => Err(self.fault(Kinds::Escape)),
-            None => Err(self.fault(Kinds::Ends("an escape sequence"))),
+    /// Where the escape sequence ends that begins at `at` and is not of one letter.
+    #[inline(never)]
+    fn pass_odd_escape(&mut self, at: usize) -> JsonResult<usize> {
+        self.at = at;
+        match self.bytes.get(at + 1) {
+            Some(b'u') => {}
+            Some(_) => return Err(self.fault(Kinds::Escape)),
+            None => return Err(self.fault(Kinds::Ends("an escape sequence"))),
         }
-    }
-
-    fn unicode_escape(&mut self) -> JsonResult<()> {
-        let Some(unit) = hex4(self.bytes.get(self.at + 2..)) else { return Err(self.fault(Kinds::Escape)) };
-        let used = match unit {
-            0xD800..=0xDBFF if self.strict => match self.bytes.get(self.at + 6..self.at + 8) {
-                Some(b"\\u") if matches!(hex4(self.bytes.get(self.at + 8..)), Some(0xDC00..=0xDFFF)) => 12,
-                _ => return Err(self.fault(Kinds::LoneSurrogate)),
+        let Some(unit) = hex4(self.bytes.get(at + 2..)) else { return Err(self.fault(Kinds::Escape)) };
+        match unit {
+            0xD800..=0xDBFF if self.strict => match self.bytes.get(at + 6..at + 8) {
+                Some(b"\\u") if matches!(hex4(self.bytes.get(at + 8..)), Some(0xDC00..=0xDFFF)) => Ok(at + 12),
+                _ => Err(self.fault(Kinds::LoneSurrogate)),
             },
-            0xDC00..=0xDFFF if self.strict => return Err(self.fault(Kinds::LoneSurrogate)),
-            _ => 6,
-        };
-        self.at += used;
-        Ok(())
+            0xDC00..=0xDFFF if self.strict => Err(self.fault(Kinds::LoneSurrogate)),
+            _ => Ok(at + 6),
+        }
     }
 
     #[cold]
@@ -342,10 +450,26 @@ impl<'a> Scanner<'a> {
         JsonError::at(self.bytes, self.at, kind)
     }
 
+    /// The key that stands there is in its object already.
     #[cold]
-    fn duplicate<E: Located>(&self, key: Str<'a>) -> E {
-        let mut error = E::from(JsonError::at(self.bytes, key.span().start, Kinds::DuplicateKey));
-        error.inside(Step::Key(key));
+    fn duplicate<E: Located>(&self, start: usize, length: usize) -> E {
+        let error = E::from(JsonError::at(self.bytes, start - 1, Kinds::DuplicateKey));
+        self.inside(error, start, length)
+    }
+
+    /// The error, inside the member whose key stands there.
+    #[cold]
+    fn inside<E: Located>(&self, mut error: E, start: usize, length: usize) -> E {
+        error.inside(Step::Key(Str::placed(self.bytes, start, length)));
         error
     }
+}
+
+/// Index of the first byte from `at` on that is no digit.
+#[inline]
+fn digits_end(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(b'0'..=b'9') = bytes.get(at) {
+        at += 1;
+    }
+    at
 }

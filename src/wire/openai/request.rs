@@ -30,8 +30,8 @@ fn message_texts(scanner: &mut Scanner<'_>, texts: &mut Vec<Text>) -> JsonResult
     let first = texts.len();
     let mut role = Role::User;
     scanner.object(|scanner, key| {
-        match key.bytes().as_ref() {
-            b"role" => role = types::role(&scanner.string()?.text()).unwrap_or(role),
+        match key.name {
+            b"role" => role = types::role(&scanner.string()?.bytes()).unwrap_or(role),
             b"content" => match scanner.kind()? {
                 Kind::String => texts.push(Text { role, text: scanner.string()?.text().into_owned() }),
                 Kind::Array => scanner.array(|scanner, _| part_text(scanner, texts))?,
@@ -50,7 +50,7 @@ fn message_texts(scanner: &mut Scanner<'_>, texts: &mut Vec<Text>) -> JsonResult
 
 fn part_text(scanner: &mut Scanner<'_>, texts: &mut Vec<Text>) -> JsonResult<()> {
     scanner.object(|scanner, key| {
-        if key.bytes().as_ref() == b"text" && scanner.kind()? == Kind::String {
+        if key.name == b"text" && scanner.kind()? == Kind::String {
             texts.push(Text { role: Role::User, text: scanner.string()?.text().into_owned() });
         } else {
             scanner.skip()?;
@@ -67,22 +67,19 @@ pub fn upstream_body(request: &chat::Request, upstream_model: &str) -> Bytes {
     let body = &request.body;
     let edits = &request.edits;
     let model = quote(upstream_model);
-    let mut changes: Vec<(Range<usize>, &[u8])> = Vec::with_capacity(3);
-    if body.get(edits.model.clone()) != Some(&model) {
-        changes.push((edits.model.clone(), &model));
-    }
-    if request.stream {
-        match &edits.stream_options {
-            // Beside the model, so that the messages keep their distance from the end of the body.
-            None => changes.push((edits.model.end..edits.model.end, ASK_USAGE)),
-            Some(options) => changes.extend(ask_usage(body, options)),
-        }
-    }
-    if changes.is_empty() {
-        return body.clone();
-    }
-    changes.sort_by_key(|(range, _)| range.start);
-    Bytes::from(splice(body, &changes))
+    let rename = (body.get(edits.model.clone()) != Some(&model)).then(|| (edits.model.clone(), &model[..]));
+    let ask = match &edits.stream_options {
+        _ if !request.stream => None,
+        // Beside the model, so that the messages keep their distance from the end of the body.
+        None => Some((edits.model.end..edits.model.end, ASK_USAGE)),
+        Some(options) => ask_usage(body, options),
+    };
+    Bytes::from(match (rename, ask) {
+        (None, None) => return body.clone(),
+        (Some(one), None) | (None, Some(one)) => splice(body, &[one]),
+        (Some(rename), Some(ask)) if rename.0.start <= ask.0.start => splice(body, &[rename, ask]),
+        (Some(rename), Some(ask)) => splice(body, &[ask, rename]),
+    })
 }
 
 /// The change that makes `stream_options` ask for usage, its other members kept.
@@ -93,7 +90,7 @@ fn ask_usage(body: &[u8], options: &Range<usize>) -> Option<(Range<usize>, &'sta
     let read = Scanner::lenient(object).object(|scanner, key| {
         empty = false;
         let range = scanner.value()?;
-        if key.bytes().as_ref() == b"include_usage" {
+        if key.name == b"include_usage" {
             value = Some(range);
         }
         Ok::<_, Box<_>>(())
