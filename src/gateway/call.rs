@@ -4,6 +4,7 @@
 //! answers, the answer), so a failure can be retried or moved to the next target. Only when that takes longer than
 //! `streaming.commit_after` does a stream begin with comment pings, which no client shows.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,7 +26,8 @@ use crate::route::inflight::Place;
 use crate::upstream::retry::{Next, next};
 use crate::upstream::{CallError, Exchange, Failure, FailureKind, Incoming};
 use crate::wire::openai;
-use crate::wire::openai::stream::Relay;
+use crate::wire::openai::response::AnswerError;
+use crate::wire::openai::stream::{Relay, StreamError};
 
 /// Largest whole answer that is read, in bytes.
 const MAX_ANSWER: usize = 64 << 20;
@@ -117,7 +119,7 @@ async fn attempts(
             };
             let left = target.provider.timeouts.total;
             let then = match &failed {
-                Failed::Exchange(failure) => {
+                Failed::Exchange(failure) | Failed::Inside(failure) => {
                     next(failure, tries, gateway.calls.retry, &gateway.calls.budget, left, rand::random())
                 }
                 Failed::Answer(_) => Next::FallBack,
@@ -140,8 +142,26 @@ async fn attempts(
 enum Failed {
     /// No answer, or one with an error status.
     Exchange(Failure),
-    /// An answer with status 200 that is none: an error inside it, broken, or cut off before its content.
+    /// An error inside an answer with status 200.
+    Inside(Failure),
+    /// An answer with status 200 that is none: broken, or cut off before its content.
     Answer(GatewayError),
+}
+
+impl Failed {
+    fn of_stream(error: StreamError, target: &Target, peer: SocketAddr) -> Self {
+        match error {
+            StreamError::Provider(said) => Self::Inside(Failure::of_said(said, peer)),
+            other => Self::Answer(bad_answer(target, &other)),
+        }
+    }
+
+    fn of_answer(error: AnswerError, target: &Target, peer: SocketAddr) -> Self {
+        match error {
+            AnswerError::Provider(said) => Self::Inside(Failure::of_said(said, peer)),
+            other => Self::Answer(bad_answer(target, &other)),
+        }
+    }
 }
 
 impl From<CallError> for Failed {
@@ -179,6 +199,7 @@ async fn attempt(
     let (status, word) = match &result {
         Ok(_) => (Some(200), "ok"),
         Err(Failed::Exchange(failure)) => (failure.status, failure.word()),
+        Err(Failed::Inside(failure)) => (Some(200), failure.word()),
         Err(Failed::Answer(_)) => (Some(200), "bad_answer"),
     };
     let name = target.name.clone();
@@ -211,7 +232,7 @@ async fn read_until_content(
         stream_until_content(target, &mut incoming, request).await?
     } else {
         let body = incoming.whole(MAX_ANSWER).await?;
-        let answer = openai::response::read(&body).map_err(|error| Failed::Answer(bad_answer(target, &error)))?;
+        let answer = openai::response::read(&body).map_err(|error| Failed::of_answer(error, target, incoming.peer))?;
         Content::Whole { body, answer }
     };
     Ok(Answer { target: target.clone(), incoming, place, content, committed: false })
@@ -228,7 +249,8 @@ async fn stream_until_content(
     let mut held = Vec::new();
     // How many pieces, and how many bytes in them.
     let (mut counted, mut size) = (0, 0);
-    let broken = |error: openai::stream::StreamError| Failed::Answer(bad_answer(target, &error));
+    let peer = incoming.peer;
+    let broken = |error| Failed::of_stream(error, target, peer);
     loop {
         let Some(chunk) = incoming.chunk().await? else {
             relay.finish(&mut held).map_err(broken)?;
@@ -265,7 +287,7 @@ impl Failed {
     /// A fault of the request itself says nothing about the target's health.
     fn is_the_targets_fault(&self) -> bool {
         match self {
-            Self::Exchange(failure) => failure.fall_back(),
+            Self::Exchange(failure) | Self::Inside(failure) => failure.fall_back(),
             Self::Answer(_) => true,
         }
     }
@@ -273,13 +295,10 @@ impl Failed {
     fn into_error(self, target: &Target) -> GatewayError {
         let failure = match self {
             Self::Answer(error) => return error,
-            Self::Exchange(failure) => failure,
+            Self::Exchange(failure) | Self::Inside(failure) => failure,
         };
         let provider = &target.provider.name;
-        let said = || {
-            let said = openai::error::read_error(failure.status.unwrap_or_default(), &failure.body);
-            scrub(&said.message, target)
-        };
+        let said = || failure.said.as_ref().map(|said| scrub(&said.message, target)).unwrap_or_default();
         let error = match &failure.kind {
             FailureKind::Call(error) if error.is_timeout() => {
                 GatewayError::new(Code::UpstreamTimeout, format!("the provider `{provider}` took too long: {error}"))
@@ -294,6 +313,7 @@ impl Failed {
             FailureKind::RateLimited => GatewayError::new(Code::RateLimitExceeded, said()),
             FailureKind::BadRequest => GatewayError::new(Code::InvalidRequest, said()),
             FailureKind::ContextLength => GatewayError::new(Code::ContextLengthExceeded, said()).param("messages"),
+            FailureKind::ContentFilter => GatewayError::new(Code::ContentFilter, said()).param("messages"),
             FailureKind::NotFound => GatewayError::new(Code::ModelNotFound, said()).param("model"),
             FailureKind::Status => GatewayError::new(
                 Code::UpstreamError,
