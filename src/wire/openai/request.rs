@@ -16,7 +16,7 @@ use crate::wire::json::{JsonResult, Kind, Scanner, quote, splice};
 
 const ASK_USAGE: &[u8] = br#","stream_options":{"include_usage":true}"#;
 
-/// The texts of the conversation in order, each part of a message by itself: a second pass, for those who judge the prompt.
+/// The texts of the conversation in order, one a message: a second pass, for those who judge the prompt.
 #[must_use]
 pub fn prompt(request: &chat::Request) -> Vec<Text> {
     let messages = request.body.get(request.edits.messages.clone()).unwrap_or_default();
@@ -27,31 +27,35 @@ pub fn prompt(request: &chat::Request) -> Vec<Text> {
 }
 
 fn message_texts(scanner: &mut Scanner<'_>, texts: &mut Vec<Text>) -> JsonResult<()> {
-    let first = texts.len();
-    let mut role = Role::User;
+    let (mut role, mut said) = (Role::User, None);
     scanner.object(|scanner, key| {
         match key.name {
             b"role" => role = types::role(&scanner.string()?.bytes()).unwrap_or(role),
             b"content" => match scanner.kind()? {
-                Kind::String => texts.push(Text { role, text: scanner.string()?.text().into_owned() }),
-                Kind::Array => scanner.array(|scanner, _| part_text(scanner, texts))?,
+                Kind::String => said = Some(scanner.string()?.text().into_owned()),
+                Kind::Array => scanner.array(|scanner, _| part_text(scanner, &mut said))?,
                 _ => scanner.skip()?,
             },
             _ => scanner.skip()?,
         }
         Ok::<_, Box<_>>(())
     })?;
-    // The role may come after the content.
-    for text in texts.iter_mut().skip(first) {
-        text.role = role;
-    }
+    texts.extend(said.map(|text| Text { role, text }));
     Ok(())
 }
 
-fn part_text(scanner: &mut Scanner<'_>, texts: &mut Vec<Text>) -> JsonResult<()> {
+/// The texts of one message's parts belong together, a line each.
+fn part_text(scanner: &mut Scanner<'_>, said: &mut Option<String>) -> JsonResult<()> {
     scanner.object(|scanner, key| {
         if key.name == b"text" && scanner.kind()? == Kind::String {
-            texts.push(Text { role: Role::User, text: scanner.string()?.text().into_owned() });
+            let text = scanner.string()?.text();
+            match said {
+                Some(said) => {
+                    said.push('\n');
+                    said.push_str(&text);
+                }
+                None => *said = Some(text.into_owned()),
+            }
         } else {
             scanner.skip()?;
         }
