@@ -287,7 +287,7 @@ impl Failed {
     /// A fault of the request itself says nothing about the target's health.
     fn is_the_targets_fault(&self) -> bool {
         match self {
-            Self::Exchange(failure) | Self::Inside(failure) => failure.fall_back(),
+            Self::Exchange(failure) | Self::Inside(failure) => failure.is_the_targets(),
             Self::Answer(_) => true,
         }
     }

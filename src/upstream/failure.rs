@@ -111,6 +111,16 @@ impl Failure {
         }
     }
 
+    /// Whether it says that the target is not well. What a request can bring about by itself (413, 415, …) does not: else
+    /// one client could have a target taken from all others.
+    #[must_use]
+    pub fn is_the_targets(&self) -> bool {
+        match (&self.kind, self.status) {
+            (FailureKind::Status, Some(status @ 400..500)) => status == 408,
+            _ => self.fall_back(),
+        }
+    }
+
     /// One word for metrics and decision records.
     #[must_use]
     pub fn word(&self) -> &'static str {
@@ -224,6 +234,17 @@ mod tests {
         }
         let unknown = judged(400, r#"{"error":{"code":"model_not_found","message":"no such model"}}"#);
         assert_eq!((unknown.word(), unknown.fall_back()), ("not_found", true));
+    }
+
+    #[test]
+    fn what_a_request_brings_about_is_not_the_targets() {
+        for status in [400, 413, 415, 422, 431] {
+            assert!(!judged(status, "").is_the_targets(), "{status}");
+        }
+        for status in [302, 401, 404, 408, 429, 500, 503] {
+            assert!(judged(status, "").is_the_targets(), "{status}");
+        }
+        assert!(Failure::of_call(CallError::Idle).is_the_targets());
     }
 
     #[test]
