@@ -177,6 +177,9 @@ impl From<BodyError> for GatewayError {
         let code = match error {
             BodyError::TooLarge { .. } => Code::BodyTooLarge,
             BodyError::Slow { .. } => Code::BodyTooSlow,
+            BodyError::NoRoom => {
+                return Self::new(Code::Overloaded, error.to_string()).retry_after(Duration::from_secs(1));
+            }
             BodyError::Broken => Code::InvalidRequest,
         };
         Self::new(code, error.to_string())

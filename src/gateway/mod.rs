@@ -177,7 +177,7 @@ async fn answer<'g, C: Client>(
     };
     let score = while_there(client, decide::classify(gateway, &constrained, request)).await?;
     let plan = decide::choose(gateway, &constrained, score.as_ref(), &wishes, request, record)?;
-    let answer = call::until_content(gateway, client, &plan, &wishes, request, record).await?;
+    let answer = call::until_content(gateway, client, &plan, &wishes, request, record, *rate).await?;
     let kept = relay::answer(gateway, client, answer, record, *rate, slot.is_some()).await?;
     cached::store(gateway, slot, kept);
     Ok(())

@@ -1,12 +1,11 @@
 //! One exchange with one target: which endpoint and credential, which headers, and what a failure means.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
-use http::{HeaderMap, Method};
+use http::HeaderMap;
+use http::header::{HeaderName, HeaderValue};
 
 use super::client::{Call, Client, Incoming};
 use super::error::{CallError, ClientError};
@@ -14,10 +13,8 @@ use super::failure::Failure;
 use super::line::Line;
 use super::retry::Budget;
 use crate::config::{Config, Provider, Retry, Target, Timeouts};
-use crate::id::ProviderName;
 use crate::policy::Permitted;
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const OPENAI_BETA: HeaderName = HeaderName::from_static("openai-beta");
@@ -38,8 +35,8 @@ const ERROR_WAIT: Duration = Duration::from_secs(5);
 /// The way to every provider of one configuration.
 pub struct Upstreams {
     client: Client,
-    /// Per provider.
-    lines: HashMap<ProviderName, Line>,
+    /// One per provider, in the order of the configuration.
+    lines: Vec<Line>,
     /// Shared by all requests.
     pub budget: Budget,
     /// As configured.
@@ -68,10 +65,10 @@ impl Upstreams {
     }
 
     fn with(client: Client, providers: &[Arc<Provider>], retry: Retry) -> Result<Self, ClientError> {
-        let mut lines = HashMap::with_capacity(providers.len());
+        let mut lines = Vec::with_capacity(providers.len());
         // Group 0 is the client's own, for key sets.
         for (group, provider) in (1..).zip(providers) {
-            lines.insert(provider.name.clone(), Line::new(provider, group)?);
+            lines.push(Line::new(&client, provider, group)?);
         }
         Ok(Self { client, lines, budget: Budget::new(retry), retry })
     }
@@ -91,34 +88,32 @@ impl Upstreams {
     }
 
     async fn exchange(&self, target: &Target, exchange: &Exchange<'_>) -> Result<Incoming, Failure> {
-        let provider = &target.provider;
         let missing = || Failure::of_call(CallError::HostNotAllowed);
-        let line = self.lines.get(&provider.name).ok_or_else(missing)?;
-        let (index, endpoint) = line.endpoint(provider).ok_or_else(missing)?;
-        let mut headers = Vec::with_capacity(6);
-        headers.push((CONTENT_TYPE, JSON));
-        if let Some(bearer) = line.credential() {
-            headers.push((AUTHORIZATION, bearer.clone()));
-        }
-        headers.extend_from_slice(exchange.passed);
+        let line = self.line(&target.provider).ok_or_else(missing)?;
+        let place = line.endpoint().ok_or_else(missing)?;
         let call = Call {
-            method: Method::POST,
-            path: &endpoint.chat_path,
-            headers: &headers,
+            opening: line.opening(place).ok_or_else(missing)?,
+            own: exchange.passed,
             body: exchange.body.clone(),
-            timeouts: limits(provider.timeouts, exchange.stream, exchange.by),
-            pool_group: line.pool_group,
+            timeouts: limits(target.provider.timeouts, exchange.stream, exchange.by),
         };
-        let result = match self.client.send(endpoint, call).await {
+        let result = match self.client.send(&place.way, call).await {
             Ok(incoming) if (200..300).contains(&incoming.status) => Ok(incoming),
-            Ok(incoming) => Err(refused(incoming).await),
+            Ok(incoming) => Err(Box::pin(refused(incoming)).await),
             Err(error) => Err(Failure::of_call(error)),
         };
         match &result {
-            Err(failure) if failure.endpoint_down() => line.failed(index),
-            _ => line.worked(index),
+            Err(failure) if failure.endpoint_down() => line.failed(place),
+            _ => line.worked(place),
         }
         result
+    }
+
+    /// The line of a provider. Providers are few and shared by their targets, so the same one is found soonest by its
+    /// place in memory.
+    fn line(&self, provider: &Arc<Provider>) -> Option<&Line> {
+        let same = self.lines.iter().find(|line| Arc::ptr_eq(&line.provider, provider));
+        same.or_else(|| self.lines.iter().find(|line| line.provider.name == provider.name))
     }
 }
 
@@ -158,7 +153,7 @@ fn limits(timeouts: Timeouts, stream: bool, by: Option<Instant>) -> Timeouts {
 async fn refused(mut incoming: Incoming) -> Failure {
     let read = tokio::time::timeout(ERROR_WAIT, incoming.whole(ERROR_BODY)).await;
     let body = read.ok().and_then(Result::ok).unwrap_or_default();
-    let failure = Failure::of_status(incoming.status, incoming.headers(), body, incoming.peer, SystemTime::now());
+    let failure = Failure::of_status(incoming.status, incoming.headers(), &body, incoming.peer, SystemTime::now());
     incoming.release().await;
     failure
 }

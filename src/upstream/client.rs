@@ -1,47 +1,40 @@
 //! All outbound HTTP: one pool of connections to the hosts that the configuration names, and to no others.
 
+mod ask;
 mod faults;
+mod idle;
 mod incoming;
+mod watch;
+mod way;
 
 pub use incoming::Incoming;
+pub use way::{Opening, Way};
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::Method;
-use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, HOST, HeaderName, HeaderValue, USER_AGENT};
-use pingora_core::BError;
+use http::header::{HeaderName, HeaderValue};
 use pingora_core::connectors::ConnectorOptions;
 use pingora_core::connectors::http::Connector;
 use pingora_core::protocols::http::client::HttpSession;
-use pingora_core::upstreams::peer::{ALPN, HttpPeer};
-use pingora_http::RequestHeader;
 use tokio::time::{Instant as TokioInstant, timeout_at};
 
-use self::faults::{not_connected, unanswered, unsent};
+use self::ask::{Answered, Connection, Link, ask};
+use self::faults::not_connected;
+use self::incoming::Back;
+use self::watch::Watch;
 use super::error::{CallError, Cause, ClientError, GetError};
 use super::resolve::{Host, Hosts, bare};
 use super::roots::RootsFile;
 use crate::config::{Config, Endpoint, Timeouts};
 
-/// Idle connections kept over all hosts: a busy gateway's concurrency, at a few KiB each.
+/// Idle HTTP/2 connections kept over all hosts.
 const POOL: usize = 1024;
-
-/// How long an idle connection is kept. Servers usually close first (uvicorn and llama.cpp after 5 s, nginx after 75 s).
-const POOL_IDLE: Duration = Duration::from_secs(60);
-
-/// Requests that share one HTTP/2 connection: the limit that RFC 9113 section 6.5.2 recommends servers to allow.
-const STREAMS: usize = 100;
-
-/// Interim (1xx) heads read before the answer's own; more is a server that plays.
-const INTERIM: usize = 16;
-
-const AGENT: HeaderValue = HeaderValue::from_static(concat!("waypost/", env!("CARGO_PKG_VERSION")));
-const IDENTITY: HeaderValue = HeaderValue::from_static("identity");
-const ACCEPTED: HeaderValue = HeaderValue::from_static("application/json, text/event-stream");
 
 /// Calls servers. Cheap to share behind an `Arc`; make one per configuration.
 pub struct Client {
@@ -51,18 +44,14 @@ pub struct Client {
 
 /// One request to one server.
 pub struct Call<'a> {
-    /// `POST` for chat.
-    pub method: Method,
-    /// Path and query.
-    pub path: &'a str,
-    /// Sent beside what HTTP itself needs (host, length, accept, user-agent), which the client adds.
-    pub headers: &'a [(HeaderName, HeaderValue)],
+    /// How it begins: made by the way that it goes.
+    pub opening: &'a Opening,
+    /// Sent beside what the opening holds; none of them is in it.
+    pub own: &'a [(HeaderName, HeaderValue)],
     /// The whole body; it goes with its length.
     pub body: Bytes,
     /// Limits of this exchange. `first_token` bounds everything until content, `total` everything.
     pub timeouts: Timeouts,
-    /// Connections are shared only within a group: one per provider and its credentials.
-    pub pool_group: u64,
 }
 
 impl Client {
@@ -101,22 +90,49 @@ impl Client {
         Ok(Self { connector: Arc::new(Connector::new(Some(options))), hosts })
     }
 
+    /// The way to an endpoint. Its HTTP/1 connections are its own; those of HTTP/2 are shared only within a group:
+    /// one per provider and its credentials.
+    ///
+    /// # Errors
+    /// `HostNotAllowed` where the configuration does not name the host.
+    pub fn way(&self, endpoint: Endpoint, group: u64) -> Result<Way, CallError> {
+        let host = self.hosts.get(&endpoint.host).ok_or(CallError::HostNotAllowed)?;
+        Ok(Way::new(endpoint, Arc::clone(host), group))
+    }
+
     /// Sends one request and waits for the head of the answer. Redirects are answers like any other.
     ///
     /// A kept connection that turns out to be closed is replaced by a fresh one once, unseen.
     ///
     /// # Errors
     /// See [`CallError`]; `FirstByteTimeout` or `Total` where the head does not come in time.
-    pub async fn send(&self, endpoint: &Endpoint, call: Call<'_>) -> Result<Incoming, CallError> {
-        let host = self.hosts.get(&endpoint.host).ok_or(CallError::HostNotAllowed)?;
+    pub async fn send(&self, way: &Way, call: Call<'_>) -> Result<Incoming, CallError> {
         let started = Instant::now();
-        let total = call.timeouts.total;
-        let by = started + call.timeouts.first_token.min(total);
-        match timeout_at(TokioInstant::from_std(by), self.exchange(endpoint, host, &call, started)).await {
-            Ok(answer) => answer,
-            Err(_) if total <= call.timeouts.first_token => Err(CallError::Total),
-            Err(_) => Err(CallError::FirstByteTimeout),
-        }
+        let Timeouts { first_token, total, idle, .. } = call.timeouts;
+        let by = started + first_token.min(total);
+        let mut watch = Watch::new(by);
+        let work = pin!(self.exchange(way, &call, started));
+        let Some(result) = watch.within(by, work).await else {
+            return Err(if total <= first_token { CallError::Total } else { CallError::FirstByteTimeout });
+        };
+        let (Answered { session, route, sent }, peer, reused) = result?;
+        Ok(Incoming {
+            status: session.response_header().map_or(0, |head| head.status.as_u16()),
+            peer,
+            reused,
+            back: match route {
+                None => Back::Way(Arc::clone(&way.idle)),
+                Some(route) => Back::Connector(Arc::clone(&self.connector), route),
+            },
+            session: Box::new(session),
+            watch,
+            first_by: started + first_token,
+            total_by: started + total,
+            idle,
+            content: false,
+            complete: false,
+            sent,
+        })
     }
 
     /// A plain GET of a small document, all of it within `within`.
@@ -136,57 +152,47 @@ impl Client {
         let endpoint = Endpoint { tls, host: bare(host).to_owned(), port, authority, chat_path: String::new() };
         let timeouts = Timeouts { connect: within, first_token: within, idle: within, total: within };
         let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
-        let call = Call { method: Method::GET, path, headers: &[], body: Bytes::new(), timeouts, pool_group: 0 };
-        let mut incoming = self.send(&endpoint, call).await?;
+        // Rarely sent, each to another place: its connection is not kept.
+        let way = self.way(endpoint, 0)?;
+        let opening = way.opening(Method::GET, path, &[])?;
+        let call = Call { opening: &opening, own: &[], body: Bytes::new(), timeouts };
+        let mut incoming = self.send(&way, call).await?;
         if incoming.status != 200 {
             return Err(GetError::Status(incoming.status));
         }
-        let body = incoming.whole(max).await?;
-        incoming.release().await;
-        Ok(body)
+        Ok(incoming.whole(max).await?)
     }
 
     async fn exchange(
         &self,
-        endpoint: &Endpoint,
-        host: &Host,
+        way: &Way,
         call: &Call<'_>,
         started: Instant,
-    ) -> Result<Incoming, CallError> {
+    ) -> Result<(Answered, SocketAddr, bool), CallError> {
         let mut fresh = false;
+        let mut now = started;
         loop {
-            let mut line = self.connect(endpoint, host, call, fresh).await?;
-            let sent = match ask(&mut line.session, endpoint, call).await {
-                Ok(sent) => sent,
-                Err(CallError::Closed) if line.reused && !fresh => {
-                    // HTTP/2 knows its dead connections itself; only HTTP/1 must be kept from taking a second one.
-                    fresh = matches!(line.session, HttpSession::H1(_));
-                    continue;
-                }
-                Err(error) => return Err(error),
+            let kept = if fresh { None } else { way.kept(now) };
+            let Connection { link, reused, address } = match kept {
+                Some(kept) => kept,
+                // Boxed, as all that is seldom: the futures around every request need no room for it.
+                None => Box::pin(self.connect(way, now, call.timeouts.connect, fresh)).await?,
             };
-            let status = line.session.response_header().map_or(0, |head| head.status.as_u16());
-            return Ok(Incoming {
-                status,
-                peer: line.address,
-                reused: line.reused,
-                session: line.session,
-                route: line.route,
-                connector: Arc::clone(&self.connector),
-                first_by: started + call.timeouts.first_token,
-                total_by: started + call.timeouts.total,
-                idle: call.timeouts.idle,
-                content: false,
-                complete: false,
-                sent,
-            });
+            let first = matches!(link, Link::Http1(_));
+            match ask(link, call).await {
+                Ok(answered) => return Ok((answered, address, reused)),
+                // HTTP/2 knows its dead connections itself; only HTTP/1 must be kept from taking a second one.
+                Err(CallError::Closed) if reused && !fresh => fresh = first,
+                Err(error) => return Err(error),
+            }
+            now = Instant::now();
         }
     }
 
-    async fn connect(&self, endpoint: &Endpoint, host: &Host, call: &Call<'_>, fresh: bool) -> Result<Line, CallError> {
-        let by = Instant::now() + call.timeouts.connect;
+    async fn connect(&self, way: &Way, now: Instant, within: Duration, fresh: bool) -> Result<Connection, CallError> {
+        let by = now + within;
         let looked_up;
-        let (addresses, first): (&[IpAddr], usize) = match host {
+        let (addresses, first): (&[IpAddr], usize) = match &*way.host {
             Host::Address(address) => (address, 0),
             Host::Name(name) => {
                 let addresses = timeout_at(TokioInstant::from_std(by), name.addresses()).await;
@@ -194,6 +200,10 @@ impl Client {
                 (&looked_up, name.first(looked_up.len()))
             }
         };
+        // The addresses may be known only now.
+        if !fresh && let Some(kept) = way.kept_at(addresses, now) {
+            return Ok(kept);
+        }
         let count = addresses.len();
         let mut failed = CallError::ConnectTimeout;
         for tried in 0..count {
@@ -204,22 +214,24 @@ impl Client {
             if left.is_zero() {
                 break;
             }
-            let address = SocketAddr::new(addresses[index], endpoint.port);
-            let mut route = Box::new(route(endpoint, address, call.pool_group, left));
-            if fresh {
-                // No kept connection has this key.
-                route.group_key = rand::random();
-            }
-            match self.connector.get_http_session(&*route).await {
-                Ok((session, reused)) => {
-                    if let Host::Name(name) = host {
-                        name.worked(index);
-                    }
-                    route.group_key = call.pool_group;
-                    return Ok(Line { session, route, reused, address });
+            let address = SocketAddr::new(addresses[index], way.port());
+            let route = Box::new(way.route(address, left));
+            let (session, reused) = match self.connector.get_http_session(&*route).await {
+                Ok(found) => found,
+                Err(error) => {
+                    failed = not_connected(error);
+                    continue;
                 }
-                Err(error) => failed = not_connected(error),
+            };
+            if let Host::Name(name) = &*way.host {
+                name.worked(index);
             }
+            let link = match session {
+                HttpSession::H1(session) => Link::Http1(session.into_inner()),
+                HttpSession::H2(stream) => Link::Http2(stream, route),
+                HttpSession::Custom(()) => return Err(CallError::Protocol("the server chose no HTTP".into())),
+            };
+            return Ok(Connection { link, reused, address });
         }
         Err(failed)
     }
@@ -233,80 +245,6 @@ fn roots(own: &Path) -> Result<RootsFile, ClientError> {
     let mut store = pingora_core::tls::RootCertStore::empty();
     pingora_core::tls::load_ca_file_into_store(file.path(), &mut store).map_err(|error| unusable(error))?;
     Ok(file)
-}
-
-/// A connection, before the request.
-struct Line {
-    session: HttpSession,
-    route: Box<HttpPeer>,
-    reused: bool,
-    address: SocketAddr,
-}
-
-fn route(endpoint: &Endpoint, address: SocketAddr, group: u64, connect: Duration) -> HttpPeer {
-    let sni = if endpoint.tls { bare(&endpoint.host).to_owned() } else { String::new() };
-    let mut route = HttpPeer::new(address, endpoint.tls, sni);
-    route.group_key = group;
-    route.options.total_connection_timeout = Some(connect);
-    route.options.idle_timeout = Some(POOL_IDLE);
-    if endpoint.tls {
-        route.options.alpn = ALPN::H2H1;
-        route.options.max_h2_streams = STREAMS;
-    }
-    route
-}
-
-/// Writes the request and reads the head of the answer. Says whether the whole request went out.
-async fn ask(session: &mut HttpSession, endpoint: &Endpoint, call: &Call<'_>) -> Result<bool, CallError> {
-    let head = head(endpoint, call).map_err(|error| CallError::Request(error))?;
-    session.write_request_header(Box::new(head)).await.map_err(unsent)?;
-    let mut sent = Ok(());
-    if !call.body.is_empty() {
-        sent = session.write_request_body(call.body.clone(), true).await;
-    }
-    if sent.is_ok() {
-        sent = session.finish_request_body().await;
-    }
-    // A server may refuse a request that it has not read to its end (413): its answer counts more than our write.
-    let head = read_head(session).await;
-    match (sent, head) {
-        (Ok(()), Ok(())) => Ok(true),
-        (Err(_), Ok(())) => Ok(false),
-        (Err(error), Err(_)) => Err(unanswered(error)),
-        (Ok(()), Err(error)) => Err(error),
-    }
-}
-
-fn head(endpoint: &Endpoint, call: &Call<'_>) -> Result<RequestHeader, BError> {
-    let mut head =
-        RequestHeader::build_no_case(call.method.clone(), call.path.as_bytes(), Some(call.headers.len() + 5))?;
-    head.insert_header(HOST, endpoint.authority.as_str())?;
-    head.insert_header(USER_AGENT, AGENT)?;
-    head.insert_header(ACCEPT, ACCEPTED)?;
-    head.insert_header(ACCEPT_ENCODING, IDENTITY)?;
-    if call.method != Method::GET {
-        head.insert_header(CONTENT_LENGTH, HeaderValue::from(call.body.len()))?;
-    }
-    for (name, value) in call.headers {
-        head.insert_header(name, value.clone())?;
-    }
-    Ok(head)
-}
-
-async fn read_head(session: &mut HttpSession) -> Result<(), CallError> {
-    for _ in 0..INTERIM {
-        session.read_response_header().await.map_err(unanswered)?;
-        let interim = session.response_header().is_some_and(|head| head.status.is_informational());
-        if !interim {
-            return Ok(());
-        }
-        // HTTP/2 passes over interim heads itself; what it shows is the answer's own, and can be read once.
-        let switched = session.response_header().is_some_and(|head| head.status.as_u16() == 101);
-        if switched || matches!(session, HttpSession::H2(_)) {
-            break;
-        }
-    }
-    Err(CallError::Protocol("the server sent no head but interim ones".into()))
 }
 
 #[cfg(test)]

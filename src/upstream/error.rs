@@ -21,6 +21,15 @@ pub enum ClientError {
         /// Whose credential it is.
         provider: crate::id::ProviderName,
     },
+    /// An endpoint to which no request can be sent.
+    #[error("cannot send requests to an endpoint of provider {provider}")]
+    Endpoint {
+        /// Whose endpoint it is.
+        provider: crate::id::ProviderName,
+        /// Why not.
+        #[source]
+        cause: CallError,
+    },
 }
 
 /// Why one exchange with a server failed.

@@ -1,84 +1,118 @@
 //! One provider as calls see it: its endpoints and credentials in turn, endpoints that just failed last.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use http::HeaderValue;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName};
+use http::{HeaderValue, Method};
 
-use super::error::ClientError;
+use super::client::{Client, Opening, Way};
+use super::error::{CallError, ClientError};
 use crate::config::{Endpoint, Provider};
 
 /// How long an endpoint that failed is passed over while others are left.
 const REST: Duration = Duration::from_secs(5);
 
+const JSON: (HeaderName, HeaderValue) = (CONTENT_TYPE, HeaderValue::from_static("application/json"));
+
 /// The way to one provider.
 pub(super) struct Line {
-    /// Ready for the `authorization` header.
-    credentials: Vec<HeaderValue>,
+    pub(super) provider: Arc<Provider>,
+    endpoints: Vec<Place>,
     next_credential: AtomicUsize,
     next_endpoint: AtomicUsize,
-    /// Per endpoint: milliseconds since `began` until which it rests; 0: it is well.
-    resting: Vec<AtomicU64>,
     began: Instant,
-    pub(super) pool_group: u64,
+}
+
+/// One endpoint of a provider.
+pub(super) struct Place {
+    pub(super) way: Way,
+    /// How a request for an answer begins: one per credential, one without where there is none.
+    openings: Vec<Opening>,
+    /// Milliseconds since the line began until which it rests; 0: it is well.
+    resting: AtomicU64,
 }
 
 impl Line {
-    pub(super) fn new(provider: &Provider, pool_group: u64) -> Result<Self, ClientError> {
-        let mut credentials = Vec::with_capacity(provider.credentials.len());
-        for secret in &provider.credentials {
-            let mut bearer = HeaderValue::try_from(format!("Bearer {}", secret.expose()))
-                .map_err(|_| ClientError::Credential { provider: provider.name.clone() })?;
-            bearer.set_sensitive(true);
-            credentials.push(bearer);
+    pub(super) fn new(client: &Client, provider: &Arc<Provider>, group: u64) -> Result<Self, ClientError> {
+        let headers = headers(provider)?;
+        let mut endpoints = Vec::with_capacity(provider.endpoints.len());
+        for endpoint in &provider.endpoints {
+            let place = Place::new(client, endpoint, group, &headers);
+            endpoints.push(place.map_err(|cause| ClientError::Endpoint { provider: provider.name.clone(), cause })?);
         }
         Ok(Self {
-            credentials,
+            provider: Arc::clone(provider),
+            endpoints,
             next_credential: AtomicUsize::new(0),
             next_endpoint: AtomicUsize::new(0),
-            resting: provider.endpoints.iter().map(|_| AtomicU64::new(0)).collect(),
             began: Instant::now(),
-            pool_group,
         })
     }
 
     /// The next endpoint in turn that did not just fail; where all did, the next in turn. `None`: there is none.
-    pub(super) fn endpoint<'p>(&self, provider: &'p Provider) -> Option<(usize, &'p Endpoint)> {
-        let count = provider.endpoints.len().min(self.resting.len());
-        let index = match count {
-            0 => return None,
-            1 => 0,
-            _ => self.turn(count, self.now()),
-        };
-        Some((index, &provider.endpoints[index]))
+    pub(super) fn endpoint(&self) -> Option<&Place> {
+        match self.endpoints.len() {
+            0 | 1 => self.endpoints.first(),
+            count => self.endpoints.get(self.turn(count, self.now())),
+        }
     }
 
     fn turn(&self, count: usize, now: u64) -> usize {
         let first = self.next_endpoint.fetch_add(1, Ordering::Relaxed) % count;
-        let well = |index: &usize| self.resting[*index].load(Ordering::Relaxed) <= now;
+        let well = |index: &usize| self.endpoints[*index].resting.load(Ordering::Relaxed) <= now;
         (first..count).chain(0..first).find(well).unwrap_or(first)
     }
 
-    /// The next credential in turn, as an `authorization` header.
-    pub(super) fn credential(&self) -> Option<&HeaderValue> {
-        match self.credentials.len() {
-            0 | 1 => self.credentials.first(),
-            count => self.credentials.get(self.next_credential.fetch_add(1, Ordering::Relaxed) % count),
+    /// The next credential in turn, as how a request to this endpoint begins.
+    pub(super) fn opening<'p>(&self, place: &'p Place) -> Option<&'p Opening> {
+        match place.openings.len() {
+            0 | 1 => place.openings.first(),
+            count => place.openings.get(self.next_credential.fetch_add(1, Ordering::Relaxed) % count),
         }
     }
 
-    pub(super) fn failed(&self, index: usize) {
+    pub(super) fn failed(&self, place: &Place) {
         let rest = u64::try_from(REST.as_millis()).unwrap_or(u64::MAX);
-        self.resting[index].store(self.now() + rest, Ordering::Relaxed);
+        place.resting.store(self.now() + rest, Ordering::Relaxed);
     }
 
-    pub(super) fn worked(&self, index: usize) {
-        if self.resting[index].load(Ordering::Relaxed) != 0 {
-            self.resting[index].store(0, Ordering::Relaxed);
+    pub(super) fn worked(&self, place: &Place) {
+        if place.resting.load(Ordering::Relaxed) != 0 {
+            place.resting.store(0, Ordering::Relaxed);
         }
     }
 
     fn now(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
+}
+
+impl Place {
+    fn new(
+        client: &Client,
+        endpoint: &Endpoint,
+        group: u64,
+        headers: &[Vec<(HeaderName, HeaderValue)>],
+    ) -> Result<Self, CallError> {
+        let way = client.way(endpoint.clone(), group)?;
+        let openings = headers.iter().map(|headers| way.opening(Method::POST, &endpoint.chat_path, headers));
+        Ok(Self { openings: openings.collect::<Result<_, _>>()?, way, resting: AtomicU64::new(0) })
+    }
+}
+
+/// The headers of every request, once per credential.
+fn headers(provider: &Provider) -> Result<Vec<Vec<(HeaderName, HeaderValue)>>, ClientError> {
+    if provider.credentials.is_empty() {
+        return Ok(vec![vec![JSON]]);
+    }
+    let mut headers = Vec::with_capacity(provider.credentials.len());
+    for secret in &provider.credentials {
+        let mut bearer = HeaderValue::try_from(format!("Bearer {}", secret.expose()))
+            .map_err(|_| ClientError::Credential { provider: provider.name.clone() })?;
+        bearer.set_sensitive(true);
+        headers.push(vec![JSON, (AUTHORIZATION, bearer)]);
+    }
+    Ok(headers)
 }

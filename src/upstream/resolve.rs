@@ -18,20 +18,22 @@ const AGAIN: Duration = Duration::from_secs(5);
 
 /// The allow-list: every host that the configuration names.
 #[derive(Debug, Default)]
-pub(super) struct Hosts(HashMap<String, Host>);
+pub(super) struct Hosts(HashMap<String, Arc<Host>>);
 
 impl Hosts {
     /// Adds a host: a name, or an address with or without brackets.
     pub(super) fn allow(&mut self, host: &str) {
         let host = bare(host);
-        self.0.entry(host.to_owned()).or_insert_with(|| match host.parse() {
-            Ok(address) => Host::Address([address]),
-            Err(_) => Host::Name(Name::new(host)),
+        self.0.entry(host.to_owned()).or_insert_with(|| {
+            Arc::new(match host.parse() {
+                Ok(address) => Host::Address([address]),
+                Err(_) => Host::Name(Name::new(host)),
+            })
         });
     }
 
     /// The host, if it may be called.
-    pub(super) fn get(&self, host: &str) -> Option<&Host> {
+    pub(super) fn get(&self, host: &str) -> Option<&Arc<Host>> {
         self.0.get(bare(host))
     }
 }
@@ -75,6 +77,12 @@ impl Name {
         }
     }
 
+    /// All addresses in the resolver's order, if a look-up that is still believed found them.
+    pub(super) fn known(&self, now: Instant) -> Option<Arc<[IpAddr]>> {
+        let found = self.found.read();
+        found.as_ref().filter(|found| now < found.until).map(|found| Arc::clone(&found.addresses))
+    }
+
     /// All addresses in the resolver's order, never none.
     pub(super) async fn addresses(&self) -> io::Result<Arc<[IpAddr]>> {
         let known = self.found.read().clone();
@@ -87,12 +95,10 @@ impl Name {
             None => self.looking.lock().await,
         };
         // Another request may have looked while this one waited.
-        let known = self.found.read().clone();
-        if let Some(known) = &known
-            && Instant::now() < known.until
-        {
-            return Ok(Arc::clone(&known.addresses));
+        if let Some(addresses) = self.known(Instant::now()) {
+            return Ok(addresses);
         }
+        let known = self.found.read().clone();
         let (addresses, keep) = match (look_up(&self.name).await, known) {
             (Ok(addresses), _) => (addresses, FRESH),
             (Err(_), Some(known)) => (known.addresses, AGAIN),
@@ -139,8 +145,8 @@ mod tests {
         let mut hosts = Hosts::default();
         hosts.allow("api.example.com");
         hosts.allow("[::1]");
-        assert!(matches!(hosts.get("api.example.com"), Some(Host::Name(_))));
-        assert!(matches!(hosts.get("::1"), Some(Host::Address(_))));
+        assert!(matches!(hosts.get("api.example.com").map(|host| &**host), Some(Host::Name(_))));
+        assert!(matches!(hosts.get("::1").map(|host| &**host), Some(Host::Address(_))));
         assert!(hosts.get("example.com").is_none());
         assert!(hosts.get("169.254.169.254").is_none());
     }

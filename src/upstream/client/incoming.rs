@@ -1,18 +1,19 @@
 //! The answer to one call, piece by piece, and what becomes of its connection.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
-use pingora_core::ErrorType;
 use pingora_core::connectors::http::Connector;
 use pingora_core::protocols::http::client::HttpSession;
 use pingora_core::upstreams::peer::HttpPeer;
 
-use super::POOL_IDLE;
+use super::idle::{Idle, POOL_IDLE};
+use super::watch::Watch;
 use crate::upstream::error::CallError;
 
 /// An answer: its head, and the way to its body. Dropping it closes the connection or resets the stream, at once.
@@ -23,15 +24,24 @@ pub struct Incoming {
     pub peer: SocketAddr,
     /// Whether an earlier request had opened the connection.
     pub reused: bool,
-    pub(super) session: HttpSession,
-    pub(super) route: Box<HttpPeer>,
-    pub(super) connector: Arc<Connector>,
+    /// Boxed: an answer is handed on several times.
+    pub(super) session: Box<HttpSession>,
+    pub(super) back: Back,
+    pub(super) watch: Watch,
     pub(super) first_by: Instant,
     pub(super) total_by: Instant,
     pub(super) idle: Duration,
     pub(super) content: bool,
     pub(super) complete: bool,
     pub(super) sent: bool,
+}
+
+/// Where a connection goes when its answer is complete.
+pub(super) enum Back {
+    /// HTTP/1: to the way that it leads.
+    Way(Arc<Idle>),
+    /// HTTP/2: to the connector.
+    Connector(Arc<Connector>, Box<HttpPeer>),
 }
 
 impl Incoming {
@@ -53,30 +63,30 @@ impl Incoming {
     /// `FirstByteTimeout` before [`Self::content_has_come`], `Idle` after it, `Total`, or `Protocol` where the body
     /// breaks off.
     pub async fn chunk(&mut self) -> Result<Option<Bytes>, CallError> {
-        loop {
+        // The last piece of a body whose length is known is known to be the last.
+        while !self.complete {
             let now = Instant::now();
-            let total = self.total_by.saturating_duration_since(now);
-            let (wait, late) = if self.content {
-                (self.idle, CallError::Idle)
+            let (by, late) = if self.content {
+                (now + self.idle, CallError::Idle)
             } else {
-                (self.first_by.saturating_duration_since(now), CallError::FirstByteTimeout)
+                (self.first_by, CallError::FirstByteTimeout)
             };
-            let (wait, late) = if total < wait { (total, CallError::Total) } else { (wait, late) };
-            if wait.is_zero() {
+            let (by, late) = if self.total_by < by { (self.total_by, CallError::Total) } else { (by, late) };
+            if by <= now {
                 return Err(late);
             }
-            self.session.set_read_timeout(Some(wait));
-            match self.session.read_response_body().await {
-                Ok(Some(piece)) if piece.is_empty() => {}
-                Ok(Some(piece)) => return Ok(Some(piece)),
-                Ok(None) => {
-                    self.complete = true;
-                    return Ok(None);
-                }
-                Err(error) if *error.etype() == ErrorType::ReadTimedout => return Err(late),
-                Err(error) => return Err(CallError::Protocol(error)),
+            let read = {
+                let read = pin!(self.session.read_response_body());
+                self.watch.within(by, read).await
+            };
+            let piece = read.ok_or(late)?.map_err(|error| CallError::Protocol(error))?;
+            self.complete = piece.is_none() || self.session.response_done();
+            match piece {
+                Some(piece) if piece.is_empty() => {}
+                piece => return Ok(piece),
             }
         }
+        Ok(None)
     }
 
     /// The whole body.
@@ -110,8 +120,22 @@ impl Incoming {
 
     /// Gives the connection back for the next request, if the body has come to its end; else closes it.
     pub async fn release(mut self) {
-        if self.sent && (self.complete || self.session.response_done()) {
-            self.connector.release_http_session(self.session, &*self.route, Some(POOL_IDLE)).await;
+        if !self.sent || !(self.complete || self.session.response_done()) {
+            return;
+        }
+        match (*self.session, self.back) {
+            (HttpSession::H1(mut session), Back::Way(idle)) => {
+                session.respect_keepalive();
+                if let Some(stream) = session.reuse().await {
+                    idle.put(stream, self.peer, Instant::now());
+                }
+            }
+            (session, Back::Connector(connector, route)) => {
+                // Boxed: it is large and HTTP/2's alone.
+                Box::pin(connector.release_http_session(session, &*route, Some(POOL_IDLE))).await;
+            }
+            // A way keeps no connection of any other kind.
+            (HttpSession::H2(_) | HttpSession::Custom(()), Back::Way(_)) => {}
         }
     }
 }

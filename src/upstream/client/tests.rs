@@ -81,15 +81,27 @@ fn timeouts() -> Timeouts {
     Timeouts { connect: LONG, first_token: LONG, idle: LONG, total: LONG }
 }
 
-fn post(timeouts: Timeouts) -> Call<'static> {
-    Call {
-        method: Method::POST,
-        path: "/v1/chat/completions",
-        headers: &[],
-        body: Bytes::from_static(b"{\"x\":1}"),
-        timeouts,
-        pool_group: 1,
-    }
+const BODY: Bytes = Bytes::from_static(b"{\"x\":1}");
+
+fn way(client: &Client, address: SocketAddr) -> Way {
+    client.way(endpoint(address), 1).unwrap()
+}
+
+/// A POST of `body`.
+async fn send(client: &Client, way: &Way, path: &str, body: Bytes, timeouts: Timeouts) -> Result<Incoming, CallError> {
+    let opening = way.opening(Method::POST, path, &[]).unwrap();
+    client.send(way, Call { opening: &opening, own: &[], body, timeouts }).await
+}
+
+/// A POST of a small body with long limits.
+async fn post(client: &Client, way: &Way) -> Result<Incoming, CallError> {
+    send(client, way, "/v1/chat/completions", BODY, timeouts()).await
+}
+
+/// The only POST of a client.
+async fn once(address: SocketAddr, timeouts: Timeouts) -> Result<Incoming, CallError> {
+    let client = local();
+    send(&client, &way(&client, address), "/v1/chat/completions", BODY, timeouts).await
 }
 
 #[tokio::test]
@@ -103,9 +115,13 @@ async fn a_request_carries_our_headers_and_its_length_and_nothing_else() {
         }
     })
     .await;
+    let client = local();
+    let way = way(&client, address);
     let extra = [(http::header::AUTHORIZATION, HeaderValue::from_static("Bearer k"))];
-    let call = Call { headers: &extra, ..post(timeouts()) };
-    let mut incoming = local().send(&endpoint(address), call).await.unwrap();
+    let opening = way.opening(Method::POST, "/v1/chat/completions", &extra).unwrap();
+    let own = [(HeaderName::from_static("traceparent"), HeaderValue::from_static("00-1"))];
+    let call = Call { opening: &opening, own: &own, body: BODY, timeouts: timeouts() };
+    let mut incoming = client.send(&way, call).await.unwrap();
     assert_eq!((incoming.status, incoming.peer, incoming.reused), (200, address, false));
     assert_eq!(incoming.whole(10).await.unwrap(), "ok");
     let text = got.recv().await.unwrap();
@@ -120,6 +136,7 @@ async fn a_request_carries_our_headers_and_its_length_and_nothing_else() {
         "content-length: 7".to_owned(),
         format!("host: {address}"),
         "post /v1/chat/completions http/1.1".to_owned(),
+        "traceparent: 00-1".to_owned(),
         format!("user-agent: waypost/{version}"),
         "{\"x\":1}".to_owned(),
     ];
@@ -128,17 +145,17 @@ async fn a_request_carries_our_headers_and_its_length_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_released_connection_is_used_again_and_groups_do_not_share() {
+async fn a_released_connection_is_used_again_and_ways_do_not_share() {
     let address = serve(|_, stream| always(stream, OK)).await;
     let client = local();
+    let here = way(&client, address);
     for reused in [false, true, true] {
-        let mut incoming = client.send(&endpoint(address), post(timeouts())).await.unwrap();
+        let mut incoming = post(&client, &here).await.unwrap();
         assert_eq!(incoming.reused, reused);
         assert_eq!(incoming.whole(10).await.unwrap(), "ok");
         incoming.release().await;
     }
-    let other = Call { pool_group: 2, ..post(timeouts()) };
-    assert!(!client.send(&endpoint(address), other).await.unwrap().reused);
+    assert!(!post(&client, &way(&client, address)).await.unwrap().reused);
 }
 
 #[tokio::test]
@@ -156,11 +173,12 @@ async fn an_answer_that_was_not_read_to_its_end_closes_its_connection() {
     })
     .await;
     let client = local();
-    let mut released = client.send(&endpoint(address), post(timeouts())).await.unwrap();
+    let way = way(&client, address);
+    let mut released = post(&client, &way).await.unwrap();
     assert_eq!(released.chunk().await.unwrap().unwrap(), "a");
     released.release().await;
     was_closed.recv().await.unwrap();
-    let dropped = client.send(&endpoint(address), post(timeouts())).await.unwrap();
+    let dropped = post(&client, &way).await.unwrap();
     assert!(!dropped.reused);
     drop(dropped);
     was_closed.recv().await.unwrap();
@@ -189,14 +207,14 @@ async fn a_kept_connection_that_closes_on_a_request_is_replaced_once_unseen() {
     })
     .await;
     let client = local();
-    let at = endpoint(address);
-    let (one, two) = tokio::join!(client.send(&at, post(timeouts())), client.send(&at, post(timeouts())));
+    let way = way(&client, address);
+    let (one, two) = tokio::join!(post(&client, &way), post(&client, &way));
     for incoming in [one, two] {
         let mut incoming = incoming.unwrap();
         incoming.whole(10).await.unwrap();
         incoming.release().await;
     }
-    let mut incoming = client.send(&at, post(timeouts())).await.unwrap();
+    let mut incoming = post(&client, &way).await.unwrap();
     assert!(!incoming.reused, "the second dead connection must not be tried");
     assert_eq!(incoming.whole(10).await.unwrap(), "ok");
     incoming.release().await;
@@ -215,7 +233,7 @@ async fn a_fresh_connection_that_closes_is_reported_and_not_repeated() {
         }
     })
     .await;
-    let failed = local().send(&endpoint(address), post(timeouts())).await.err().unwrap();
+    let failed = once(address, timeouts()).await.err().unwrap();
     assert!(matches!(failed, CallError::Closed), "{failed:?}");
     assert!(failed.is_retryable());
     assert_eq!(requests.load(Ordering::SeqCst), 1);
@@ -237,10 +255,11 @@ async fn half_a_head_is_an_answer_so_the_request_is_not_repeated() {
     })
     .await;
     let client = local();
-    let mut incoming = client.send(&endpoint(address), post(timeouts())).await.unwrap();
+    let way = way(&client, address);
+    let mut incoming = post(&client, &way).await.unwrap();
     incoming.whole(10).await.unwrap();
     incoming.release().await;
-    let failed = client.send(&endpoint(address), post(timeouts())).await.err().unwrap();
+    let failed = post(&client, &way).await.err().unwrap();
     assert!(matches!(failed, CallError::Protocol(_)), "{failed:?}");
     assert_eq!(requests.load(Ordering::SeqCst), 1);
 }
@@ -256,14 +275,14 @@ async fn a_socket_that_accepts_nothing_is_a_connect_timeout() {
         held.push(stream.unwrap());
     }
     let limits = Timeouts { connect: SHORT, ..timeouts() };
-    let failed = local().send(&endpoint(address), post(limits)).await.err().unwrap();
+    let failed = once(address, limits).await.err().unwrap();
     assert!(matches!(failed, CallError::ConnectTimeout), "{failed:?}");
 }
 
 #[tokio::test]
 async fn a_closed_port_is_a_connect_error() {
     let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let failed = local().send(&endpoint(address), post(timeouts())).await.err().unwrap();
+    let failed = once(address, timeouts()).await.err().unwrap();
     assert!(matches!(failed, CallError::Connect(_)), "{failed:?}");
     assert!(failed.is_retryable());
 }
@@ -276,10 +295,10 @@ async fn a_silent_server_ends_with_the_first_byte_or_the_total_timeout() {
     })
     .await;
     let first = Timeouts { first_token: SHORT, ..timeouts() };
-    let failed = local().send(&endpoint(address), post(first)).await.err().unwrap();
+    let failed = once(address, first).await.err().unwrap();
     assert!(matches!(failed, CallError::FirstByteTimeout), "{failed:?}");
     let total = Timeouts { total: SHORT, ..timeouts() };
-    let failed = local().send(&endpoint(address), post(total)).await.err().unwrap();
+    let failed = once(address, total).await.err().unwrap();
     assert!(matches!(failed, CallError::Total), "{failed:?}");
 }
 
@@ -298,7 +317,7 @@ async fn a_stall_is_first_byte_before_content_idle_after_it_and_total_in_the_end
         (Timeouts { idle: SHORT, ..timeouts() }, true, "idle_timeout"),
         (Timeouts { total: SHORT, ..timeouts() }, true, "total_timeout"),
     ] {
-        let mut incoming = local().send(&endpoint(address), post(limits)).await.unwrap();
+        let mut incoming = once(address, limits).await.unwrap();
         assert_eq!(incoming.chunk().await.unwrap().unwrap(), ": a");
         if content {
             incoming.content_has_come();
@@ -319,7 +338,7 @@ async fn a_wait_for_a_piece_may_be_given_up_and_taken_up_again() {
         }
     })
     .await;
-    let mut incoming = local().send(&endpoint(address), post(timeouts())).await.unwrap();
+    let mut incoming = once(address, timeouts()).await.unwrap();
     let mut body = Vec::new();
     loop {
         match tokio::time::timeout(Duration::ZERO, incoming.chunk()).await {
@@ -334,12 +353,121 @@ async fn a_wait_for_a_piece_may_be_given_up_and_taken_up_again() {
 }
 
 #[tokio::test]
+async fn a_small_body_comes_in_one_piece_with_its_head() {
+    let (seen, mut got) = tokio::sync::mpsc::unbounded_channel();
+    let address = serve(move |_, mut stream| {
+        let seen = seen.clone();
+        async move {
+            loop {
+                stream.readable().await.unwrap();
+                let mut some = vec![0; 64 << 10];
+                let Ok(read) = stream.try_read(&mut some) else {
+                    continue;
+                };
+                seen.send(read).unwrap();
+                stream.write_all(OK).await.unwrap();
+            }
+        }
+    })
+    .await;
+    let client = local();
+    let way = way(&client, address);
+    for length in [0, 1, 1300, 9000] {
+        let body = Bytes::from(vec![b'x'; length]);
+        let mut incoming = send(&client, &way, "/", body, timeouts()).await.unwrap();
+        incoming.whole(10).await.unwrap();
+        incoming.release().await;
+        assert!(got.recv().await.unwrap() > length);
+        assert!(got.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_body_of_any_size_arrives_whole_on_one_connection() {
+    let (seen, mut got) = tokio::sync::mpsc::unbounded_channel();
+    let address = serve(move |number, mut stream| {
+        let seen = seen.clone();
+        async move {
+            while let Some(text) = request(&mut stream).await {
+                let body = text.split_once("\r\n\r\n").unwrap().1.to_owned();
+                seen.send((number, body)).unwrap();
+                stream.write_all(OK).await.unwrap();
+            }
+        }
+    })
+    .await;
+    let client = local();
+    let way = way(&client, address);
+    for length in [0, 1, 1000, 1459, 1460, 1461, 16 << 10, (16 << 10) + 1, 3 << 20] {
+        let body: String = (0..length).map(|at| char::from(b'a' + u8::try_from(at % 23).unwrap())).collect();
+        let mut incoming = send(&client, &way, "/", body.clone().into(), timeouts()).await.unwrap();
+        assert_eq!(incoming.whole(10).await.unwrap(), "ok");
+        incoming.release().await;
+        assert!(got.recv().await.unwrap() == (0, body), "{length}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_takes_no_more_of_a_body_is_given_up_in_time() {
+    let address = serve(|_, mut stream| async move {
+        let mut some = [0; 64];
+        stream.read_exact(&mut some).await.unwrap();
+        std::future::pending::<()>().await;
+    })
+    .await;
+    let client = local();
+    let body = Bytes::from(vec![b'x'; 32 << 20]);
+    let limits = Timeouts { first_token: SHORT, ..timeouts() };
+    let failed = send(&client, &way(&client, address), "/", body, limits).await.err().unwrap();
+    assert!(matches!(failed, CallError::FirstByteTimeout), "{failed:?}");
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_resets_is_replaced_also_for_a_large_body() {
+    let address = serve(move |number, mut stream| async move {
+        request(&mut stream).await.unwrap();
+        stream.write_all(OK).await.unwrap();
+        if number == 0 {
+            // Closing with bytes unread resets the connection.
+            let mut some = [0; 64];
+            stream.read_exact(&mut some).await.unwrap();
+            return;
+        }
+        always(stream, OK).await;
+    })
+    .await;
+    let client = local();
+    let way = way(&client, address);
+    for length in [1, 4 << 20] {
+        let body = Bytes::from(vec![b'x'; length]);
+        let mut incoming = send(&client, &way, "/", body, timeouts()).await.unwrap();
+        assert!(!incoming.reused);
+        assert_eq!(incoming.whole(10).await.unwrap(), "ok");
+        incoming.release().await;
+    }
+}
+
+#[tokio::test]
+async fn bytes_that_nobody_asked_for_are_never_an_answer() {
+    let twice = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nokHTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nforged";
+    let address = serve(move |number, stream| always(stream, if number == 0 { twice } else { OK })).await;
+    let client = local();
+    let way = way(&client, address);
+    for reused in [false, false, true] {
+        let mut incoming = post(&client, &way).await.unwrap();
+        assert_eq!(incoming.reused, reused);
+        assert_eq!(incoming.whole(10).await.unwrap(), "ok");
+        incoming.release().await;
+    }
+}
+
+#[tokio::test]
 async fn a_redirect_is_an_answer_and_leads_nowhere() {
     let address = serve(|_, stream| {
         always(stream, b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n")
     })
     .await;
-    let incoming = local().send(&endpoint(address), post(timeouts())).await.unwrap();
+    let incoming = once(address, timeouts()).await.unwrap();
     assert_eq!(incoming.status, 302);
     let url = format!("http://{address}/keys").parse().unwrap();
     assert!(matches!(local().get(&url, 10, LONG).await, Err(GetError::Status(302))));
@@ -349,8 +477,8 @@ async fn a_redirect_is_an_answer_and_leads_nowhere() {
 async fn a_host_that_is_not_configured_is_never_called() {
     let address = serve(|_, stream| always(stream, OK)).await;
     let client = Client::for_hosts(&["api.example.com"]).unwrap();
-    let failed = client.send(&endpoint(address), post(timeouts())).await.err().unwrap();
-    assert!(matches!(failed, CallError::HostNotAllowed));
+    let refused = client.way(endpoint(address), 1).err().unwrap();
+    assert!(matches!(refused, CallError::HostNotAllowed));
 }
 
 #[tokio::test]
@@ -359,7 +487,7 @@ async fn interim_heads_are_passed_over() {
         always(stream, b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
     })
     .await;
-    let mut incoming = local().send(&endpoint(address), post(timeouts())).await.unwrap();
+    let mut incoming = once(address, timeouts()).await.unwrap();
     assert_eq!(incoming.status, 200);
     assert!(incoming.headers().get("link").is_none());
     assert_eq!(incoming.whole(10).await.unwrap(), "ok");
@@ -378,7 +506,7 @@ async fn a_body_ends_by_length_by_chunks_or_by_the_close() {
             stream.write_all(answer).await.unwrap();
         })
         .await;
-        let mut incoming = local().send(&endpoint(address), post(timeouts())).await.unwrap();
+        let mut incoming = once(address, timeouts()).await.unwrap();
         assert_eq!(incoming.whole(2).await.unwrap(), "ok");
         incoming.release().await;
     }
@@ -396,11 +524,11 @@ async fn a_body_that_breaks_off_or_is_too_large_is_an_error() {
             stream.write_all(answer).await.unwrap();
         })
         .await;
-        let mut incoming = local().send(&endpoint(address), post(timeouts())).await.unwrap();
+        let mut incoming = once(address, timeouts()).await.unwrap();
         assert_eq!(incoming.whole(99).await.unwrap_err().word(), "protocol");
     }
     let address = serve(|_, stream| always(stream, OK)).await;
-    let mut incoming = local().send(&endpoint(address), post(timeouts())).await.unwrap();
+    let mut incoming = once(address, timeouts()).await.unwrap();
     assert!(matches!(incoming.whole(1).await, Err(CallError::TooLarge)));
 }
 
@@ -416,8 +544,9 @@ async fn a_refusal_before_the_whole_body_was_taken_is_an_answer() {
         let _ = stream.read_to_end(&mut rest).await;
     })
     .await;
-    let call = Call { body: Bytes::from(vec![b'x'; 8 << 20]), ..post(timeouts()) };
-    let incoming = local().send(&endpoint(address), call).await.unwrap();
+    let client = local();
+    let body = Bytes::from(vec![b'x'; 8 << 20]);
+    let incoming = send(&client, &way(&client, address), "/", body, timeouts()).await.unwrap();
     assert_eq!(incoming.status, 413);
 }
 

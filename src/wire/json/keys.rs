@@ -72,13 +72,18 @@ impl OpenKeys {
         }
         if mine.len() >= FEW || object.large {
             self.add_to_many(object, place, body);
-            return true;
+        } else if self.keys.len() < self.keys.capacity() {
+            self.keys.push(SeenKey { tag, place });
+        } else {
+            self.add_with_room(SeenKey { tag, place });
         }
-        if self.keys.capacity() == 0 {
-            self.keys.reserve_exact(USUAL);
-        }
-        self.keys.push(SeenKey { tag, place });
         true
+    }
+
+    #[cold]
+    fn add_with_room(&mut self, key: SeenKey) {
+        self.keys.reserve(USUAL);
+        self.keys.push(key);
     }
 
     #[cold]

@@ -4,20 +4,21 @@
 //! (RFC 8259), and whoever drives it says for each member whether to read or to skip it. Numbers stay bytes: 2^63, 1e400
 //! and 0.1 have no meaning here that could be lost.
 //!
-//! What a client sends is scanned [`Scanner::strict`]: valid UTF-8, no key twice in one object, no lone surrogate, so
-//! that every reader behind us sees the same values as our policy did. What a provider sends is scanned
-//! [`Scanner::lenient`]: these three are the provider's affair, and no answer is lost over them.
+//! What a client sends is scanned [`Scanner::strict`]: valid UTF-8, no key twice in one object, no lone surrogate, no raw
+//! control character in a string, so that every reader behind us sees the same values as our policy did. What a provider
+//! sends is scanned [`Scanner::lenient`]: these four are the provider's affair, and no answer is lost over them.
 
 mod error;
 mod keys;
 mod scan;
 mod search;
+mod string;
 mod text;
 mod token;
 
 pub use error::{JsonError, JsonErrorKind, JsonResult, Located, Path, Step};
 pub use scan::{MAX_DEPTH, Scanner};
-pub use text::{escape_into, quote, unescape};
+pub use text::{escape_into, escaped, quote, unescape};
 pub use token::{Key, Kind, Str};
 
 use std::ops::Range;

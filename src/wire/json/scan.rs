@@ -4,8 +4,7 @@ use std::ops::Range;
 
 use super::error::{JsonError, JsonErrorKind as Kinds, JsonResult, Located, Step};
 use super::keys::OpenKeys;
-use super::search::{control, glance, plain_length, plain_length_again};
-use super::text::hex4;
+use super::search::glance;
 use super::token::{Key, Kind, Str};
 
 /// Deepest nesting accepted. The scanner recurses, so this also bounds its stack.
@@ -17,17 +16,18 @@ const SMALL_DIGITS: usize = 19;
 /// Reads one JSON value from front to back. Every method that reads a value leaves the scanner behind it.
 #[derive(Debug)]
 pub struct Scanner<'a> {
-    bytes: &'a [u8],
-    at: usize,
+    pub(super) bytes: &'a [u8],
+    pub(super) at: usize,
     depth: u32,
-    strict: bool,
-    /// There is no control character anywhere, so no string need be searched for one.
-    no_controls: bool,
+    pub(super) strict: bool,
+    /// No string need be searched for control characters: there are none anywhere, or they do not matter.
+    pub(super) no_controls: bool,
     keys: OpenKeys,
 }
 
 impl<'a> Scanner<'a> {
-    /// For what a client sends: UTF-8, distinct keys and whole surrogate pairs are part of the grammar.
+    /// For what a client sends: UTF-8, distinct keys, whole surrogate pairs and no raw control characters are part of the
+    /// grammar.
     ///
     /// # Errors
     /// A body that is not UTF-8.
@@ -44,10 +44,10 @@ impl<'a> Scanner<'a> {
         Ok(Self::new(bytes, true, seen.no_controls))
     }
 
-    /// For what a provider sends: the grammar alone.
+    /// For what a provider sends: the grammar without these four.
     #[must_use]
     pub fn lenient(bytes: &'a [u8]) -> Self {
-        Self::new(bytes, false, glance(bytes).no_controls)
+        Self::new(bytes, false, true)
     }
 
     fn new(bytes: &'a [u8], strict: bool, no_controls: bool) -> Self {
@@ -73,15 +73,17 @@ impl<'a> Scanner<'a> {
     #[inline]
     pub fn kind(&mut self) -> JsonResult<Kind> {
         self.blank();
-        match self.bytes.get(self.at) {
-            Some(b'"') => Ok(Kind::String),
-            Some(b'{') => Ok(Kind::Object),
-            Some(b'[') => Ok(Kind::Array),
-            Some(b'-' | b'0'..=b'9') => Ok(Kind::Number),
-            Some(b't' | b'f') => Ok(Kind::Bool),
-            Some(b'n') => Ok(Kind::Null),
-            _ => Err(self.unexpected("a value")),
+        match self.bytes.get(self.at).and_then(|&byte| Kind::of(byte)) {
+            Some(kind) => Ok(kind),
+            None => Err(self.unexpected("a value")),
         }
+    }
+
+    /// Whether the next value is of this kind, as far as its first byte tells. The scanner stands there then.
+    #[inline]
+    pub fn is(&mut self, kind: Kind) -> bool {
+        self.blank();
+        self.bytes.get(self.at).is_some_and(|&byte| Kind::of(byte) == Some(kind))
     }
 
     /// Checks the next value whole.
@@ -204,73 +206,6 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Reads a string.
-    ///
-    /// # Errors
-    /// No string, or a malformed one.
-    #[inline]
-    pub fn string(&mut self) -> JsonResult<Str<'a>> {
-        self.blank();
-        if self.bytes.get(self.at) != Some(&b'"') {
-            return Err(self.unexpected("a string"));
-        }
-        self.token()
-    }
-
-    /// Reads the string whose opening quote stands here.
-    #[inline]
-    fn token(&mut self) -> JsonResult<Str<'a>> {
-        let start = self.at + 1;
-        let rest = self.bytes.get(start..).unwrap_or_default();
-        let length = plain_length(rest);
-        if self.no_controls && rest.get(length) == Some(&b'"') {
-            self.at = start + length + 1;
-            return Ok(Str { raw: rest.get(..length).unwrap_or_default(), start, escaped: false });
-        }
-        self.pass_odd_string(start, start + length)?;
-        let raw = rest.get(..self.at - 1 - start).unwrap_or_default();
-        Ok(Str { raw, start, escaped: rest.get(length) == Some(&b'\\') })
-    }
-
-    /// Goes behind the string whose opening quote stands here.
-    #[inline]
-    fn pass_string(&mut self) -> JsonResult<()> {
-        let start = self.at + 1;
-        let rest = self.bytes.get(start..).unwrap_or_default();
-        let length = plain_length(rest);
-        if self.no_controls && rest.get(length) == Some(&b'"') {
-            self.at = start + length + 1;
-            return Ok(());
-        }
-        self.pass_odd_string(start, start + length)
-    }
-
-    /// The same for one that has escapes, the first of them at `plain`, or may have control characters.
-    #[inline(never)]
-    fn pass_odd_string(&mut self, start: usize, plain: usize) -> JsonResult<()> {
-        let bytes = self.bytes;
-        let mut at = plain;
-        while let Some(b'\\') = bytes.get(at) {
-            match bytes.get(at + 1) {
-                Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => at += 2,
-                _ => at = self.pass_odd_escape(at)?,
-            }
-            at += plain_length_again(bytes.get(at..).unwrap_or_default());
-        }
-        self.at = at;
-        if !self.no_controls
-            && let Some(control) = control(self.bytes, start, self.at)
-        {
-            self.at = control;
-            return Err(self.fault(Kinds::Control));
-        }
-        if self.at >= self.bytes.len() {
-            return Err(self.fault(Kinds::Ends("the end of a string")));
-        }
-        self.at += 1;
-        Ok(())
-    }
-
     /// Reads a number and tells where it stands; its value is not looked at.
     ///
     /// # Errors
@@ -372,12 +307,16 @@ impl<'a> Scanner<'a> {
     }
 
     #[inline]
-    fn blank(&mut self) {
+    pub(super) fn blank(&mut self) {
         // One comparison where nothing is blank, as in most bodies.
-        while let Some(&byte) = self.bytes.get(self.at)
-            && byte <= b' '
-            && matches!(byte, b' ' | b'\n' | b'\r' | b'\t')
-        {
+        if let Some(..=b' ') = self.bytes.get(self.at) {
+            self.pass_blank();
+        }
+    }
+
+    #[inline(never)]
+    fn pass_blank(&mut self) {
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.bytes.get(self.at) {
             self.at += 1;
         }
     }
@@ -419,34 +358,14 @@ impl<'a> Scanner<'a> {
         if self.at > start { Ok(()) } else { Err(self.fault(Kinds::Number)) }
     }
 
-    /// Where the escape sequence ends that begins at `at` and is not of one letter.
-    #[inline(never)]
-    fn pass_odd_escape(&mut self, at: usize) -> JsonResult<usize> {
-        self.at = at;
-        match self.bytes.get(at + 1) {
-            Some(b'u') => {}
-            Some(_) => return Err(self.fault(Kinds::Escape)),
-            None => return Err(self.fault(Kinds::Ends("an escape sequence"))),
-        }
-        let Some(unit) = hex4(self.bytes.get(at + 2..)) else { return Err(self.fault(Kinds::Escape)) };
-        match unit {
-            0xD800..=0xDBFF if self.strict => match self.bytes.get(at + 6..at + 8) {
-                Some(b"\\u") if matches!(hex4(self.bytes.get(at + 8..)), Some(0xDC00..=0xDFFF)) => Ok(at + 12),
-                _ => Err(self.fault(Kinds::LoneSurrogate)),
-            },
-            0xDC00..=0xDFFF if self.strict => Err(self.fault(Kinds::LoneSurrogate)),
-            _ => Ok(at + 6),
-        }
-    }
-
     #[cold]
-    fn unexpected(&self, wanted: &'static str) -> Box<JsonError> {
+    pub(super) fn unexpected(&self, wanted: &'static str) -> Box<JsonError> {
         let kind = if self.at >= self.bytes.len() { Kinds::Ends(wanted) } else { Kinds::Expected(wanted) };
         self.fault(kind)
     }
 
     #[cold]
-    fn fault(&self, kind: Kinds) -> Box<JsonError> {
+    pub(super) fn fault(&self, kind: Kinds) -> Box<JsonError> {
         JsonError::at(self.bytes, self.at, kind)
     }
 

@@ -9,17 +9,22 @@ pub fn unescape(raw: &[u8]) -> Cow<'_, str> {
     if memchr::memchr(b'\\', raw).is_none() {
         return decoded(raw);
     }
-    let mut text = String::with_capacity(raw.len());
+    let mut text = Vec::with_capacity(raw.len());
     let mut rest = raw;
     while let Some(backslash) = memchr::memchr(b'\\', rest) {
         let (plain, escape) = rest.split_at(backslash);
-        text.push_str(&decoded(plain));
+        text.extend_from_slice(plain);
         let (character, used) = escaped_char(escape);
-        text.push(character);
+        if character.is_ascii() {
+            text.push(character as u8);
+        } else {
+            text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+        }
         rest = escape.get(used..).unwrap_or_default();
     }
-    text.push_str(&decoded(rest));
-    Cow::Owned(text)
+    text.extend_from_slice(rest);
+    // No escape stands for half a character, so all at once gives what piece by piece would.
+    Cow::Owned(String::from_utf8(text).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
 /// `raw` as text; bytes that are not UTF-8 become U+FFFD. The common case goes first: the lossy way is the slow one.
@@ -106,4 +111,18 @@ pub fn quote(text: &str) -> Vec<u8> {
     escape_into(text, &mut quoted);
     quoted.push(b'"');
     quoted
+}
+
+/// `text` as the inside of a JSON string; most names need no change for it.
+#[must_use]
+pub fn escaped(text: &str) -> Cow<'_, [u8]> {
+    let bytes = text.as_bytes();
+    // To the end, without a branch: the compiler takes many bytes at a time.
+    let plain = bytes.iter().fold(true, |plain, &byte| plain & (byte >= 0x20) & (byte != b'"') & (byte != b'\\'));
+    if plain {
+        return Cow::Borrowed(bytes);
+    }
+    let mut inside = Vec::with_capacity(bytes.len() + 8);
+    escape_into(text, &mut inside);
+    Cow::Owned(inside)
 }

@@ -22,6 +22,22 @@ pub enum Kind {
     Null,
 }
 
+impl Kind {
+    /// The kind of the values that begin with this byte.
+    #[inline]
+    pub(super) fn of(first: u8) -> Option<Self> {
+        match first {
+            b'"' => Some(Self::String),
+            b'{' => Some(Self::Object),
+            b'[' => Some(Self::Array),
+            b'-' | b'0'..=b'9' => Some(Self::Number),
+            b't' | b'f' => Some(Self::Bool),
+            b'n' => Some(Self::Null),
+            _ => None,
+        }
+    }
+}
+
 /// A string token: a key or a value.
 #[derive(Clone, Copy, Debug)]
 pub struct Str<'a> {

@@ -12,7 +12,7 @@ pub use fault::RequestError;
 
 use super::types;
 use crate::chat::{self, Role, Text};
-use crate::wire::json::{JsonResult, Kind, Scanner, quote, splice};
+use crate::wire::json::{JsonResult, Kind, Scanner, escaped, splice};
 
 const ASK_USAGE: &[u8] = br#","stream_options":{"include_usage":true}"#;
 
@@ -47,7 +47,7 @@ fn message_texts(scanner: &mut Scanner<'_>, texts: &mut Vec<Text>) -> JsonResult
 /// The texts of one message's parts belong together, a line each.
 fn part_text(scanner: &mut Scanner<'_>, said: &mut Option<String>) -> JsonResult<()> {
     scanner.object(|scanner, key| {
-        if key.name == b"text" && scanner.kind()? == Kind::String {
+        if key.name == b"text" && scanner.is(Kind::String) {
             let text = scanner.string()?.text();
             match said {
                 Some(said) => {
@@ -70,8 +70,9 @@ fn part_text(scanner: &mut Scanner<'_>, said: &mut Option<String>) -> JsonResult
 pub fn upstream_body(request: &chat::Request, upstream_model: &str) -> Bytes {
     let body = &request.body;
     let edits = &request.edits;
-    let model = quote(upstream_model);
-    let rename = (body.get(edits.model.clone()) != Some(&model)).then(|| (edits.model.clone(), &model[..]));
+    let model = escaped(upstream_model);
+    let inside = edits.model.start + 1..edits.model.end.saturating_sub(1);
+    let rename = (body.get(inside.clone()) != Some(&model)).then_some((inside, &*model));
     let ask = match &edits.stream_options {
         _ if !request.stream => None,
         // Beside the model, so that the messages keep their distance from the end of the body.

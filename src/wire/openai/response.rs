@@ -49,12 +49,12 @@ pub fn read(body: &[u8]) -> Result<Answer, AnswerError> {
     let mut failed = None;
     scanner.object(|scanner, key| {
         match key.name {
-            b"choices" if scanner.kind()? == Kind::Array => {
+            b"choices" if scanner.is(Kind::Array) => {
                 listed = true;
                 scanner.array(|scanner, _| choice(scanner, &mut answer))?;
             }
             b"usage" => answer.usage = read_usage(scanner)?,
-            b"error" if scanner.kind()? != Kind::Null => {
+            b"error" if !scanner.is(Kind::Null) => {
                 let mut fields = Fields::default();
                 Fields::read(scanner, &mut fields)?;
                 failed = Some(fields);
@@ -80,12 +80,12 @@ fn choice(scanner: &mut Scanner<'_>, answer: &mut Answer) -> JsonResult<()> {
     let mut finished = false;
     scanner.object(|scanner, key| {
         match key.name {
-            b"finish_reason" if scanner.kind()? == Kind::String => {
+            b"finish_reason" if scanner.is(Kind::String) => {
                 finished = true;
                 answer.good &= finished_well(&scanner.string()?.bytes());
             }
             // OpenRouter reports a failed choice inside it.
-            b"error" if scanner.kind()? != Kind::Null => {
+            b"error" if !scanner.is(Kind::Null) => {
                 answer.good = false;
                 scanner.skip()?;
             }

@@ -40,7 +40,7 @@ struct Counts {
 /// # Errors
 /// The value breaks JSON's grammar.
 pub fn read_usage(scanner: &mut Scanner<'_>) -> JsonResult<Option<Usage>> {
-    if scanner.kind()? != Kind::Object {
+    if !scanner.is(Kind::Object) {
         scanner.skip()?;
         return Ok(None);
     }
@@ -103,7 +103,7 @@ impl Counts {
 }
 
 fn details(scanner: &mut Scanner<'_>, mut each: impl FnMut(&[u8], u64)) -> JsonResult<()> {
-    if scanner.kind()? != Kind::Object {
+    if !scanner.is(Kind::Object) {
         return scanner.skip();
     }
     scanner.object(|scanner, key| {
@@ -126,7 +126,7 @@ fn count(scanner: &mut Scanner<'_>) -> JsonResult<Option<u64>> {
 
 #[cold]
 fn odd_count(scanner: &mut Scanner<'_>) -> JsonResult<Option<u64>> {
-    if scanner.kind()? != Kind::Number {
+    if !scanner.is(Kind::Number) {
         scanner.skip()?;
         return Ok(None);
     }

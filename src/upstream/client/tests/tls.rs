@@ -94,15 +94,18 @@ async fn a_private_root_is_trusted_only_where_configured_and_names_are_checked()
     let dir = tempfile::tempdir().unwrap();
     let address = tls_server(dir.path()).await;
     let client = trusting(dir.path());
-    for reused in [false, true] {
-        let mut incoming = client.send(&secure("localhost", address), post(timeouts())).await.unwrap();
+    let way = |client: &Client, host| client.way(secure(host, address), 1).unwrap();
+    let trusted = way(&client, "localhost");
+    for reused in [false, true, true] {
+        let mut incoming = post(&client, &trusted).await.unwrap();
         assert_eq!((incoming.status, incoming.reused), (200, reused));
         assert_eq!(incoming.whole(10).await.unwrap(), "ok");
         incoming.release().await;
     }
-    let wrong_name = client.send(&secure("127.0.0.1", address), post(timeouts())).await.err().unwrap();
+    let wrong_name = post(&client, &way(&client, "127.0.0.1")).await.err().unwrap();
     assert!(matches!(wrong_name, CallError::Tls(_)), "{wrong_name:?}");
-    let untrusting = local().send(&secure("localhost", address), post(timeouts())).await.err().unwrap();
+    let other = local();
+    let untrusting = post(&other, &way(&other, "localhost")).await.err().unwrap();
     assert!(matches!(untrusting, CallError::Tls(_)), "{untrusting:?}");
 }
 
@@ -113,19 +116,20 @@ async fn http2_shares_one_connection_and_a_dropped_answer_resets_only_its_stream
     let address = h2_server(dir.path(), ended).await;
     let client = trusting(dir.path());
     let at = secure("localhost", address);
-    let mut endless = client.send(&at, post(timeouts())).await.unwrap();
+    let way = client.way(at.clone(), 1).unwrap();
+    let mut endless = post(&client, &way).await.unwrap();
     assert_eq!((endless.status, endless.reused), (200, false));
     assert_eq!(endless.headers()["x-authority"], at.authority.as_str());
     assert_eq!(endless.chunk().await.unwrap().unwrap(), "ok");
     for _ in 0..2 {
-        let mut beside = client.send(&at, Call { path: "/ok", ..post(timeouts()) }).await.unwrap();
+        let mut beside = send(&client, &way, "/ok", BODY, timeouts()).await.unwrap();
         assert!(beside.reused, "the connection in use takes more streams");
         assert_eq!(beside.whole(10).await.unwrap(), "ok");
         beside.release().await;
     }
     drop(endless);
     has_ended.recv().await.unwrap();
-    let after = client.send(&at, Call { path: "/ok", ..post(timeouts()) }).await.unwrap();
+    let after = send(&client, &way, "/ok", BODY, timeouts()).await.unwrap();
     assert!(after.reused, "a reset stream leaves its connection alone");
 }
 

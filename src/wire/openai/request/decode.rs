@@ -231,8 +231,11 @@ impl Found {
     }
 
     fn content(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Fault> {
+        if scanner.is(Kind::String) {
+            self.text_bytes += scanner.string()?.raw().len();
+            return Ok(());
+        }
         match scanner.kind()? {
-            Kind::String => self.text_bytes += scanner.string()?.raw().len(),
             Kind::Null => scanner.skip()?,
             Kind::Array => scanner.array(|scanner, _| self.part(scanner))?,
             other => return Err(What::Type { expected: "a string or an array of parts", got: named(other) }.into()),
@@ -250,7 +253,7 @@ impl Found {
                     expect(scanner, Kind::String)?;
                     kind = Some(scanner.string()?.bytes());
                 }
-                b"text" | b"refusal" if scanner.kind()? == Kind::String => {
+                b"text" | b"refusal" if scanner.is(Kind::String) => {
                     text = true;
                     self.text_bytes += scanner.string()?.raw().len();
                 }
@@ -306,17 +309,22 @@ impl Found {
 const ROLES: &str = "supported values are 'system', 'developer', 'user', 'assistant', 'tool' and 'function'";
 
 /// Makes sure that the next value is of this kind.
+#[inline]
 fn expect(scanner: &mut Scanner<'_>, wanted: Kind) -> Result<(), Fault> {
-    let got = scanner.kind()?;
-    if got == wanted {
-        return Ok(());
+    if scanner.is(wanted) { Ok(()) } else { Err(mismatch(scanner, wanted)) }
+}
+
+#[cold]
+fn mismatch(scanner: &mut Scanner<'_>, wanted: Kind) -> Fault {
+    match scanner.kind() {
+        Ok(got) => What::Type { expected: named(wanted), got: named(got) }.into(),
+        Err(error) => error.into(),
     }
-    Err(What::Type { expected: named(wanted), got: named(got) }.into())
 }
 
 /// Whether the next value is there, that is: of this kind and not `null`.
 fn optional(scanner: &mut Scanner<'_>, wanted: Kind) -> Result<bool, Fault> {
-    if scanner.kind()? == Kind::Null {
+    if scanner.is(Kind::Null) {
         return Ok(false);
     }
     expect(scanner, wanted).map(|()| true)
