@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::check::check;
+use super::dead_end;
 use super::mask::Mask;
 use super::node::{self, Node, Source, Value, get};
 use super::rule::{Demand, Rule};
@@ -70,7 +71,9 @@ impl Policies {
         if problems.iter().any(|problem| problem.severity == Severity::Error) {
             return Err(problems);
         }
-        Ok((Self { by_name, scope }, problems))
+        let policies = Self { by_name, scope };
+        problems.extend(dead_end::warnings(&policies, config));
+        Ok((policies, problems))
     }
 
     /// Readies one policy from its text, beside those already there.
@@ -116,7 +119,7 @@ fn missing(config: &Config, tenant: &Tenant, there: &BTreeMap<PolicyName, Arc<Po
 }
 
 /// Where the configuration says which policy a tenant is under, or else its name.
-fn place_of(config: &Path, tenant: &Tenant) -> Option<(u32, u32)> {
+pub(super) fn place_of(config: &Path, tenant: &Tenant) -> Option<(u32, u32)> {
     let text = fs::read_to_string(config).ok()?;
     let tree = Source::new(config, &text).parse()?;
     let Value::Map(entries) = &tree.value else { return None };

@@ -8,6 +8,7 @@ mod check;
 mod condition;
 mod constrain;
 mod countries;
+mod dead_end;
 pub mod labels;
 mod load;
 mod load_condition;

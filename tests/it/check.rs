@@ -30,7 +30,24 @@ fn every_shipped_configuration_passes() {
     for file in files {
         let ran = waypost(&["check", "--config", file.to_str().unwrap()], &KEYS);
         assert_eq!(ran.code, 0, "{}: {ran}", file.display());
+        assert!(!ran.to_string().contains("refuses every"), "it serves nobody: {ran}");
     }
+}
+
+#[test]
+fn a_policy_that_would_refuse_everybody_is_a_warning() {
+    let upstream = Upstream::plain();
+    let (_folder, config) = Setup::new()
+        .provider("own", &upstream, "operator: { name: Unsaid }")
+        .model("small", "own", "tier: weak")
+        .section("tenants: [ { name: elsewhere } ]")
+        .write();
+    let ran = waypost(&["check", "--config", config.to_str().unwrap()], &[]);
+    assert_eq!(ran.code, 0, "it may be meant: {ran}");
+    let said = ran.to_string();
+    assert!(said.contains("refuses every ordinary request of tenant `default`"), "{said}");
+    assert!(said.contains("operator.jurisdictions is not stated"), "{said}");
+    assert!(!said.contains("`elsewhere`"), "nobody can be that tenant: {said}");
 }
 
 #[test]
