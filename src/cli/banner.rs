@@ -1,6 +1,7 @@
 //! What `waypost serve` prints when it is up: where it listens, what it can reach, what rules, and a first request.
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
@@ -13,8 +14,8 @@ use crate::server::Bound;
 pub(super) fn show(gateway: &Gateway, bound: &Bound, found: &[Found]) -> String {
     let config = gateway.config();
     let scheme = if config.listen.tls.is_some() { "https" } else { "http" };
-    let data = format!("{scheme}://{}", bound.data_address());
-    let admin = format!("http://{}", bound.admin_address());
+    let data = format!("{scheme}://{}", reachable(bound.data_address(), &config.listen.hosts));
+    let admin = format!("http://{}", reachable(bound.admin_address(), &config.listen.hosts));
 
     let mut text = format!("waypost {}\n\n", env!("CARGO_PKG_VERSION"));
     for found in found {
@@ -34,6 +35,14 @@ pub(super) fn show(gateway: &Gateway, bound: &Bound, found: &[Found]) -> String 
     text.push('\n');
     text.push_str(&first_requests(gateway, &data));
     text
+}
+
+/// Where a client may call: nobody can connect to `0.0.0.0`, and a host that is not among `hosts` is refused.
+fn reachable(address: SocketAddr, hosts: &[String]) -> String {
+    match hosts.first() {
+        Some(host) if address.ip().is_unspecified() => format!("{host}:{}", address.port()),
+        _ => address.to_string(),
+    }
 }
 
 fn line(text: &mut String, line: &str) {
@@ -95,4 +104,17 @@ fn first_requests(gateway: &Gateway, data: &str) -> String {
         curl("What is the capital of Germany?"),
         curl("Prove that there are infinitely many primes p with p = 3 mod 4, and generalise the argument."),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_can_be_called() {
+        let hosts = ["gw.example".to_owned(), "localhost".to_owned()];
+        assert_eq!(reachable("0.0.0.0:4000".parse().unwrap(), &hosts), "gw.example:4000");
+        assert_eq!(reachable("[::]:4000".parse().unwrap(), &hosts), "gw.example:4000");
+        assert_eq!(reachable("127.0.0.1:4000".parse().unwrap(), &hosts), "127.0.0.1:4000");
+    }
 }

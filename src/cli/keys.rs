@@ -11,6 +11,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use crate::auth::key::{NoRandomness, VirtualKey};
+use crate::config;
 
 /// Virtual keys.
 #[derive(Debug, Args)]
@@ -31,16 +32,16 @@ pub(super) enum Command {
 #[derive(Debug, Args)]
 pub(super) struct Create {
     /// Its name in records and metrics [default: made from the hash]
-    #[arg(long)]
+    #[arg(long, value_parser = name)]
     pub(super) id: Option<String>,
     /// The tenant it belongs to
-    #[arg(long, default_value = "default")]
+    #[arg(long, default_value = "default", value_parser = name)]
     pub(super) tenant: String,
     /// The team within the tenant
-    #[arg(long)]
+    #[arg(long, value_parser = name)]
     pub(super) team: Option<String>,
     /// Models it may use, `*` for any run of characters; repeat or separate by commas [default: all]
-    #[arg(long, value_delimiter = ',')]
+    #[arg(long, value_delimiter = ',', value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub(super) models: Vec<String>,
     /// When it ends: a duration (90d), a date (2027-01-01, from 0:00 UTC) or a time (2027-01-01T12:00:00Z)
     #[arg(long, value_parser = expiry)]
@@ -111,6 +112,11 @@ fn entry(create: &Create, key: &VirtualKey) -> Vec<(&'static str, serde_json::Va
     entry
 }
 
+/// A name as the configuration will take it: an entry that `waypost check` refuses would be of no use.
+fn name(text: &str) -> Result<String, String> {
+    if config::is_name(text) { Ok(text.to_owned()) } else { Err(config::NAME_REMEDY.to_owned()) }
+}
+
 fn expiry(text: &str) -> Result<Expiry, String> {
     expiry_from(text, Timestamp::now())
 }
@@ -165,11 +171,11 @@ mod tests {
 
     #[test]
     fn json_holds_the_key_and_its_entry() {
-        let text = printed(&["create", "--id", "k\"1", "--team", "search", "--json"]);
+        let text = printed(&["create", "--id", "k-1", "--team", "search", "--json"]);
         let all: serde_json::Value = serde_json::from_str(&text).unwrap();
         let key = VirtualKey::parse(all["key"].as_str().unwrap().as_bytes()).unwrap();
         assert_eq!(all["config"]["hash"], key.hash_text());
-        assert_eq!(all["config"]["id"], "k\"1");
+        assert_eq!(all["config"]["id"], "k-1");
         assert_eq!(all["config"]["tenant"], "default");
     }
 

@@ -12,6 +12,7 @@ pub use discover::{Discovered, Found, discover};
 pub use facts::{Fact, FactName, Facts};
 pub use names::Meant;
 pub use problem::{Problem, Severity};
+pub use resolve::{NAME_REMEDY, is_name};
 pub use running::*;
 
 use environment::Lookup;

@@ -33,6 +33,8 @@ use crate::wire::openai::stream::{Relay, StreamError};
 const MAX_ANSWER: usize = 64 << 20;
 /// Most that is held of a stream before its content.
 const MAX_HELD: usize = 1 << 20;
+/// Results of attempts that made no connection: nothing has left the gateway.
+const UNSENT: [&str; 6] = ["host_not_allowed", "request", "resolve", "connect", "connect_timeout", "tls"];
 const PING: Bytes = Bytes::from_static(b": ping\n\n");
 
 /// An upstream's answer, as far as its first content.
@@ -202,6 +204,7 @@ async fn attempt(
         Err(Failed::Inside(failure)) => (Some(200), failure.word()),
         Err(Failed::Answer(_)) => (Some(200), "bad_answer"),
     };
+    let bytes_sent = if UNSENT.contains(&word) { 0 } else { bytes_sent };
     let name = target.name.clone();
     record.attempted(Attempt { target: name, peer, bytes_sent, status, result: word, elapsed }, target.id);
     match &result {
@@ -304,7 +307,7 @@ impl Failed {
                 GatewayError::new(Code::UpstreamTimeout, format!("the provider `{provider}` took too long: {error}"))
             }
             FailureKind::Call(error) => {
-                GatewayError::new(Code::UpstreamError, format!("the provider `{provider}` cannot be reached: {error}"))
+                GatewayError::new(Code::UpstreamError, format!("the provider `{provider}` gave no answer: {error}"))
             }
             FailureKind::Credential => GatewayError::new(
                 Code::UpstreamCredential,

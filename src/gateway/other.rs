@@ -76,7 +76,7 @@ async fn dry_run<C: Client>(
     started: Instant,
 ) -> Result<(String, Option<RateLimit>), GatewayError> {
     if !principal.may(Permission::Route) {
-        return Err(GatewayError::new(Code::PermissionDenied, "this key has not the permission `route`"));
+        return Err(GatewayError::new(Code::PermissionDenied, "this key does not have the permission `route`"));
     }
     let mut rate = None;
     let _permit = admit(gateway, principal, &mut rate)?;

@@ -12,7 +12,7 @@ use super::rule::{Demand, Rule};
 use super::scope::Scope;
 use super::when::{Behaviour, When};
 use super::{Policies, Policy, objective};
-use crate::config::{Config, Problem, Severity};
+use crate::config::{Config, Problem, Severity, Tenant};
 use crate::id::{PolicyName, RuleName};
 
 /// Policies for a configuration that names no folder.
@@ -64,18 +64,7 @@ impl Policies {
         for tenant in config.tenants.values() {
             // A file that did not parse may be the one that is missing.
             if !broken && !by_name.contains_key(&tenant.policy) {
-                problems.push(Problem {
-                    file: config.path.clone().unwrap_or_else(|| PathBuf::from("configuration")),
-                    line: 0,
-                    column: 0,
-                    message: format!(
-                        "tenant `{}` has the policy `{}`, which does not exist",
-                        tenant.name, tenant.policy
-                    ),
-                    remedy: node::did_you_mean(tenant.policy.as_str(), by_name.keys().map(PolicyName::as_str)),
-                    severity: Severity::Error,
-                    snippet: String::new(),
-                });
+                problems.push(missing(config, tenant, &by_name));
             }
         }
         if problems.iter().any(|problem| problem.severity == Severity::Error) {
@@ -100,6 +89,44 @@ impl Policies {
             _ => Err(source.problems),
         }
     }
+}
+
+/// A tenant is under a policy that is not there.
+fn missing(config: &Config, tenant: &Tenant, there: &BTreeMap<PolicyName, Arc<Policy>>) -> Problem {
+    let place = config.path.as_deref().and_then(|path| place_of(path, tenant));
+    let mut remedy = node::did_you_mean(tenant.policy.as_str(), there.keys().map(PolicyName::as_str));
+    if place.is_none()
+        && tenant.policy.as_str() == "default"
+        && let Some(first) = there.keys().next()
+    {
+        // The tenant `default`, which nobody wrote.
+        remedy = format!("add `tenants: [ {{ name: {}, policy: {first} }} ]`", tenant.name);
+    }
+    let (line, column) = place.unwrap_or_default();
+    Problem {
+        file: config.path.clone().unwrap_or_else(|| PathBuf::from("configuration")),
+        line,
+        column,
+        message: format!("tenant `{}` has the policy `{}`, which does not exist", tenant.name, tenant.policy),
+        remedy,
+        severity: Severity::Error,
+        // The line may hold more than the tenant, and that may be secret.
+        snippet: String::new(),
+    }
+}
+
+/// Where the configuration says which policy a tenant is under, or else its name.
+fn place_of(config: &Path, tenant: &Tenant) -> Option<(u32, u32)> {
+    let text = fs::read_to_string(config).ok()?;
+    let tree = Source::new(config, &text).parse()?;
+    let Value::Map(entries) = &tree.value else { return None };
+    let Value::List(tenants) = &get(entries, "tenants")?.value else { return None };
+    tenants.iter().find_map(|written| {
+        let Value::Map(entries) = &written.value else { return None };
+        let name = get(entries, "name")?;
+        let named = matches!(&name.value, Value::Text(text) if text == tenant.name.as_str());
+        named.then(|| node::place(get(entries, "policy").unwrap_or(name)))
+    })
 }
 
 impl Policy {

@@ -48,6 +48,24 @@ fn every_shipped_policy_passes_as_the_policy_of_a_tenant() {
     }
 }
 
+#[test]
+fn a_tenants_missing_policy_has_a_place_or_says_what_to_add() {
+    let check = |tenants: &str| {
+        let (_folder, config) = Setup::one(&Upstream::plain())
+            .section(tenants)
+            .policy("only", "policy: only\nobjective: { minimise: cost }\n")
+            .write();
+        let ran = waypost(&["check", "--config", config.to_str().unwrap()], &[]);
+        assert_eq!(ran.code, 1, "{ran}");
+        ran.to_string()
+    };
+    let misspelt = check("tenants: [ { name: default, policy: onyl } ]");
+    assert!(misspelt.contains("did you mean `only`?"), "{misspelt}");
+    assert!(misspelt.contains(":37: error"), "the column of `onyl`: {misspelt}");
+    let unwritten = check("decisions: { keep: 5 }");
+    assert!(unwritten.contains("add `tenants: [ { name: default, policy: only } ]`"), "{unwritten}");
+}
+
 /// Places of the problems, as `line` numbers, in the order printed.
 fn lines_of(printed: &str, file: &str) -> Vec<u32> {
     let starts = printed.lines().filter_map(|line| line.split_once(&format!("{file}:")));

@@ -19,6 +19,15 @@ fn keys_create_prints_the_key_once_and_the_lines_for_the_configuration() {
 }
 
 #[test]
+fn keys_create_makes_no_entry_that_check_would_refuse() {
+    for flags in [["--id", "a b"], ["--tenant", "x/y"], ["--team", ""], ["--models", ""], ["--expires", "2020-01-01"]] {
+        let ran = waypost(&[&["keys", "create"], &flags[..]].concat(), &[]);
+        assert_eq!(ran.code, 2, "{flags:?}: {ran}");
+        assert!(!ran.stdout.contains("wp-"), "{flags:?}: {ran}");
+    }
+}
+
+#[test]
 fn upstream_is_a_scripted_provider_of_its_own_that_counts() {
     let folder = tempfile::tempdir().unwrap();
     let script = folder.path().join("script.yaml");

@@ -26,6 +26,15 @@ fn a_long_wait_begins_with_pings_and_ends_with_the_answer() {
 }
 
 #[test]
+fn a_page_of_an_allowed_origin_may_read_a_stream_that_begins_with_pings() {
+    let upstream = Upstream::that("text: at last, before_first_token: 450ms");
+    let gateway = Setup::one(&upstream).section(SHORT).section("listen: { cors: [\"https://app.example\"] }").start();
+    let answer = gateway.chat(&chat_stream("small", "hi")).header("origin", "https://app.example").send();
+    assert!(pings(&answer.events()) >= 1, "{}", answer.text());
+    assert_eq!(answer.expect_header("access-control-allow-origin"), "https://app.example");
+}
+
+#[test]
 fn after_the_pings_it_still_falls_over_to_the_next_target() {
     let (first, second) = (Upstream::that("stall_after: head"), Upstream::that("text: from the second"));
     let gateway = Setup::new()

@@ -97,6 +97,7 @@ fn a_refused_connection_falls_over() {
     let answer = gateway.chat(&chat("small", "hi")).send();
     let record = comes_from_the_second(&gateway, &answer);
     assert_eq!(record["attempts"][0]["status"], Value::Null);
+    assert_eq!(record["attempts"][0]["bytes_sent"], 0, "nothing has left");
 }
 
 #[test]

@@ -83,6 +83,18 @@ fn each_event_reaches_the_client_before_the_next_is_sent() {
 }
 
 #[test]
+fn a_broken_event_amid_the_stream_is_told_in_band_and_not_passed_on() {
+    let upstream = Upstream::that("text: one two three four five, malformed_after: 3");
+    let gateway = Setup::one(&upstream).start();
+    let answer = gateway.chat(&chat_stream("small", "hi")).send();
+    let events = answer.events();
+    assert!(said(&events).starts_with("one two three"), "{}", answer.text());
+    assert_eq!(error_in(&events).expect("an error in band")["error"]["code"], "upstream_error");
+    assert!(!is_done(&events), "{}", answer.text());
+    assert!(!answer.text().contains("\"choices\":[{\n"), "half an event is passed on: {}", answer.text());
+}
+
+#[test]
 fn an_answer_cut_into_single_bytes_comes_out_the_same() {
     let upstream = Upstream::that("text: 'Grüße, 你好 👋🏽 \"quoted\" \\ back', reasoning: Hm., chunk: 1");
     let gateway = Setup::one(&upstream).start();

@@ -71,6 +71,19 @@ pub(super) fn config(written: &written::Config, hash: String, path: Option<PathB
     }
 }
 
+/// Whether the configuration takes this as a name of the operator's choice: it ends up in URLs, headers, metrics and
+/// file names.
+#[must_use]
+pub fn is_name(name: &str) -> bool {
+    let fine = |c: u8| c.is_ascii_alphanumeric() || b"._-:+".contains(&c);
+    name.len() <= 128
+        && name.bytes().all(fine)
+        && name.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric())
+}
+
+/// What to write for a name that is none.
+pub const NAME_REMEDY: &str = "begin with a letter or digit and use letters, digits and `. _ - : +`, at most 128";
+
 impl<'a> Context<'a> {
     fn error(self, place: Place, message: impl Into<String>, remedy: impl Into<String>) {
         self.report.error(place, message, remedy);
@@ -176,17 +189,11 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Checks a name that the operator chose: it ends up in URLs, headers, metrics and file names.
+    /// Checks a name that the operator chose.
     fn name(self, written: &At<String>, what: &str) {
         let name = &written.value;
-        let fine = |c: char| c.is_ascii_alphanumeric() || "._-:+".contains(c);
-        if name.is_empty() || name.len() > 128 || !name.chars().all(fine) || !name.as_bytes()[0].is_ascii_alphanumeric()
-        {
-            self.report.unreadable(
-                written.place,
-                format!("`{name}` cannot name {what}"),
-                "begin with a letter or digit and use letters, digits and `. _ - : +`, at most 128",
-            );
+        if !is_name(name) {
+            self.report.unreadable(written.place, format!("`{name}` cannot name {what}"), NAME_REMEDY);
         }
     }
 
