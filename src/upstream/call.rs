@@ -99,7 +99,7 @@ impl Upstreams {
         };
         let result = match self.client.send(&place.way, call).await {
             Ok(incoming) if (200..300).contains(&incoming.status) => Ok(incoming),
-            Ok(incoming) => Err(refused(incoming).await),
+            Ok(incoming) => Err(Box::pin(refused(incoming)).await),
             Err(error) => Err(Failure::of_call(error)),
         };
         match &result {

@@ -12,6 +12,7 @@ pub use way::{Opening, Way};
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -110,7 +111,8 @@ impl Client {
         let Timeouts { first_token, total, idle, .. } = call.timeouts;
         let by = started + first_token.min(total);
         let mut watch = Watch::new(by);
-        let Some(result) = watch.within(by, self.exchange(way, &call, started)).await else {
+        let work = pin!(self.exchange(way, &call, started));
+        let Some(result) = watch.within(by, work).await else {
             return Err(if total <= first_token { CallError::Total } else { CallError::FirstByteTimeout });
         };
         let (Answered { session, route, sent }, peer, reused) = result?;
@@ -122,7 +124,7 @@ impl Client {
                 None => Back::Way(Arc::clone(&way.idle)),
                 Some(route) => Back::Connector(Arc::clone(&self.connector), route),
             },
-            session,
+            session: Box::new(session),
             watch,
             first_by: started + first_token,
             total_by: started + total,
@@ -170,7 +172,12 @@ impl Client {
         let mut fresh = false;
         let mut now = started;
         loop {
-            let Connection { link, reused, address } = self.connect(way, now, call.timeouts.connect, fresh).await?;
+            let kept = if fresh { None } else { way.kept(now) };
+            let Connection { link, reused, address } = match kept {
+                Some(kept) => kept,
+                // Boxed, as all that is seldom: the futures around every request need no room for it.
+                None => Box::pin(self.connect(way, now, call.timeouts.connect, fresh)).await?,
+            };
             let first = matches!(link, Link::Http1(_));
             match ask(link, call).await {
                 Ok(answered) => return Ok((answered, address, reused)),
@@ -193,8 +200,9 @@ impl Client {
                 (&looked_up, name.first(looked_up.len()))
             }
         };
-        if !fresh && let Some((stream, address)) = way.idle.take(addresses, now) {
-            return Ok(Connection { link: Link::Http1(stream), reused: true, address });
+        // The addresses may be known only now.
+        if !fresh && let Some(kept) = way.kept_at(addresses, now) {
+            return Ok(kept);
         }
         let count = addresses.len();
         let mut failed = CallError::ConnectTimeout;

@@ -77,6 +77,12 @@ impl Name {
         }
     }
 
+    /// All addresses in the resolver's order, if a look-up that is still believed found them.
+    pub(super) fn known(&self, now: Instant) -> Option<Arc<[IpAddr]>> {
+        let found = self.found.read();
+        found.as_ref().filter(|found| now < found.until).map(|found| Arc::clone(&found.addresses))
+    }
+
     /// All addresses in the resolver's order, never none.
     pub(super) async fn addresses(&self) -> io::Result<Arc<[IpAddr]>> {
         let known = self.found.read().clone();
@@ -89,12 +95,10 @@ impl Name {
             None => self.looking.lock().await,
         };
         // Another request may have looked while this one waited.
-        let known = self.found.read().clone();
-        if let Some(known) = &known
-            && Instant::now() < known.until
-        {
-            return Ok(Arc::clone(&known.addresses));
+        if let Some(addresses) = self.known(Instant::now()) {
+            return Ok(addresses);
         }
+        let known = self.found.read().clone();
         let (addresses, keep) = match (look_up(&self.name).await, known) {
             (Ok(addresses), _) => (addresses, FRESH),
             (Err(_), Some(known)) => (known.addresses, AGAIN),

@@ -44,23 +44,35 @@ pub(super) struct Answered {
 
 /// Writes the request and reads the head of the answer.
 pub(super) async fn ask(link: Link, call: &Call<'_>) -> Result<Answered, CallError> {
-    let (mut session, route, sent) = match link {
+    match link {
         Link::Http1(mut stream) => {
             let sent = write(&mut stream, call).await?;
             // Pingora's session writes the head alone, one system call more; what it reads does not depend on that.
-            (HttpSession::H1(Http1::new(stream)), None, sent)
+            let mut session = HttpSession::H1(Http1::new(stream));
+            let head = read_head(&mut session).await;
+            answered(session, None, sent, head)
         }
-        Link::Http2(stream, route) => {
-            let mut session = HttpSession::H2(stream);
-            let sent = write_h2(&mut session, call).await?;
-            (session, Some(route), sent)
-        }
-    };
-    // A server may refuse a request that it has not read to its end (413): its answer counts more than our write.
-    match (sent, read_head(&mut session).await) {
+        Link::Http2(stream, route) => Box::pin(ask_h2(stream, route, call)).await,
+    }
+}
+
+async fn ask_h2(stream: Http2, route: Box<HttpPeer>, call: &Call<'_>) -> Result<Answered, CallError> {
+    let mut session = HttpSession::H2(stream);
+    let sent = write_h2(&mut session, call).await?;
+    let head = read_head(&mut session).await;
+    answered(session, Some(route), sent, head)
+}
+
+/// A server may refuse a request that it has not read to its end (413): its answer counts more than our write.
+fn answered(
+    session: HttpSession,
+    route: Option<Box<HttpPeer>>,
+    sent: Result<(), CallError>,
+    head: Result<(), CallError>,
+) -> Result<Answered, CallError> {
+    match (sent, head) {
         (sent, Ok(())) => Ok(Answered { session, route, sent: sent.is_ok() }),
-        (Err(error), Err(_)) => Err(error),
-        (Ok(()), Err(error)) => Err(error),
+        (Err(error), Err(_)) | (Ok(()), Err(error)) => Err(error),
     }
 }
 

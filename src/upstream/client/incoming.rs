@@ -1,6 +1,7 @@
 //! The answer to one call, piece by piece, and what becomes of its connection.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
@@ -23,7 +24,8 @@ pub struct Incoming {
     pub peer: SocketAddr,
     /// Whether an earlier request had opened the connection.
     pub reused: bool,
-    pub(super) session: HttpSession,
+    /// Boxed: an answer is handed on several times.
+    pub(super) session: Box<HttpSession>,
     pub(super) back: Back,
     pub(super) watch: Watch,
     pub(super) first_by: Instant,
@@ -73,10 +75,11 @@ impl Incoming {
             if by <= now {
                 return Err(late);
             }
-            let Some(read) = self.watch.within(by, self.session.read_response_body()).await else {
-                return Err(late);
+            let read = {
+                let read = pin!(self.session.read_response_body());
+                self.watch.within(by, read).await
             };
-            let piece = read.map_err(|error| CallError::Protocol(error))?;
+            let piece = read.ok_or(late)?.map_err(|error| CallError::Protocol(error))?;
             self.complete = piece.is_none() || self.session.response_done();
             match piece {
                 Some(piece) if piece.is_empty() => {}
@@ -120,7 +123,7 @@ impl Incoming {
         if !self.sent || !(self.complete || self.session.response_done()) {
             return;
         }
-        match (self.session, self.back) {
+        match (*self.session, self.back) {
             (HttpSession::H1(mut session), Back::Way(idle)) => {
                 session.respect_keepalive();
                 if let Some(stream) = session.reuse().await {
@@ -128,7 +131,8 @@ impl Incoming {
                 }
             }
             (session, Back::Connector(connector, route)) => {
-                connector.release_http_session(session, &*route, Some(POOL_IDLE)).await;
+                // Boxed: it is large and HTTP/2's alone.
+                Box::pin(connector.release_http_session(session, &*route, Some(POOL_IDLE))).await;
             }
             // A way keeps no connection of any other kind.
             (HttpSession::H2(_) | HttpSession::Custom(()), Back::Way(_)) => {}

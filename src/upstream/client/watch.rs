@@ -1,7 +1,7 @@
 //! One timer for a whole exchange, however many waits it has.
 
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::Poll;
 use std::time::Instant;
 
@@ -17,9 +17,10 @@ impl Watch {
     }
 
     /// Waits for the work, until `by` at the latest; `None`: it was not done by then.
-    pub(super) async fn within<F: Future>(&mut self, by: Instant, work: F) -> Option<F::Output> {
+    ///
+    /// The work is pinned by the caller: work that is moved in here takes its room twice in every future around it.
+    pub(super) async fn within<F: Future>(&mut self, by: Instant, mut work: Pin<&mut F>) -> Option<F::Output> {
         let by = TokioInstant::from_std(by);
-        let mut work = pin!(work);
         poll_fn(|context| {
             if let Poll::Ready(done) = work.as_mut().poll(context) {
                 return Poll::Ready(Some(done));
@@ -42,6 +43,7 @@ impl Watch {
 #[cfg(test)]
 mod tests {
     use std::future::{pending, ready};
+    use std::pin::pin;
     use std::time::Duration;
 
     use super::*;
@@ -52,15 +54,15 @@ mod tests {
     async fn a_wait_ends_when_it_should_whether_the_timer_was_set_for_sooner_or_later() {
         let now = Instant::now();
         let mut watch = Watch::new(now + SHORT);
-        assert_eq!(watch.within(now + SHORT, ready(1)).await, Some(1));
-        assert_eq!(watch.within(now + 3 * SHORT, pending::<()>()).await, None);
+        assert_eq!(watch.within(now + SHORT, pin!(ready(1))).await, Some(1));
+        assert_eq!(watch.within(now + 3 * SHORT, pin!(pending::<()>())).await, None);
         assert!(now.elapsed() >= 3 * SHORT);
         let now = Instant::now();
         let mut watch = Watch::new(now + SHORT * 1000);
-        assert_eq!(watch.within(now + SHORT, pending::<()>()).await, None);
+        assert_eq!(watch.within(now + SHORT, pin!(pending::<()>())).await, None);
         assert!(now.elapsed() < SHORT * 900);
         // A deadline that has passed lets through what is there already.
-        assert_eq!(watch.within(now, ready(1)).await, Some(1));
-        assert_eq!(watch.within(now, pending::<()>()).await, None);
+        assert_eq!(watch.within(now, pin!(ready(1))).await, Some(1));
+        assert_eq!(watch.within(now, pin!(pending::<()>())).await, None);
     }
 }

@@ -1,8 +1,8 @@
 //! The way to one endpoint: where it is, how every request to it begins, and the connections kept to it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_ENCODING, HOST, HeaderName, HeaderValue, USER_AGENT};
@@ -12,6 +12,7 @@ use pingora_core::protocols::http::v1::client::http_req_header_to_wire;
 use pingora_core::upstreams::peer::{ALPN, HttpPeer};
 use pingora_http::RequestHeader;
 
+use super::ask::{Connection, Link};
 use super::idle::{Idle, POOL_IDLE};
 use crate::config::Endpoint;
 use crate::upstream::error::CallError;
@@ -44,6 +45,20 @@ impl Way {
     /// The port of the endpoint.
     pub(super) fn port(&self) -> u16 {
         self.endpoint.port
+    }
+
+    /// A connection that waits, if where it may lead is known without a look-up.
+    pub(super) fn kept(&self, now: Instant) -> Option<Connection> {
+        match &*self.host {
+            Host::Address(address) => self.kept_at(address, now),
+            Host::Name(name) => self.kept_at(&name.known(now)?, now),
+        }
+    }
+
+    /// A connection that waits and leads to one of these addresses.
+    pub(super) fn kept_at(&self, addresses: &[IpAddr], now: Instant) -> Option<Connection> {
+        let (stream, address) = self.idle.take(addresses, now)?;
+        Some(Connection { link: Link::Http1(stream), reused: true, address })
     }
 
     /// What the connector must know of a new connection.
