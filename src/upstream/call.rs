@@ -51,7 +51,7 @@ pub struct Exchange<'a> {
     pub stream: bool,
     /// The client's headers that go on: what [`forwarded`] took from them.
     pub passed: &'a [(HeaderName, HeaderValue)],
-    /// When the request as a whole must be over.
+    /// When all tries at this target must be over.
     pub by: Option<Instant>,
 }
 
