@@ -135,8 +135,13 @@ impl Rate {
     /// What `tokens` cost, rounded up to the next nano-USD.
     #[must_use]
     pub fn cost(self, tokens: u64) -> NanoUsd {
+        // Every request takes this way several times; 128 bits are divided in software, and hardly ever needed.
+        if let Some(exact) = i64::try_from(tokens).ok().and_then(|tokens| self.0.checked_mul(tokens)) {
+            return NanoUsd(exact.div_euclid(Self::UNIT) + i64::from(exact.rem_euclid(Self::UNIT) != 0));
+        }
         let exact = i128::from(self.0) * i128::from(tokens);
-        let up = exact.div_euclid(i128::from(Self::UNIT)) + i128::from(exact.rem_euclid(i128::from(Self::UNIT)) != 0);
+        let unit = i128::from(Self::UNIT);
+        let up = exact.div_euclid(unit) + i128::from(exact.rem_euclid(unit) != 0);
         NanoUsd(i64::try_from(up).unwrap_or(i64::MAX))
     }
 
@@ -158,6 +163,9 @@ mod tests {
         assert_eq!(Rate(1).cost(1), NanoUsd(1), "rounding goes against the budget");
         assert_eq!(Rate(1).cost(1_000_001), NanoUsd(2));
         assert_eq!(rate.cost(0), NanoUsd::ZERO);
+        assert_eq!(Rate(i64::MAX).cost(1_000_000), NanoUsd(i64::MAX), "also beyond 64 bits");
+        assert_eq!(Rate(2).cost(u64::MAX), NanoUsd(36_893_488_147_420));
+        assert_eq!(rate.cost(u64::MAX), NanoUsd(i64::MAX), "and no further than can be held");
     }
 
     #[test]

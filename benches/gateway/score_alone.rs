@@ -6,7 +6,8 @@
 use std::error::Error;
 use std::time::Duration;
 
-use waypost::classify::{Classifier, ModelSource, Part, Prompt, Role, Settings};
+use waypost::chat::{Role, Text};
+use waypost::classify::{Classifier, ModelSource, Prompt, Settings};
 
 const SENTENCES_PER_PROMPT: usize = 8;
 /// Prompts scored before the clock starts: allocations, page faults, ONNX Runtime's own preparations.
@@ -65,7 +66,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn score(classifier: &Classifier, prompt: String) -> Result<f32, Box<dyn Error>> {
-    let texts = [Part { role: Role::User, text: prompt.into() }];
+    let texts = [Text { role: Role::User, text: prompt.to_owned() }];
     Ok(classifier.score_blocking(&Prompt { texts: &texts, tools: 0, images: 0 })?)
 }
 

@@ -54,9 +54,12 @@ pub struct Given<'a> {
     pub loopback: bool,
 }
 
+/// What every refusal says, whatever its cause.
+pub const REFUSED: &str = "the API key or token is missing or not valid";
+
 /// Why a request was refused. `Display` is one text for every cause; the cause is for metrics and debug logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the API key or token is missing or not valid")]
+#[error("{}", REFUSED)]
 pub struct AuthError(Cause);
 
 impl AuthError {

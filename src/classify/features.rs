@@ -6,8 +6,9 @@
 
 use super::chars::{self, Kind};
 use super::declaration::Reading;
-use super::prompt::{Prompt, Role};
+use super::prompt::Prompt;
 use super::surface::{Counts, Line, SURFACE};
+use crate::chat::Role;
 
 /// FNV-1a's 64-bit offset and prime (draft-eastlake-fnv); whole code points are absorbed instead of bytes.
 const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;

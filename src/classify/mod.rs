@@ -23,7 +23,9 @@ use std::time::{Duration, Instant};
 use declaration::{Declaration, Reading};
 pub use features::Features;
 use onnx::OnnxScorer;
-pub use prompt::{Part, Prompt, Role};
+pub use prompt::Prompt;
+
+use crate::chat::{Role, Text};
 use worker::{SharedScorer, Workers};
 
 static EMBEDDED_MODEL: &[u8] = include_bytes!("../../config/classifier/model.onnx");
@@ -305,7 +307,7 @@ impl Running {
 
 /// Loads everything and scores "hi", as `waypost check` does.
 pub fn check(settings: &Settings) -> Result<(), ClassifyError> {
-    let texts = [Part { role: Role::User, text: "hi".into() }];
+    let texts = [Text { role: Role::User, text: "hi".to_owned() }];
     Classifier::load(settings)?.score_blocking(&Prompt { texts: &texts, tools: 0, images: 0 })?;
     Ok(())
 }

@@ -1,7 +1,6 @@
 //! What the classifier promises, with the real ONNX Runtime. The library must be there: a missing one fails the
 //! tests with the remedy in the message.
 
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -31,8 +30,8 @@ fn embedded() -> Classifier {
     Classifier::load(&settings(ModelSource::Embedded)).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn part(role: Role, text: &str) -> Part<'_> {
-    Part { role, text: text.into() }
+fn part(role: Role, text: &str) -> Text {
+    Text { role, text: text.to_owned() }
 }
 
 fn difficulty(classifier: &Classifier, text: &str) -> f32 {
@@ -44,7 +43,7 @@ fn golden() -> Vec<Golden> {
     include_str!("testdata/golden.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-fn parts(golden: &Golden) -> Vec<Part<'_>> {
+fn parts(golden: &Golden) -> Vec<Text> {
     let role = |name: &str| match name {
         "system" => Role::System,
         "user" => Role::User,
@@ -127,7 +126,7 @@ fn the_last_user_turn_counts_most() {
     let classifier = embedded();
     let hard =
         "Prove that every finite group of odd order with a faithful irreducible character of prime degree is solvable.";
-    let score = |texts: &[Part<'_>]| classifier.score_blocking(&Prompt { texts, tools: 0, images: 0 }).unwrap();
+    let score = |texts: &[Text]| classifier.score_blocking(&Prompt { texts, tools: 0, images: 0 }).unwrap();
     let thanks = score(&[part(Role::User, hard), part(Role::Assistant, "Done."), part(Role::User, "thanks!")]);
     let then_hard = score(&[part(Role::User, "thanks!"), part(Role::Assistant, "Done."), part(Role::User, hard)]);
     assert!(thanks + 0.3 < then_hard, "thanks after a proof {thanks}, a proof after thanks {then_hard}");
@@ -252,8 +251,8 @@ fn a_missing_runtime_says_how_to_get_it() {
     }
 }
 
-fn hi() -> [Part<'static>; 1] {
-    [Part { role: Role::User, text: Cow::Borrowed("hi") }]
+fn hi() -> [Text; 1] {
+    [part(Role::User, "hi")]
 }
 
 #[tokio::test]

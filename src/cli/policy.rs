@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::{fail, say};
+use crate::chat::Text;
 use crate::classify::{self, Classifier};
 use crate::config::{self, Config, Problem};
 use crate::gateway;
@@ -126,7 +127,7 @@ enum LazyScorer {
 }
 
 impl LazyScorer {
-    fn score(&mut self, config: &Config, texts: &[(classify::Role, String)]) -> Result<f32, String> {
+    fn score(&mut self, config: &Config, texts: &[Text]) -> Result<f32, String> {
         if matches!(self, Self::NotYet) {
             *self = match gateway::classifier_settings(config) {
                 None => Self::Failed("the classifier is switched off".to_owned()),
@@ -136,11 +137,9 @@ impl LazyScorer {
                 },
             };
         }
-        let parts: Vec<classify::Part<'_>> =
-            texts.iter().map(|(role, text)| classify::Part { role: *role, text: text.as_str().into() }).collect();
         match self {
             Self::Loaded(classifier) => classifier
-                .score_blocking(&classify::Prompt { texts: &parts, tools: 0, images: 0 })
+                .score_blocking(&classify::Prompt { texts, tools: 0, images: 0 })
                 .map_err(|error| error.to_string()),
             Self::Failed(why) => Err(why.clone()),
             Self::NotYet => Err("the classifier is not loaded".to_owned()),

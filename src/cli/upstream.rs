@@ -10,6 +10,9 @@ use crate::scripted::{Script, Server};
 /// Runs the scripted provider.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
+    /// Wire format it speaks.
+    #[arg(long, value_enum, default_value_t = Format::Openai)]
+    format: Format,
     /// Port on 127.0.0.1; 0 takes a free one.
     #[arg(long, default_value_t = 4010)]
     port: u16,
@@ -18,7 +21,15 @@ pub(super) struct Args {
     script: Option<PathBuf>,
 }
 
+/// What the scripted provider speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// OpenAI's chat completions.
+    Openai,
+}
+
 pub(super) fn run(args: Args) -> ExitCode {
+    let Format::Openai = args.format;
     let script = match args.script.as_deref().map(read).transpose() {
         Ok(script) => script.unwrap_or_default(),
         Err(error) => return fail(error),

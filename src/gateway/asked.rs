@@ -1,5 +1,6 @@
 //! What a client asked for by name: `auto`, an alias, or one model, and the policy that judges it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Gateway;
@@ -89,7 +90,8 @@ pub(super) fn names(gateway: &Gateway, principal: &Principal) -> Vec<(String, St
         names.push((target.model.to_string(), target.provider.name.to_string()));
         names.push((format!("{}/{}", target.provider.name, target.model), target.provider.name.to_string()));
     }
-    names.dedup_by(|one, other| one.0 == other.0);
-    names.retain(|(name, _)| meant(gateway, principal, name).is_some());
+    // A model of several providers is listed once by its own name.
+    let mut seen = HashSet::new();
+    names.retain(|(name, _)| seen.insert(name.clone()) && meant(gateway, principal, name).is_some());
     names
 }

@@ -72,10 +72,18 @@ async fn ask(gateway: &Gateway, constrained: &Constrained<'_>, wishes: &Wishes, 
         constrained.allowed.permit(target.id)
     };
     match gateway.cache.get(&key, permit).await {
-        cache::Lookup::Hit { entry, permitted } => Lookup::Hit(Hit { target: permitted, entry }),
-        cache::Lookup::Miss => Lookup::Miss(Slot(key)),
+        cache::Lookup::Hit { entry, permitted } if is_whole(&entry.body) => {
+            Lookup::Hit(Hit { target: permitted, entry })
+        }
+        cache::Lookup::Hit { .. } | cache::Lookup::Miss => Lookup::Miss(Slot(key)),
         cache::Lookup::Bypass(_) => Lookup::Bypass,
     }
+}
+
+/// Whether this is an answer as it was kept: a shared store may have been written to by others, and one broken entry
+/// would fail every request for it until it expires.
+fn is_whole(body: &[u8]) -> bool {
+    openai::response::read(body).is_ok_and(|answer| answer.good)
 }
 
 /// Answers drawn at random would all be the first one's; classes above the limit are kept nowhere.
@@ -91,5 +99,24 @@ fn may_cache(gateway: &Gateway, constrained: &Constrained<'_>, wishes: &Wishes, 
 pub(super) fn store(gateway: &Gateway, slot: Option<Slot>, kept: Option<Whole>) {
     if let (Some(Slot(key)), Some(whole)) = (slot, kept) {
         gateway.cache.put(key, &whole.target, whole.body, whole.usage);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_could_have_been_kept_is_a_hit() {
+        assert!(is_whole(br#"{"choices":[{"message":{"content":"hi"},"finish_reason":"stop"}]}"#));
+        for broken in [
+            &br#"{"choices":[{"message":{"content":"hi"},"finish_reason":"length"}]}"#[..],
+            br#"{"choices":[{"message":{"content":"hi"#,
+            br#"{"error":{"message":"down"}}"#,
+            b"hello",
+            b"",
+        ] {
+            assert!(!is_whole(broken), "{}", String::from_utf8_lossy(broken));
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! answers, the answer), so a failure can be retried or moved to the next target. Only when that takes longer than
 //! `streaming.commit_after` does a stream begin with comment pings, which no client shows.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,12 +20,14 @@ use super::{Gateway, Stop, relay};
 use crate::chat;
 use crate::config::Target;
 use crate::ledger::Attempt;
+use crate::limit::RateLimit;
 use crate::policy::Permitted;
 use crate::route::inflight::Place;
 use crate::upstream::retry::{Next, next};
 use crate::upstream::{CallError, Exchange, Failure, FailureKind, Incoming};
 use crate::wire::openai;
-use crate::wire::openai::stream::Relay;
+use crate::wire::openai::response::AnswerError;
+use crate::wire::openai::stream::{Relay, StreamError};
 
 /// Largest whole answer that is read, in bytes.
 const MAX_ANSWER: usize = 64 << 20;
@@ -59,13 +62,14 @@ pub(super) async fn until_content<C: Client>(
     wishes: &Wishes,
     request: &chat::Request,
     record: &mut Record<'_>,
+    rate: Option<RateLimit>,
 ) -> Result<Answer, Stop> {
     gateway.calls.budget.deposit();
     let streaming = gateway.config.streaming;
     let mut committed = false;
     let mut ping_at = tokio::time::Instant::now() + streaming.commit_after;
     // Only a stream can begin before it is known who will answer.
-    let mut begun = if request.stream { relay::early_headers(record) } else { HeaderMap::new() };
+    let mut begun = if request.stream { relay::early_headers(client, record, rate) } else { HeaderMap::new() };
     let attempts = attempts(gateway, plan, wishes, request, record);
     tokio::pin!(attempts);
     let outcome = loop {
@@ -115,7 +119,7 @@ async fn attempts(
             };
             let left = target.provider.timeouts.total;
             let then = match &failed {
-                Failed::Exchange(failure) => {
+                Failed::Exchange(failure) | Failed::Inside(failure) => {
                     next(failure, tries, gateway.calls.retry, &gateway.calls.budget, left, rand::random())
                 }
                 Failed::Answer(_) => Next::FallBack,
@@ -138,8 +142,26 @@ async fn attempts(
 enum Failed {
     /// No answer, or one with an error status.
     Exchange(Failure),
-    /// An answer with status 200 that is none: an error inside it, broken, or cut off before its content.
+    /// An error inside an answer with status 200.
+    Inside(Failure),
+    /// An answer with status 200 that is none: broken, or cut off before its content.
     Answer(GatewayError),
+}
+
+impl Failed {
+    fn of_stream(error: StreamError, target: &Target, peer: SocketAddr) -> Self {
+        match error {
+            StreamError::Provider(said) => Self::Inside(Failure::of_said(said, peer)),
+            other => Self::Answer(bad_answer(target, &other)),
+        }
+    }
+
+    fn of_answer(error: AnswerError, target: &Target, peer: SocketAddr) -> Self {
+        match error {
+            AnswerError::Provider(said) => Self::Inside(Failure::of_said(said, peer)),
+            other => Self::Answer(bad_answer(target, &other)),
+        }
+    }
 }
 
 impl From<CallError> for Failed {
@@ -160,7 +182,7 @@ async fn attempt(
     let bytes_sent = body.len();
     let Some(place) = gateway.places.enter(target.id) else { return Err(Failed::Answer(full(target))) };
     let sent = Instant::now();
-    record.sent(target, request);
+    record.sent(target, bytes_sent, request);
     let exchange = Exchange { body, stream: request.stream, passed: &wishes.passed, by: None };
     let mut peer = None;
     let result = match gateway.calls.call(target, &exchange).await {
@@ -174,14 +196,14 @@ async fn attempt(
         }
     };
     let elapsed = sent.elapsed();
-    record.waited(elapsed);
     let (status, word) = match &result {
         Ok(_) => (Some(200), "ok"),
         Err(Failed::Exchange(failure)) => (failure.status, failure.word()),
+        Err(Failed::Inside(failure)) => (Some(200), failure.word()),
         Err(Failed::Answer(_)) => (Some(200), "bad_answer"),
     };
-    record.attempts.push(Attempt { target: target.name.clone(), peer, bytes_sent, status, result: word, elapsed });
-    gateway.metrics.attempt(target.id, word);
+    let name = target.name.clone();
+    record.attempted(Attempt { target: name, peer, bytes_sent, status, result: word, elapsed }, target.id);
     match &result {
         Ok(_) => {
             record.first_token = Some(elapsed);
@@ -210,7 +232,7 @@ async fn read_until_content(
         stream_until_content(target, &mut incoming, request).await?
     } else {
         let body = incoming.whole(MAX_ANSWER).await?;
-        let answer = openai::response::read(&body).map_err(|error| Failed::Answer(bad_answer(target, &error)))?;
+        let answer = openai::response::read(&body).map_err(|error| Failed::of_answer(error, target, incoming.peer))?;
         Content::Whole { body, answer }
     };
     Ok(Answer { target: target.clone(), incoming, place, content, committed: false })
@@ -225,7 +247,10 @@ async fn stream_until_content(
     let mut relay = Relay::new(request.include_usage, move |usage| price.map(|price| crate::cost::cost(usage, &price)))
         .expecting(request.n);
     let mut held = Vec::new();
-    let broken = |error: openai::stream::StreamError| Failed::Answer(bad_answer(target, &error));
+    // How many pieces, and how many bytes in them.
+    let (mut counted, mut size) = (0, 0);
+    let peer = incoming.peer;
+    let broken = |error| Failed::of_stream(error, target, peer);
     loop {
         let Some(chunk) = incoming.chunk().await? else {
             relay.finish(&mut held).map_err(broken)?;
@@ -235,7 +260,9 @@ async fn stream_until_content(
             incoming.content_has_come();
             return Ok(Content::Stream { relay, held, over: false });
         }
-        if held.iter().map(Bytes::len).sum::<usize>() > MAX_HELD {
+        size += held.iter().skip(counted).map(Bytes::len).sum::<usize>();
+        counted = held.len();
+        if size > MAX_HELD {
             let message = format!("the provider `{}` sent {MAX_HELD} bytes without content", target.provider.name);
             return Err(Failed::Answer(GatewayError::new(Code::UpstreamError, message)));
         }
@@ -260,7 +287,7 @@ impl Failed {
     /// A fault of the request itself says nothing about the target's health.
     fn is_the_targets_fault(&self) -> bool {
         match self {
-            Self::Exchange(failure) => failure.fall_back(),
+            Self::Exchange(failure) | Self::Inside(failure) => failure.is_the_targets(),
             Self::Answer(_) => true,
         }
     }
@@ -268,13 +295,10 @@ impl Failed {
     fn into_error(self, target: &Target) -> GatewayError {
         let failure = match self {
             Self::Answer(error) => return error,
-            Self::Exchange(failure) => failure,
+            Self::Exchange(failure) | Self::Inside(failure) => failure,
         };
         let provider = &target.provider.name;
-        let said = || {
-            let said = openai::error::read_error(failure.status.unwrap_or_default(), &failure.body);
-            scrub(&said.message, target)
-        };
+        let said = || failure.said.as_ref().map(|said| scrub(&said.message, target)).unwrap_or_default();
         let error = match &failure.kind {
             FailureKind::Call(error) if error.is_timeout() => {
                 GatewayError::new(Code::UpstreamTimeout, format!("the provider `{provider}` took too long: {error}"))
@@ -289,6 +313,7 @@ impl Failed {
             FailureKind::RateLimited => GatewayError::new(Code::RateLimitExceeded, said()),
             FailureKind::BadRequest => GatewayError::new(Code::InvalidRequest, said()),
             FailureKind::ContextLength => GatewayError::new(Code::ContextLengthExceeded, said()).param("messages"),
+            FailureKind::ContentFilter => GatewayError::new(Code::ContentFilter, said()).param("messages"),
             FailureKind::NotFound => GatewayError::new(Code::ModelNotFound, said()).param("model"),
             FailureKind::Status => GatewayError::new(
                 Code::UpstreamError,

@@ -28,6 +28,9 @@ pub enum BodyError {
         /// The limit.
         limit: Duration,
     },
+    /// The gateway holds as much as it may.
+    #[error("the gateway holds as many request bodies as it may (listen.max_inflight); try again")]
+    NoRoom,
     /// Framing errors, or the client hung up.
     #[error("the request body could not be read")]
     Broken,
@@ -41,8 +44,13 @@ pub trait Client: Send {
     /// The peer's address, if it has one.
     fn address(&self) -> Option<IpAddr>;
 
-    /// Reads the whole body.
-    fn body(&mut self, limit: usize, timeout: Duration) -> impl Future<Output = Result<Bytes, BodyError>> + Send;
+    /// Reads the whole body. `room` is told of each piece before it is kept, and says whether it may be.
+    fn body(
+        &mut self,
+        limit: usize,
+        timeout: Duration,
+        room: &mut (dyn FnMut(usize) -> bool + Send),
+    ) -> impl Future<Output = Result<Bytes, BodyError>> + Send;
 
     /// Resolves when the client hangs up. May be dropped and called again.
     fn gone(&mut self) -> impl Future<Output = ()> + Send;

@@ -12,8 +12,8 @@ use super::error::{Code, GatewayError};
 use super::headers::Wishes;
 use super::record::Record;
 use crate::auth::{self, Principal};
-use crate::chat::{self, Role};
-use crate::classify::{self, Part, Prompt, Score};
+use crate::chat;
+use crate::classify::{Prompt, Score};
 use crate::config::{ErrorDetail, Meant, Target};
 use crate::id::TenantName;
 use crate::policy::{self, Allowed, LabelSources, Labels, Permitted, labels};
@@ -45,7 +45,7 @@ pub(super) fn constrain<'g>(
     record.constrained(asked.policy, &labels, &allowed);
     if allowed.is_empty() {
         record.nothing_allowed(&allowed);
-        return Err(denied(gateway, &allowed));
+        return Err(denied(gateway, &allowed, record));
     }
     Ok(Constrained { asked, labels, allowed, tenant: principal.tenant.name.clone() })
 }
@@ -73,10 +73,10 @@ fn resolve_labels(gateway: &Gateway, principal: &Principal, wishes: &Wishes) -> 
 }
 
 /// The refusal when nothing is allowed; how much it tells is configured.
-fn denied(gateway: &Gateway, allowed: &Allowed) -> GatewayError {
+fn denied(gateway: &Gateway, allowed: &Allowed, record: &Record<'_>) -> GatewayError {
     let policy = allowed.policy().name.as_str();
     for rule in allowed.rules() {
-        gateway.metrics.denied(policy, rule.as_str());
+        record.denied(policy, rule.as_str());
     }
     let rules = || allowed.rules().map(|rule| format!("`{rule}`")).collect::<Vec<_>>().join(", ");
     let message = match gateway.config.error_detail {
@@ -103,19 +103,8 @@ pub(super) async fn classify(
         return None;
     }
     let texts = openai::request::prompt(request);
-    let parts: Vec<Part<'_>> =
-        texts.iter().map(|text| Part { role: role(text.role), text: text.text.as_str().into() }).collect();
-    let prompt = Prompt { texts: &parts, tools: request.tools, images: request.media };
+    let prompt = Prompt { texts: &texts, tools: request.tools, images: request.media };
     Some(gateway.classifier.score(&prompt).await)
-}
-
-fn role(role: Role) -> classify::Role {
-    match role {
-        Role::System => classify::Role::System,
-        Role::User => classify::Role::User,
-        Role::Assistant => classify::Role::Assistant,
-        Role::Tool => classify::Role::Tool,
-    }
 }
 
 /// Allowed targets, difficulty, prices and live latency → whom to ask first, and then.
@@ -152,18 +141,24 @@ pub(super) fn choose(
         }
         Err(none) => {
             record.considered(allowed, &none.candidates);
-            Err(no_candidate(gateway, allowed, &none, now))
+            Err(no_candidate(gateway, allowed, &none, now, record))
         }
     }
 }
 
-fn no_candidate(gateway: &Gateway, allowed: &Allowed, none: &NoCandidate, now: Instant) -> GatewayError {
+fn no_candidate(
+    gateway: &Gateway,
+    allowed: &Allowed,
+    none: &NoCandidate,
+    now: Instant,
+    record: &Record<'_>,
+) -> GatewayError {
     if none.why == Why::Health {
         let back_in = gateway.health.back_in(allowed.permitted(), now);
         let message = "every allowed target is failing or full at the moment";
         return GatewayError::new(Code::NoHealthyTarget, message).retry_after(back_in.unwrap_or(ONE_SECOND));
     }
     let ceiling = none.why.as_str();
-    gateway.metrics.denied(allowed.policy().name.as_str(), ceiling);
+    record.denied(allowed.policy().name.as_str(), ceiling);
     GatewayError::new(Code::PolicyDenied, format!("no allowed target meets the ceiling `{ceiling}`"))
 }

@@ -30,12 +30,10 @@ pub(super) async fn request<C: Client>(
     headers::expect_json(&client.head().headers)?;
     let mut held = gateway.metrics.request_started();
     let reading = Instant::now();
-    let body = client.body(listen.max_body, listen.body_timeout).await?;
+    // Counted as it comes: many slow uploads at once must not add up unseen.
+    let mut room = |bytes| held.holds(bytes) <= listen.max_inflight;
+    let body = client.body(listen.max_body, listen.body_timeout, &mut room).await?;
     record.waited(reading.elapsed());
-    if held.holds(body.len()) > listen.max_inflight {
-        let message = "the gateway holds as many request bodies as it may (listen.max_inflight); try again";
-        return Err(GatewayError::new(Code::Overloaded, message).retry_after(std::time::Duration::from_secs(1)));
-    }
     let decoded = if body.len() <= IN_PLACE {
         openai::request::decode(body)
     } else {

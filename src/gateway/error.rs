@@ -158,6 +158,9 @@ impl GatewayError {
         if let Some(after) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(after)));
         }
+        if self.code == Code::InvalidApiKey {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         if matches!(self.code, Code::PolicyDenied | Code::PermissionDenied) {
             headers.insert(SHOULD_RETRY, HeaderValue::from_static("false"));
         }
@@ -174,8 +177,30 @@ impl From<BodyError> for GatewayError {
         let code = match error {
             BodyError::TooLarge { .. } => Code::BodyTooLarge,
             BodyError::Slow { .. } => Code::BodyTooSlow,
+            BodyError::NoRoom => {
+                return Self::new(Code::Overloaded, error.to_string()).retry_after(Duration::from_secs(1));
+            }
             BodyError::Broken => Code::InvalidRequest,
         };
         Self::new(code, error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_says_what_to_do_next_in_its_headers() {
+        let headers = |error: GatewayError| {
+            let mut headers = HeaderMap::new();
+            error.write_headers(&mut headers);
+            headers
+        };
+        let late = headers(GatewayError::new(Code::Overloaded, "").retry_after(Duration::from_millis(1200)));
+        assert_eq!((&late[header::RETRY_AFTER], late.get(SHOULD_RETRY)), (&HeaderValue::from(2), None));
+        assert_eq!(headers(GatewayError::new(Code::PolicyDenied, ""))[SHOULD_RETRY], "false");
+        // RFC 9110, 15.5.2: a 401 names the scheme.
+        assert_eq!(headers(GatewayError::new(Code::InvalidApiKey, ""))[header::WWW_AUTHENTICATE], "Bearer");
     }
 }

@@ -6,7 +6,7 @@ use bytes::BytesMut;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::error::{Code, GatewayError, whole_seconds};
-use crate::auth::Given;
+use crate::auth::{Given, REFUSED};
 use crate::id::RequestId;
 use crate::limit::RateLimit;
 use crate::money::NanoUsd;
@@ -33,8 +33,14 @@ const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining-req
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset-requests");
 
 /// Said by proxies in between.
-static FORWARDING: [HeaderName; 3] =
-    [header::FORWARDED, HeaderName::from_static("x-forwarded-for"), HeaderName::from_static("x-real-ip")];
+static FORWARDING: [HeaderName; 6] = [
+    header::FORWARDED,
+    header::VIA,
+    HeaderName::from_static("x-forwarded-for"),
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-forwarded-proto"),
+    HeaderName::from_static("x-real-ip"),
+];
 
 /// What a client asks for in its headers.
 #[derive(Debug, Default)]
@@ -113,16 +119,21 @@ fn invalid(name: &HeaderName, what: &str) -> GatewayError {
     GatewayError::new(code, format!("header `{name}`: {what}")).param(name.as_str())
 }
 
-/// The client's credentials, as they came. Behind a proxy the peer's address says nothing of the client's, so a
-/// request that was forwarded does not count as coming from this machine.
+/// Whether a proxy stands in between, as far as it says so. Behind one the peer's address says nothing of the client's,
+/// so a request that was forwarded does not count as coming from this machine.
+#[must_use]
+pub fn was_forwarded(headers: &HeaderMap) -> bool {
+    headers.keys().any(|name| FORWARDING.contains(name))
+}
+
+/// The client's credentials, as they came.
 pub(super) fn credentials(headers: &HeaderMap, loopback: bool) -> Result<Given<'_>, GatewayError> {
     let [authorization, x_api_key] = singles(headers, [&header::AUTHORIZATION, &X_API_KEY])
-        .map_err(|name| GatewayError::new(Code::InvalidApiKey, format!("header `{name}` is given more than once")))?;
-    let forwarded = headers.keys().any(|name| FORWARDING.contains(name));
+        .map_err(|_| GatewayError::new(Code::InvalidApiKey, REFUSED))?;
     Ok(Given {
         authorization: authorization.map(HeaderValue::as_bytes),
         x_api_key: x_api_key.map(HeaderValue::as_bytes),
-        loopback: loopback && !forwarded,
+        loopback: loopback && !was_forwarded(headers),
     })
 }
 
@@ -131,8 +142,8 @@ pub(super) fn request_id(headers: &HeaderMap) -> RequestId {
     RequestId::from_client(headers.get(X_REQUEST_ID).map(HeaderValue::as_bytes))
 }
 
-/// Refuses a body that is not declared as plain JSON: a compressed one would be read as gibberish. Browsers cannot send `application/json` across origins without asking
-/// first, so this also closes the door to forms.
+/// Refuses a body that is not declared as plain JSON: a compressed one would be read as gibberish. Browsers cannot send
+/// `application/json` across origins without asking first, so this also closes the door to forms.
 pub(super) fn expect_json(headers: &HeaderMap) -> Result<(), GatewayError> {
     if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
         return Err(GatewayError::new(Code::UnsupportedMediaType, "send the body without `content-encoding`"));
@@ -292,6 +303,20 @@ mod tests {
     fn a_wish_given_twice_is_refused_since_two_readers_could_differ() {
         let error = Wishes::read(&headers(&[(LABELS, "a=b"), (LABELS, "a=c")])).unwrap_err();
         assert_eq!(error.code, Code::LabelInvalid);
+    }
+
+    #[test]
+    fn a_request_that_was_forwarded_is_not_from_this_machine() {
+        assert!(credentials(&HeaderMap::new(), true).unwrap().loopback);
+        for name in &FORWARDING {
+            assert!(!credentials(&headers(&[(name.clone(), "x")]), true).unwrap().loopback, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_credential_given_twice_is_refused_in_the_words_of_any_other() {
+        let error = credentials(&headers(&[(X_API_KEY, "a"), (X_API_KEY, "b")]), true).err().unwrap();
+        assert_eq!((error.code, error.message.as_str()), (Code::InvalidApiKey, REFUSED));
     }
 
     #[test]

@@ -27,6 +27,7 @@ pub use self::build::{BuildError, classifier_settings};
 use self::cached::Lookup;
 pub use self::client::{BodyError, Client, HungUp};
 pub use self::error::{Code, GatewayError};
+pub use self::headers::was_forwarded;
 use self::headers::{Notes, ServedBy, Wishes};
 pub use self::other::{Question, explain};
 use self::record::Record;
@@ -91,7 +92,10 @@ pub async fn serve<C: Client>(gateway: &Gateway, client: &mut C) -> Result<(), H
             let headers = headers::preflight(&client.head().headers);
             client.respond(StatusCode::NO_CONTENT, headers, bytes::Bytes::new()).await
         }
-        Route::None(error) => refuse(client, &error, &Notes::default()).await,
+        Route::None(error) => {
+            let request_id = headers::request_id(&client.head().headers);
+            refuse(client, &error, &Notes { request_id: Some(&request_id), ..Notes::default() }).await
+        }
     }
 }
 
@@ -173,7 +177,7 @@ async fn answer<'g, C: Client>(
     };
     let score = while_there(client, decide::classify(gateway, &constrained, request)).await?;
     let plan = decide::choose(gateway, &constrained, score.as_ref(), &wishes, request, record)?;
-    let answer = call::until_content(gateway, client, &plan, &wishes, request, record).await?;
+    let answer = call::until_content(gateway, client, &plan, &wishes, request, record, *rate).await?;
     let kept = relay::answer(gateway, client, answer, record, *rate, slot.is_some()).await?;
     cached::store(gateway, slot, kept);
     Ok(())

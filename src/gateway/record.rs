@@ -53,6 +53,8 @@ pub(super) struct Record<'g> {
     best: Option<TargetId>,
     /// While an answer is awaited.
     sent_at: Option<Instant>,
+    /// Bytes of an attempt of which nothing has come back yet.
+    under_way: Option<usize>,
     max_output: Option<u64>,
     /// Answered from the cache.
     free: bool,
@@ -104,6 +106,7 @@ impl<'g> Record<'g> {
             target: None,
             best: None,
             sent_at: None,
+            under_way: None,
             max_output: None,
             free: false,
             usage: None,
@@ -201,12 +204,37 @@ impl<'g> Record<'g> {
             .collect();
     }
 
+    /// A rule or ceiling refuses the request.
+    pub(super) fn denied(&self, policy: &str, rule: &str) {
+        if !self.rehearsal {
+            self.gateway.metrics.denied(policy, rule);
+        }
+    }
+
     /// The request is on its way to a target: from here it may cost something, whatever comes back.
-    pub(super) fn sent(&mut self, target: &Arc<Target>, request: &chat::Request) {
+    pub(super) fn sent(&mut self, target: &Arc<Target>, bytes: usize, request: &chat::Request) {
         self.target = Some(Arc::clone(target));
         self.sent_at = Some(Instant::now());
+        self.under_way = Some(bytes);
         self.max_output = request.max_output_tokens;
         self.usage = Some(Usage { input: request.input_tokens_estimate, estimated: true, ..Usage::default() });
+    }
+
+    /// What became of the attempt, as far as its first content.
+    pub(super) fn attempted(&mut self, attempt: Attempt, target: TargetId) {
+        self.under_way = None;
+        self.waited(attempt.elapsed);
+        self.gateway.metrics.attempt(target, attempt.result);
+        self.attempts.push(attempt);
+    }
+
+    /// The client left during an attempt. The request was on its way there, and the record has to say so.
+    fn cut_short(&mut self) {
+        let (Some(bytes_sent), Some(target)) = (self.under_way, self.target.clone()) else { return };
+        let elapsed = self.sent_at.map(|sent_at| sent_at.elapsed()).unwrap_or_default();
+        let name = target.name.clone();
+        let attempt = Attempt { target: name, peer: None, bytes_sent, status: None, result: "cancelled", elapsed };
+        self.attempted(attempt, target.id);
     }
 
     /// The attempt came to nothing, and nothing is charged for it.
@@ -249,17 +277,21 @@ impl<'g> Record<'g> {
     pub(super) fn notes(&self) -> Notes<'_> {
         Notes {
             served_by: self.target.as_ref().map(|target| &self.gateway.served_by[target.id.index()]),
-            difficulty: self.difficulty(),
             reason: self.reason,
             attempts: (!self.attempts.is_empty()).then_some(self.attempts.len()),
-            cache: self.cache,
             ..self.early_notes()
         }
     }
 
     /// The same before it is known who will answer.
     pub(super) fn early_notes(&self) -> Notes<'_> {
-        Notes { request_id: Some(&self.request_id), decision: Some(self.id), ..Notes::default() }
+        Notes {
+            request_id: Some(&self.request_id),
+            decision: Some(self.id),
+            difficulty: self.difficulty(),
+            cache: self.cache,
+            ..Notes::default()
+        }
     }
 
     /// Time that was spent waiting for somebody else.
@@ -293,7 +325,9 @@ impl<'g> Record<'g> {
     /// The request ends with an error; `status` is what the client was told.
     pub(super) fn failed(&mut self, error: &GatewayError) {
         self.status = error.code.status();
-        self.outcome = if error.code.is_denial() { Outcome::Denied } else { Outcome::Error };
+        // A provider's 429 has the same code as our own, but is no refusal of ours.
+        let denied = error.code.is_denial() && self.attempts.is_empty();
+        self.outcome = if denied { Outcome::Denied } else { Outcome::Error };
         self.error = Some(error.code.word());
     }
 
@@ -387,6 +421,7 @@ impl Drop for Record<'_> {
             return;
         }
         if self.outcome == Outcome::Cancelled {
+            self.cut_short();
             self.estimate_unfinished();
         }
         let duration = self.started.elapsed();

@@ -1,7 +1,7 @@
 //! From the first content to the end: what the upstream says reaches the client as it comes, and is counted.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -17,11 +17,14 @@ use crate::chat;
 use crate::config::Target;
 use crate::limit::RateLimit;
 use crate::policy::Permitted;
-use crate::upstream::upstream_id;
+use crate::upstream::{Incoming, upstream_id};
 use crate::wire::openai::stream::{Collector, Relay};
 
 /// Largest streamed answer that is put together for the cache, in bytes.
 const MAX_COLLECTED: usize = 1 << 20;
+
+/// How long an upstream may take to end its answer after the closing mark.
+const LAST_BYTES: Duration = Duration::from_millis(100);
 
 /// A whole good answer, for the cache.
 pub(super) struct Whole {
@@ -57,13 +60,21 @@ pub(super) async fn answer<C: Client>(
                 client.start(StatusCode::OK, stream_headers(client, &notes, record)).await?;
             }
             let mut collector = keep.then(|| Collector::new(MAX_COLLECTED));
-            let streamed = pass_on(client, &mut relay, held, over, &mut incoming, &mut collector, record).await;
+            let begun = Instant::now();
+            let streamed = pass_on(client, &mut relay, held, over, &mut incoming, &mut collector).await;
+            // From here the time is the model's and the client's; what the gateway does in between is measured per event
+            // in benches/.
+            record.waited(begun.elapsed());
             record.streamed(&relay);
             match streamed {
                 Ok(()) => {
-                    incoming.release().await;
-                    client.end().await?;
+                    // A client that leaves at the closing mark has its answer.
                     record.completed();
+                    let ended = client.end().await;
+                    let over = Instant::now();
+                    let_end(incoming).await;
+                    record.waited(over.elapsed());
+                    ended?;
                     // The pieces lack the usage if the client did not ask for it.
                     if let (Some(collector), Some(usage)) = (&mut collector, relay.usage_json()) {
                         collector.counted(usage);
@@ -100,9 +111,8 @@ async fn pass_on<C: Client>(
     relay: &mut Relay,
     mut pieces: Vec<Bytes>,
     mut over: bool,
-    incoming: &mut crate::upstream::Incoming,
+    incoming: &mut Incoming,
     collector: &mut Option<Collector>,
-    record: &mut Record<'_>,
 ) -> Result<(), Cut> {
     loop {
         if let Some(piece) = joined(&mut pieces) {
@@ -111,25 +121,39 @@ async fn pass_on<C: Client>(
             }
             client.write(piece).await?;
         }
-        if over {
+        // Nothing that counts comes after the closing mark, and the client does not wait for the upstream to hang up.
+        if over || relay.seen().done {
             return Ok(());
         }
-        let waiting = Instant::now();
         let chunk = tokio::select! {
             biased;
             chunk = incoming.chunk() => chunk,
             () = client.gone() => return Err(Cut::HungUp),
         };
-        record.waited(waiting.elapsed());
         match chunk.map_err(|error| Cut::Upstream(error.to_string()))? {
             Some(chunk) => {
-                relay.push(chunk, &mut pieces).map_err(|error| Cut::Upstream(error.to_string()))?;
+                if let Err(error) = relay.push(chunk, &mut pieces) {
+                    // What came before the failure is still the client's.
+                    if let Some(piece) = joined(&mut pieces) {
+                        client.write(piece).await?;
+                    }
+                    return Err(Cut::Upstream(error.to_string()));
+                }
             }
             None => {
                 relay.finish(&mut pieces).map_err(|error| Cut::Upstream(error.to_string()))?;
                 over = true;
             }
         }
+    }
+}
+
+/// Lets an answer that is over come to its end, for its connection can then carry the next one.
+async fn let_end(mut incoming: Incoming) {
+    let rest = async { while let Ok(Some(_)) = incoming.chunk().await {} };
+    // One that does not end in this time is dropped, which closes it.
+    if tokio::time::timeout(LAST_BYTES, rest).await.is_ok() {
+        incoming.release().await;
     }
 }
 
@@ -183,19 +207,25 @@ async fn respond<C: Client>(client: &mut C, notes: &Notes<'_>, record: &Record<'
 }
 
 fn stream_headers<C: Client>(client: &C, notes: &Notes<'_>, record: &Record<'_>) -> HeaderMap {
-    let mut headers = early_headers(record);
+    let mut headers = event_stream();
     Notes { overhead: Some(record.overhead()), ..notes.clone() }.write(&mut headers);
     allow_origin(&client.head().headers, &mut headers);
     headers
 }
 
 /// What a stream says before it is known who will answer.
-pub(super) fn early_headers(record: &Record<'_>) -> HeaderMap {
+pub(super) fn early_headers<C: Client>(client: &C, record: &Record<'_>, rate: Option<RateLimit>) -> HeaderMap {
+    let mut headers = event_stream();
+    Notes { rate, ..record.early_notes() }.write(&mut headers);
+    allow_origin(&client.head().headers, &mut headers);
+    headers
+}
+
+fn event_stream() -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(20);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     // nginx in front would otherwise hold events back.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    record.early_notes().write(&mut headers);
     headers
 }

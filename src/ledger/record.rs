@@ -151,13 +151,13 @@ pub struct Candidate {
 pub struct Attempt {
     #[schemars(with = "String")]
     pub target: TargetName,
-    /// Address that was called; null where no connection was made.
+    /// Address that was called; null where no connection was made, or the client left before it was known.
     #[schemars(with = "Option<String>")]
     pub peer: Option<SocketAddr>,
     pub bytes_sent: usize,
     /// The upstream's status; null where none came.
     pub status: Option<u16>,
-    /// `ok`, or what went wrong.
+    /// `ok`, what went wrong, or `cancelled` where the client left first.
     pub result: &'static str,
     #[serde(rename = "ms", serialize_with = "crate::clock::millis")]
     #[schemars(with = "f64")]

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use super::app::{Ending, Surface};
 use super::exchange::Exchange;
 use crate::config::Admin;
-use crate::gateway::{Client as _, Gateway};
+use crate::gateway::{Client as _, Gateway, was_forwarded};
 use crate::wire::openai::error::error_body;
 
 pub(super) struct AdminSurface {
@@ -42,9 +42,8 @@ impl AdminSurface {
     fn reply(&self, exchange: &Exchange) -> Reply {
         let head = exchange.head();
         let loopback = exchange.address().is_some_and(|address| address.is_loopback());
-        let authorised =
-            if self.settings.tokens.is_empty() { loopback } else { self.knows_token(&head.headers) || loopback };
-        if !authorised {
+        let local = loopback && !was_forwarded(&head.headers);
+        if !local && !self.knows_token(&head.headers) {
             return problem(
                 StatusCode::UNAUTHORIZED,
                 "invalid_api_key",

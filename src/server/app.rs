@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::StatusCode;
-use pingora_core::apps::{HttpPersistentSettings, HttpServerApp, HttpServerOptions, ReusedHttpStream};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use pingora_core::apps::{HttpPersistentSettings, HttpServerApp, HttpServerOptions, ReusedHttpStream, ServerApp};
+use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::ServerSession;
 use pingora_core::server::ShutdownWatch;
 
@@ -15,6 +16,7 @@ use super::drain::InFlight;
 use super::exchange::Exchange;
 use super::head::Admission;
 use crate::gateway::Client as _;
+use crate::id::RequestId;
 use crate::wire::openai::error::error_body;
 
 /// How long an idle connection is kept, in seconds; longer than the 60 s most clients' pools keep theirs would only
@@ -38,6 +40,24 @@ pub(super) enum Ending {
     Broken,
 }
 
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// Bytes that Pingora looks at to tell HTTP/2 from HTTP/1, and waits for without limit.
+const FIRST_BYTES: usize = 24;
+
+/// Lets a connection in once it has said something: one that never does may not be held for free.
+pub(super) struct Door<S>(pub(super) Arc<App<S>>);
+
+#[async_trait]
+impl<S: Surface> ServerApp for Door<S> {
+    async fn process_new(self: &Arc<Self>, mut stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
+        if stream.get_ssl_digest().is_none() {
+            let mut first = [0; FIRST_BYTES];
+            tokio::time::timeout(self.0.header_timeout, stream.try_peek(&mut first)).await.ok()?.ok()?;
+        }
+        self.0.process_new(stream, shutdown).await
+    }
+}
+
 /// One listener's application.
 pub(super) struct App<S> {
     surface: S,
@@ -54,6 +74,7 @@ impl<S: Surface> App<S> {
     pub(super) fn new(surface: S, admission: Admission, header_timeout: Duration, inflight: Arc<InFlight>) -> Self {
         let mut options = HttpServerOptions::default();
         options.h2c = true;
+        options.h2_idle_timeout = Some(Duration::from_secs(KEEPALIVE_SECONDS));
         Self { surface, admission, header_timeout, inflight, options }
     }
 
@@ -89,9 +110,14 @@ fn refusal_body(message: &str) -> Bytes {
     error_body(message, "invalid_request_error", None, Some("invalid_request"))
 }
 
-fn json_headers() -> http::HeaderMap {
-    let mut headers = http::HeaderMap::new();
-    headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("application/json"));
+/// Of a refusal, with the client's request id or a fresh one.
+fn refusal_headers(asked: &HeaderMap) -> HeaderMap {
+    let given = asked.get(X_REQUEST_ID).map(HeaderValue::as_bytes);
+    let mut headers = HeaderMap::new();
+    headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Ok(id) = HeaderValue::from_str(RequestId::from_client(given).as_str()) {
+        headers.insert(X_REQUEST_ID, id);
+    }
     headers
 }
 
@@ -115,7 +141,8 @@ impl<S: Surface> HttpServerApp for App<S> {
                 return None;
             }
             let mut exchange = Exchange::new(session);
-            exchange.respond(refused.status(), json_headers(), refusal_body(&refused.to_string())).await.ok()?;
+            let headers = refusal_headers(&exchange.head().headers);
+            exchange.respond(refused.status(), headers, refusal_body(&refused.to_string())).await.ok()?;
             return keep(exchange).await;
         }
 

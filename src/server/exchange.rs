@@ -15,6 +15,23 @@ const LINGER_BYTES: usize = 64 << 20;
 /// How long that may take.
 const LINGER_TIME: Duration = Duration::from_secs(2);
 
+/// How much of a body may still come.
+struct Room<'a> {
+    limit: usize,
+    taken: usize,
+    overall: &'a mut (dyn FnMut(usize) -> bool + Send),
+}
+
+impl Room<'_> {
+    fn take(&mut self, bytes: usize) -> Result<(), BodyError> {
+        self.taken += bytes;
+        if self.taken > self.limit {
+            return Err(BodyError::TooLarge { limit: self.limit });
+        }
+        if (self.overall)(bytes) { Ok(()) } else { Err(BodyError::NoRoom) }
+    }
+}
+
 /// A session whose head has been read.
 pub(super) struct Exchange {
     session: ServerSession,
@@ -34,29 +51,27 @@ impl Exchange {
         length.to_str().ok()?.trim().parse().ok()
     }
 
-    async fn read_to_end(&mut self, limit: usize) -> Result<Bytes, BodyError> {
+    async fn read_to_end(&mut self, room: &mut Room<'_>) -> Result<Bytes, BodyError> {
         // One read is the common case: its bytes are handed on without a copy.
-        let Some(first) = self.read_piece().await? else { return Ok(Bytes::new()) };
-        if first.len() > limit {
-            return Err(BodyError::TooLarge { limit });
-        }
-        let Some(second) = self.read_piece().await? else { return Ok(first) };
-        let expected = self.declared_length().unwrap_or(first.len() + second.len()).min(limit);
+        let Some(first) = self.read_piece(room).await? else { return Ok(Bytes::new()) };
+        let Some(second) = self.read_piece(room).await? else { return Ok(first) };
+        let expected = self.declared_length().unwrap_or(first.len() + second.len()).min(room.limit);
         let mut body = BytesMut::with_capacity(expected);
         body.extend_from_slice(&first);
         let mut piece = Some(second);
         while let Some(bytes) = piece {
-            if body.len() + bytes.len() > limit {
-                return Err(BodyError::TooLarge { limit });
-            }
             body.extend_from_slice(&bytes);
-            piece = self.read_piece().await?;
+            piece = self.read_piece(room).await?;
         }
         Ok(body.freeze())
     }
 
-    async fn read_piece(&mut self) -> Result<Option<Bytes>, BodyError> {
-        self.session.read_request_body().await.map_err(|_| BodyError::Broken)
+    async fn read_piece(&mut self, room: &mut Room<'_>) -> Result<Option<Bytes>, BodyError> {
+        let piece = self.session.read_request_body().await.map_err(|_| BodyError::Broken)?;
+        if let Some(piece) = &piece {
+            room.take(piece.len())?;
+        }
+        Ok(piece)
     }
 
     /// Closing with unread bytes in the socket would reset the connection (HTTP/2: the stream) and could take the answer
@@ -89,7 +104,12 @@ impl Client for Exchange {
         self.session.client_addr()?.as_inet().map(std::net::SocketAddr::ip)
     }
 
-    async fn body(&mut self, limit: usize, timeout: Duration) -> Result<Bytes, BodyError> {
+    async fn body(
+        &mut self,
+        limit: usize,
+        timeout: Duration,
+        room: &mut (dyn FnMut(usize) -> bool + Send),
+    ) -> Result<Bytes, BodyError> {
         if self.declared_length().is_some_and(|length| length > limit) {
             return Err(BodyError::TooLarge { limit });
         }
@@ -100,7 +120,10 @@ impl Client for Exchange {
         if expects_continue {
             self.session.write_continue_response().await.map_err(|_| BodyError::Broken)?;
         }
-        tokio::time::timeout(timeout, self.read_to_end(limit)).await.unwrap_or(Err(BodyError::Slow { limit: timeout }))
+        let mut room = Room { limit, taken: 0, overall: room };
+        tokio::time::timeout(timeout, self.read_to_end(&mut room))
+            .await
+            .unwrap_or(Err(BodyError::Slow { limit: timeout }))
     }
 
     async fn gone(&mut self) {
@@ -109,7 +132,10 @@ impl Client for Exchange {
     }
 
     async fn respond(&mut self, status: StatusCode, mut headers: HeaderMap, body: Bytes) -> Result<(), HungUp> {
-        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+        // RFC 9110, 8.6: never in a 204.
+        if status != StatusCode::NO_CONTENT {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.len()));
+        }
         let unread = !self.session.is_body_done();
         if unread {
             self.session.set_keepalive(None);
@@ -150,4 +176,22 @@ async fn write_head(session: &mut ServerSession, status: StatusCode, headers: He
     parts.status = status;
     parts.headers = headers;
     session.write_response_header(Box::new(ResponseHeader::from(parts))).await.map_err(|_| HungUp)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_stopped_at_its_own_limit_and_at_that_of_all() {
+        let mut held = 90;
+        let mut overall = |bytes| {
+            held += bytes;
+            held <= 100
+        };
+        let mut room = Room { limit: 20, taken: 0, overall: &mut overall };
+        assert_eq!(room.take(10), Ok(()));
+        assert_eq!(room.take(1), Err(BodyError::NoRoom));
+        assert_eq!(room.take(10), Err(BodyError::TooLarge { limit: 20 }));
+    }
 }

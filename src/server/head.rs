@@ -1,7 +1,7 @@
 //! What Pingora's parser lets through and a gateway must not: the ways two parsers can read one request differently
 //! (request smuggling), heads that are too large, hosts that are not ours (DNS rebinding) and foreign origins.
 
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode, Version, header};
 use memchr::{memchr_iter, memmem};
 use pingora_core::protocols::http::ServerSession;
 
@@ -59,21 +59,32 @@ pub(super) struct Admission {
 impl Admission {
     pub(super) fn check(&self, session: &ServerSession) -> Result<(), HeadError> {
         if let Some(http1) = session.as_http1() {
-            check_raw(&http1.get_headers_raw_bytes(), &session.req_header().headers)?;
+            let head = session.req_header();
+            check_raw(&http1.get_headers_raw_bytes(), head.version, &head.headers)?;
         }
         let head = session.req_header();
         // HTTP/2 carries the host in `:authority`, which Pingora keeps in the URI.
         let authority = head.uri.authority().map(http::uri::Authority::as_str);
-        let mut named = head.headers.get_all(header::HOST).iter();
-        let host = match (named.next(), named.next(), authority) {
-            (Some(host), None, _) => host.to_str().map_err(|_| HeadError::NoHost)?,
-            (None, None, Some(authority)) => authority,
+        self.check_names(&head.headers, authority)
+    }
+
+    /// Whether host and origin are ours. A target in absolute form, and HTTP/2, may name the host a second time; both
+    /// names must be ours, for nobody knows by which one a proxy before us went.
+    fn check_names(&self, headers: &HeaderMap, authority: Option<&str>) -> Result<(), HeadError> {
+        let mut named = headers.get_all(header::HOST).iter();
+        let host = match (named.next(), named.next()) {
+            (host, None) => host.map(|host| host.to_str().map_err(|_| HeadError::NoHost)).transpose()?,
             _ => return Err(HeadError::NoHost),
         };
-        if !self.hosts.iter().any(|ours| ours.eq_ignore_ascii_case(without_port(host))) {
-            return Err(HeadError::ForeignHost(printable(host)));
+        if host.is_none() && authority.is_none() {
+            return Err(HeadError::NoHost);
         }
-        let Some(origin) = head.headers.get(header::ORIGIN) else { return Ok(()) };
+        for host in [host, authority].into_iter().flatten() {
+            if !self.hosts.iter().any(|ours| ours.eq_ignore_ascii_case(without_port(host))) {
+                return Err(HeadError::ForeignHost(printable(host)));
+            }
+        }
+        let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
         match origin.to_str() {
             Ok(origin) if self.cors.iter().any(|ours| ours == origin) => Ok(()),
             Ok(origin) => Err(HeadError::ForeignOrigin(printable(origin))),
@@ -83,7 +94,7 @@ impl Admission {
 }
 
 /// The head as it came, before Pingora's parser mended it.
-fn check_raw(raw: &[u8], headers: &HeaderMap) -> Result<(), HeadError> {
+fn check_raw(raw: &[u8], version: Version, headers: &HeaderMap) -> Result<(), HeadError> {
     if raw.len() > MAX_HEAD {
         return Err(HeadError::TooLarge);
     }
@@ -95,8 +106,9 @@ fn check_raw(raw: &[u8], headers: &HeaderMap) -> Result<(), HeadError> {
         if memmem::find(&raw.to_ascii_lowercase(), b"\ncontent-length:").is_some() {
             return Err(HeadError::TwoLengths);
         }
+        // A proxy that speaks HTTP/1.0 knows no chunks: it would have read another body (RFC 9112, 6.1).
         let once = headers.get_all(header::TRANSFER_ENCODING).iter().count() == 1;
-        if !once || !encoding.as_bytes().eq_ignore_ascii_case(b"chunked") {
+        if version < Version::HTTP_11 || !once || !encoding.as_bytes().eq_ignore_ascii_case(b"chunked") {
             return Err(HeadError::TransferEncoding);
         }
     }
@@ -129,20 +141,40 @@ mod tests {
     #[test]
     fn a_head_that_two_parsers_could_read_differently_is_refused() {
         let mut headers = HeaderMap::new();
-        assert_eq!(check_raw(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", &headers), Ok(()));
-        assert_eq!(check_raw(b"GET / HTTP/1.1\nhost: a\n\n", &headers), Err(HeadError::BareLineFeed));
+        assert_eq!(check_raw(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n", Version::HTTP_11, &headers), Ok(()));
+        assert_eq!(check_raw(b"GET / HTTP/1.1\nhost: a\n\n", Version::HTTP_11, &headers), Err(HeadError::BareLineFeed));
         headers.insert(header::TRANSFER_ENCODING, "chunked".parse().unwrap());
         let both = b"POST / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n";
-        assert_eq!(check_raw(both, &headers), Err(HeadError::TwoLengths));
+        assert_eq!(check_raw(both, Version::HTTP_11, &headers), Err(HeadError::TwoLengths));
+        let chunked = b"POST / HTTP/1.0\r\n\r\n";
+        assert_eq!(check_raw(chunked, Version::HTTP_11, &headers), Ok(()));
+        assert_eq!(check_raw(chunked, Version::HTTP_10, &headers), Err(HeadError::TransferEncoding));
         headers.insert(header::TRANSFER_ENCODING, "gzip, chunked".parse().unwrap());
-        assert_eq!(check_raw(b"POST / HTTP/1.1\r\n\r\n", &headers), Err(HeadError::TransferEncoding));
+        assert_eq!(check_raw(b"POST / HTTP/1.1\r\n\r\n", Version::HTTP_11, &headers), Err(HeadError::TransferEncoding));
         headers.remove(header::TRANSFER_ENCODING);
         for (length, expected) in
             [("12", Ok(())), ("5, 5", Err(HeadError::ContentLength)), ("+5", Err(HeadError::ContentLength))]
         {
             headers.insert(header::CONTENT_LENGTH, length.parse().unwrap());
-            assert_eq!(check_raw(b"POST / HTTP/1.1\r\n\r\n", &headers), expected, "{length}");
+            assert_eq!(check_raw(b"POST / HTTP/1.1\r\n\r\n", Version::HTTP_11, &headers), expected, "{length}");
         }
+    }
+
+    #[test]
+    fn a_foreign_host_is_refused_wherever_it_is_named() {
+        let admission = Admission { hosts: vec!["localhost".to_owned()], cors: Vec::new() };
+        let mut headers = HeaderMap::new();
+        assert_eq!(admission.check_names(&headers, None), Err(HeadError::NoHost));
+        assert_eq!(admission.check_names(&headers, Some("localhost:4000")), Ok(()));
+        headers.insert(header::HOST, "LOCALHOST".parse().unwrap());
+        assert_eq!(admission.check_names(&headers, None), Ok(()));
+        assert_eq!(admission.check_names(&headers, Some("localhost")), Ok(()));
+        let foreign = Err(HeadError::ForeignHost("evil.example".to_owned()));
+        assert_eq!(admission.check_names(&headers, Some("evil.example")), foreign);
+        headers.insert(header::HOST, "evil.example".parse().unwrap());
+        assert_eq!(admission.check_names(&headers, Some("localhost")), foreign);
+        headers.append(header::HOST, "localhost".parse().unwrap());
+        assert_eq!(admission.check_names(&headers, None), Err(HeadError::NoHost));
     }
 
     #[test]

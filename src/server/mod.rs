@@ -9,6 +9,7 @@ mod app;
 mod drain;
 mod exchange;
 mod head;
+mod tls;
 
 use std::future::Future;
 use std::io;
@@ -18,7 +19,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
-use pingora_core::listeners::tls::TlsSettings;
 use pingora_core::server::Fds;
 use pingora_core::services::Service as _;
 use pingora_core::services::listening::Service;
@@ -26,11 +26,12 @@ use tokio::net::TcpSocket;
 use tokio::sync::watch;
 
 use self::admin::AdminSurface;
-use self::app::{App, Ending, Surface};
+use self::app::{App, Door, Ending, Surface};
 use self::drain::InFlight;
 use self::exchange::Exchange;
 use self::head::Admission;
-use crate::config::{Config, Tls};
+use self::tls::Certificate;
+use crate::config::Config;
 use crate::gateway::{self, Gateway};
 
 /// Connections that may wait to be accepted.
@@ -64,6 +65,7 @@ pub enum ServeError {
 pub struct Bound {
     data: Listener,
     admin: Listener,
+    certificate: Option<Certificate>,
 }
 
 #[derive(Debug)]
@@ -75,9 +77,13 @@ struct Listener {
 /// Binds the configured addresses. Port 0 takes a free one; `Bound` says which. Needs a tokio runtime.
 ///
 /// # Errors
-/// An address that cannot be listened on.
+/// An address that cannot be listened on, or a certificate or key that cannot be used.
 pub fn bind(config: &Config) -> Result<Bound, ServeError> {
-    Ok(Bound { data: listen(config.listen.address)?, admin: listen(config.admin.address)? })
+    Ok(Bound {
+        certificate: config.listen.tls.as_ref().map(tls::load).transpose()?,
+        data: listen(config.listen.address)?,
+        admin: listen(config.admin.address)?,
+    })
 }
 
 fn listen(address: SocketAddr) -> Result<Listener, ServeError> {
@@ -125,13 +131,14 @@ impl Bound {
         );
         let admin = App::new(
             AdminSurface { gateway, settings: config.admin.clone(), draining: Arc::clone(&draining) },
-            admission,
+            // Pages that may ask models have no business here.
+            Admission { cors: Vec::new(), ..admission },
             header_timeout,
             Arc::new(InFlight::default()),
         );
         let (stop_data, data_stopping) = watch::channel(false);
         let (stop_admin, admin_stopping) = watch::channel(false);
-        let data = start(self.data, config.listen.tls.as_ref(), data, data_stopping)?;
+        let data = start(self.data, self.certificate, data, data_stopping)?;
         let admin = start(self.admin, None, admin, admin_stopping)?;
 
         stop.await;
@@ -150,31 +157,20 @@ impl Bound {
 
 fn start<S: Surface>(
     listener: Listener,
-    tls: Option<&Tls>,
+    certificate: Option<Certificate>,
     app: App<S>,
     stopping: watch::Receiver<bool>,
 ) -> Result<tokio::task::JoinHandle<()>, ServeError> {
     let address = listener.address.to_string();
-    let mut service = Service::new(address.clone(), app);
-    match tls {
+    let mut service = Service::new(address.clone(), Door(Arc::new(app)));
+    match certificate {
         None => service.add_tcp(&address),
-        Some(tls) => service.add_tls_with_settings(&address, None, tls_settings(tls)?),
+        Some(certificate) => service.add_tls_with_settings(&address, None, tls::settings(certificate)?),
     }
     let mut fds = Fds::new();
     fds.add(address, listener.socket.into_raw_fd());
     let fds = Arc::new(Mutex::new(fds));
     Ok(tokio::spawn(async move { service.start_service(Some(fds), stopping, 1).await }))
-}
-
-fn tls_settings(tls: &Tls) -> Result<TlsSettings, ServeError> {
-    let (cert, key) = (tls.cert.display().to_string(), tls.key.display().to_string());
-    let mut settings = TlsSettings::intermediate(&cert, &key).map_err(|error| ServeError::Tls {
-        cert,
-        key,
-        message: error.to_string(),
-    })?;
-    settings.enable_h2();
-    Ok(settings)
 }
 
 struct DataSurface {

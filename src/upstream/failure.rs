@@ -3,11 +3,10 @@
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime};
 
-use bytes::Bytes;
 use http::HeaderMap;
-use serde_json::Value;
 
 use super::error::CallError;
+use crate::wire::openai::error::{ProviderError, ProviderErrorKind as Said, read_error};
 
 /// Statuses that a second try may cure. 529 is Anthropic's "overloaded".
 const PASSING: [u16; 7] = [408, 500, 502, 503, 504, 529, 429];
@@ -23,8 +22,8 @@ pub struct Failure {
     pub peer: Option<SocketAddr>,
     /// When the provider wants to be asked again.
     pub retry_after: Option<Duration>,
-    /// The provider's error body, at most 64 KiB: may quote the prompt, so it belongs in no log.
-    pub body: Bytes,
+    /// What the provider said, where it said anything: may quote the prompt, so it belongs in no log.
+    pub said: Option<ProviderError>,
     retry: bool,
 }
 
@@ -41,6 +40,8 @@ pub enum FailureKind {
     BadRequest,
     /// The prompt is too long for the model.
     ContextLength,
+    /// The provider's own filter refuses the prompt. To ask the next one would be to shop for a laxer filter.
+    ContentFilter,
     /// The provider does not know the model, or the path.
     NotFound,
     /// Any other status that is not success.
@@ -57,32 +58,41 @@ impl Failure {
             status: None,
             peer: None,
             retry_after: None,
-            body: Bytes::new(),
+            said: None,
         }
     }
 
     /// Judges an answer whose status is not 2xx.
     #[must_use]
-    pub fn of_status(status: u16, headers: &HeaderMap, body: Bytes, peer: SocketAddr, now: SystemTime) -> Self {
-        let said = Said::read(&body);
-        let kind = match status {
-            _ if said.key_refused && (400..500).contains(&status) => FailureKind::Credential,
-            401..=403 => FailureKind::Credential,
-            429 => FailureKind::RateLimited,
-            400 | 413 | 422 if said.too_long => FailureKind::ContextLength,
-            400 | 422 => FailureKind::BadRequest,
-            404 | 410 => FailureKind::NotFound,
+    pub fn of_status(status: u16, headers: &HeaderMap, body: &[u8], peer: SocketAddr, now: SystemTime) -> Self {
+        let failure = Self::of_said(read_error(status, body), peer);
+        Self { retry_after: retry_after(headers, now), retry: failure.passes(), ..failure }
+    }
+
+    /// Judges an error that stands inside an answer with status 200. It is not asked again: by then the answer had begun.
+    #[must_use]
+    pub fn of_said(said: ProviderError, peer: SocketAddr) -> Self {
+        let status = said.status;
+        let kind = match (status, said.kind) {
+            (400..500, Said::Credential) | (401 | 402, _) => FailureKind::Credential,
+            (429, _) => FailureKind::RateLimited,
+            (400 | 413 | 422, Said::ContextLength) => FailureKind::ContextLength,
+            (400..500, Said::ContentFilter) => FailureKind::ContentFilter,
+            (403, _) => FailureKind::Credential,
+            (404 | 410, _) | (400 | 422, Said::ModelNotFound) => FailureKind::NotFound,
+            (400 | 422, _) => FailureKind::BadRequest,
             _ => FailureKind::Status,
         };
-        let passing = PASSING.contains(&status) && !said.quota_gone && !matches!(kind, FailureKind::Credential);
-        Self {
-            kind,
-            status: Some(status),
-            peer: Some(peer),
-            retry_after: retry_after(headers, now),
-            body,
-            retry: passing,
-        }
+        Self { kind, status: Some(status), peer: Some(peer), retry_after: None, said: Some(said), retry: false }
+    }
+
+    /// Whether a second try may cure it.
+    fn passes(&self) -> bool {
+        let words = self.said.as_ref().map(|said| [&said.code, &said.error_type]);
+        let quota_gone =
+            words.is_some_and(|words| words.into_iter().flatten().any(|word| word == "insufficient_quota"));
+        let passing = self.status.is_some_and(|status| PASSING.contains(&status));
+        passing && !quota_gone && !matches!(self.kind, FailureKind::Credential | FailureKind::ContentFilter)
     }
 
     /// Whether the same target may be asked again.
@@ -95,9 +105,19 @@ impl Failure {
     #[must_use]
     pub fn fall_back(&self) -> bool {
         match &self.kind {
-            FailureKind::BadRequest | FailureKind::ContextLength => false,
+            FailureKind::BadRequest | FailureKind::ContextLength | FailureKind::ContentFilter => false,
             FailureKind::Call(error) => !matches!(error, CallError::Request(_)),
             _ => true,
+        }
+    }
+
+    /// Whether it says that the target is not well. What a request can bring about by itself (413, 415, …) does not: else
+    /// one client could have a target taken from all others.
+    #[must_use]
+    pub fn is_the_targets(&self) -> bool {
+        match (&self.kind, self.status) {
+            (FailureKind::Status, Some(status @ 400..500)) => status == 408,
+            _ => self.fall_back(),
         }
     }
 
@@ -110,6 +130,7 @@ impl Failure {
             FailureKind::RateLimited => "rate_limited",
             FailureKind::BadRequest => "bad_request",
             FailureKind::ContextLength => "context_length",
+            FailureKind::ContentFilter => "content_filter",
             FailureKind::NotFound => "not_found",
             FailureKind::Status => "status",
         }
@@ -128,45 +149,6 @@ impl Failure {
                     | CallError::FirstByteTimeout
             ),
             _ => matches!(self.status, Some(502..=504)),
-        }
-    }
-}
-
-/// What an error body says that its status does not.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Said {
-    key_refused: bool,
-    too_long: bool,
-    quota_gone: bool,
-}
-
-impl Said {
-    /// Reads OpenAI's shape `{"error":{"message","type","code"}}`, `{"error":"…"}` (xAI, Ollama), a bare
-    /// `{"message":…}` (Mistral), and these in a list (Gemini).
-    fn read(body: &[u8]) -> Self {
-        let Ok(whole) = serde_json::from_slice::<Value>(body) else {
-            return Self::default();
-        };
-        let whole = match &whole {
-            Value::Array(list) => list.first().unwrap_or(&Value::Null),
-            other => other,
-        };
-        let error = whole.get("error").unwrap_or(whole);
-        let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_lowercase();
-        let message = if error.is_string() { text(Some(error)) } else { text(error.get("message")) };
-        let code = text(error.get("code")) + " " + &text(error.get("type")) + " " + &text(whole.get("code"));
-        Self {
-            key_refused: code.contains("invalid_api_key")
-                || message.contains("incorrect api key")
-                || message.contains("invalid api key")
-                || message.contains("api key not valid"),
-            too_long: code.contains("context_length_exceeded")
-                || code.contains("exceed_context_size")
-                || message.contains("context length")
-                || message.contains("context size")
-                || message.contains("context window")
-                || message.contains("prompt is too long"),
-            quota_gone: code.contains("insufficient_quota"),
         }
     }
 }
@@ -192,7 +174,7 @@ mod tests {
 
     fn judged(status: u16, body: &str) -> Failure {
         let peer = "127.0.0.1:1".parse().unwrap();
-        Failure::of_status(status, &HeaderMap::new(), Bytes::from(body.to_owned()), peer, SystemTime::UNIX_EPOCH)
+        Failure::of_status(status, &HeaderMap::new(), body.as_bytes(), peer, SystemTime::UNIX_EPOCH)
     }
 
     #[test]
@@ -241,6 +223,38 @@ mod tests {
         for body in [openai, llama, vllm] {
             assert_eq!((judged(400, body).word(), judged(400, body).fall_back()), ("context_length", false));
         }
+    }
+
+    #[test]
+    fn what_a_provider_says_counts_beside_its_status() {
+        let filtered = r#"{"error":{"code":"content_filter","message":"no"}}"#;
+        let moderated = r#"{"error":{"code":403,"message":"Your chosen model requires moderation"}}"#;
+        for (status, body) in [(400, filtered), (403, moderated)] {
+            assert_eq!((judged(status, body).word(), judged(status, body).fall_back()), ("content_filter", false));
+        }
+        let unknown = judged(400, r#"{"error":{"code":"model_not_found","message":"no such model"}}"#);
+        assert_eq!((unknown.word(), unknown.fall_back()), ("not_found", true));
+    }
+
+    #[test]
+    fn what_a_request_brings_about_is_not_the_targets() {
+        for status in [400, 413, 415, 422, 431] {
+            assert!(!judged(status, "").is_the_targets(), "{status}");
+        }
+        for status in [302, 401, 404, 408, 429, 500, 503] {
+            assert!(judged(status, "").is_the_targets(), "{status}");
+        }
+        assert!(Failure::of_call(CallError::Idle).is_the_targets());
+    }
+
+    #[test]
+    fn an_error_inside_an_answer_is_judged_like_one_before_it_but_not_asked_again() {
+        let peer = "127.0.0.1:1".parse().unwrap();
+        let inside = |status, body: &[u8]| Failure::of_said(read_error(status, body), peer);
+        let busy = inside(503, br#"{"message":"busy"}"#);
+        assert_eq!((busy.word(), busy.retry_same(), busy.fall_back()), ("status", false, true));
+        let long = inside(400, br#"{"error":{"code":"context_length_exceeded"}}"#);
+        assert_eq!((long.word(), long.retry_same(), long.fall_back()), ("context_length", false, false));
     }
 
     #[test]

@@ -11,9 +11,11 @@ fn pings(events: &[String]) -> usize {
 #[test]
 fn a_long_wait_begins_with_pings_and_ends_with_the_answer() {
     let upstream = Upstream::that("text: at last, before_first_token: 450ms");
-    let gateway = Setup::one(&upstream).section(SHORT).start();
-    let mut events = gateway.chat(&chat_stream("small", "hi")).stream();
+    let gateway = Setup::one(&upstream).section(SHORT).section("listen: { cors: [\"https://app.example\"] }").start();
+    let mut events = gateway.chat(&chat_stream("small", "hi")).header("origin", "https://app.example").stream();
     assert_eq!(events.status, 200);
+    assert_eq!(events.header("access-control-allow-origin"), Some("https://app.example"), "or no page could read it");
+    assert_eq!(events.header("x-waypost-cache"), Some("bypass"), "what is known is said");
     assert_eq!(events.header("content-type"), Some("text/event-stream"));
     assert_eq!(events.header("x-waypost-model"), None, "it is not known yet who will answer");
     assert!(events.header("x-waypost-decision").is_some());

@@ -46,6 +46,9 @@ fn is_cancelled_and_charged(when: When, upstream: &Upstream, gateway: &Gateway, 
     let record = gateway.decision(line["decision"].as_str().unwrap());
     assert_eq!(record["outcome"], "cancelled", "{when:?}");
     assert!(record["usage"]["input"].as_u64() > Some(0), "{when:?}: {record}");
+    let attempts = record["attempts"].as_array().unwrap();
+    assert_eq!(attempts.len(), 1, "{when:?}: where the prompt went is recorded, though nothing came back: {record}");
+    assert!(attempts[0]["bytes_sent"].as_u64() > Some(0), "{record}");
     if matches!(when, When::MidStream) {
         assert!(record["usage"]["output"].as_u64() > Some(0), "{record}");
     }

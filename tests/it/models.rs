@@ -29,6 +29,18 @@ fn every_model_and_alias_is_listed_in_openais_shape_and_can_be_fetched() {
     assert_eq!(model.json()["id"], "own/small", "a name with a slash can be fetched too");
 }
 
+#[test]
+fn a_model_of_two_providers_is_listed_once() {
+    let upstream = Upstream::plain();
+    let gateway = Setup::one(&upstream)
+        .model("large", "own", "tier: strong")
+        .provider("second", &upstream, "")
+        .model("small", "second", "tier: weak")
+        .start();
+    let answer = gateway.get("/v1/models").send();
+    assert_eq!(answer.json()["data"].as_array().unwrap().len(), ids(&answer).len(), "{}", answer.text());
+}
+
 fn two_keys() -> (Upstream, VirtualKey, VirtualKey, Gateway) {
     let upstream = Upstream::plain();
     let (all, some) = (VirtualKey::create(), VirtualKey::create());

@@ -43,6 +43,14 @@ fn the_clients_own_mistake_stays_400() {
 }
 
 #[test]
+fn a_mistake_told_under_status_200_stays_the_clients() {
+    let said = r#"{"error":{"message":"maximum context length is 10 tokens","code":400}}"#;
+    becomes(&format!("body: '{said}'"), 400, "context_length_exceeded");
+    let said = r#"{"error":{"message":"blocked","code":"content_filter"}}"#;
+    becomes(&format!("status: 400, body: '{said}'"), 400, "content_filter");
+}
+
+#[test]
 fn a_model_that_the_provider_does_not_know_is_404() {
     becomes("status: 404", 404, "model_not_found");
 }

@@ -1,5 +1,8 @@
 //! After content, a failure is told in band and never as a clean end; each event comes as the upstream sends it.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+
 use serde_json::json;
 
 use crate::harness::{Gateway, Setup, Upstream, chat_stream, error_in, is_done, said, with};
@@ -116,4 +119,33 @@ fn a_long_stream_comes_whole() {
     assert_eq!(answer.text().matches("\"content\":\"word").count(), 5000);
     assert!(is_done(&answer.events()));
     assert!(!answer.cut_off);
+}
+
+#[test]
+fn the_closing_mark_ends_the_answer_though_the_upstream_holds_its_connection() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    let (done, until_done) = std::sync::mpsc::channel::<()>();
+    let upstream = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut request = Vec::new();
+        while !request.ends_with(b"}") {
+            let mut piece = [0; 4096];
+            let read = stream.read(&mut piece).unwrap();
+            request.extend_from_slice(&piece[..read]);
+        }
+        let events = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"},\"finish_reason\":\"stop\"}]}\n\n\
+                      data: [DONE]\n\n";
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+        stream.write_all(format!("{head}{:x}\r\n{events}\r\n", events.len()).as_bytes()).unwrap();
+        // No end of the body: the connection stays as it is until the client has seen the whole answer.
+        until_done.recv().unwrap();
+    });
+    let gateway = Setup::new().provider_at("own", &origin, "").model("small", "own", "tier: weak").start();
+    let answer = gateway.chat(&chat_stream("small", "hi")).header("x-request-id", "held").send();
+    done.send(()).unwrap();
+    upstream.join().unwrap();
+    assert_eq!(said(&answer.events()), "hi");
+    assert!(is_done(&answer.events()) && !answer.cut_off, "{}", answer.text());
+    assert_eq!(gateway.line_of("held")["outcome"], "ok");
 }

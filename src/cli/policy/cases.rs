@@ -15,7 +15,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::classify::Role;
+use crate::chat::{Role, Text};
 use crate::config::{Problem, Severity};
 use crate::money::NanoUsd;
 use crate::policy::node::{Node, Source, Value, did_you_mean, get, place};
@@ -46,7 +46,7 @@ pub(super) struct Given {
     pub(super) labels: Vec<(String, String)>,
     pub(super) client: Vec<(String, String)>,
     pub(super) model: String,
-    pub(super) texts: Vec<(Role, String)>,
+    pub(super) texts: Vec<Text>,
     pub(super) max_tokens: Option<u64>,
     pub(super) n: u32,
     pub(super) score: Option<f32>,
@@ -179,7 +179,10 @@ fn read_given(source: &mut Source<'_>, node: Option<&Node>) -> Option<Given> {
             "tenant" => given.tenant = source.text(value, "tenant")?.to_owned(),
             "labels" => given.labels = read_words(source, value, "labels"),
             "client" => given.client = read_words(source, value, "client"),
-            "prompt" => given.texts.push((Role::User, source.text(value, "prompt")?.to_owned())),
+            "prompt" => {
+                let text = source.text(value, "prompt")?.to_owned();
+                given.texts.push(Text { role: Role::User, text });
+            }
             "request" => read_request(source, value, &mut given),
             "score" => match value.value {
                 #[expect(clippy::cast_possible_truncation, reason = "a share between 0 and 1")]
@@ -227,7 +230,7 @@ fn read_request(source: &mut Source<'_>, node: &Node, given: &mut Given) {
                         _ => Role::User,
                     };
                     let content = get(entries, "content").and_then(|content| source.text(content, "content"));
-                    given.texts.extend(content.map(|content| (role, content.to_owned())));
+                    given.texts.extend(content.map(|content| Text { role, text: content.to_owned() }));
                 }
             }
             _ => match value.value {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::cases::{Case, Expect, Given};
-use crate::classify::Role;
+use crate::chat::Text;
 use crate::config::Config;
 use crate::id::TargetId;
 use crate::policy::{Allowed, LabelSources, MaySet, Policies, constrain, labels};
@@ -19,7 +19,7 @@ pub(super) enum Outcome {
 }
 
 /// Scores the prompt of a case that states no score.
-pub(super) type Scorer<'a> = dyn FnMut(&[(Role, String)]) -> Result<f32, String> + 'a;
+pub(super) type Scorer<'a> = dyn FnMut(&[Text]) -> Result<f32, String> + 'a;
 
 /// Judges a case.
 pub(super) fn judge(case: &Case, config: &Config, policies: &Policies, scorer: &mut Scorer<'_>) -> Outcome {
@@ -105,7 +105,7 @@ fn run(
 
 /// Four bytes a token, as the gateway estimates.
 fn input_tokens(given: &Given) -> u64 {
-    let bytes: usize = given.texts.iter().map(|(_, text)| text.len()).sum();
+    let bytes: usize = given.texts.iter().map(|text| text.text.len()).sum();
     u64::try_from(bytes.div_ceil(4)).unwrap_or(u64::MAX)
 }
 

@@ -1,8 +1,8 @@
 //! No key twice in one object, in time that no body can make quadratic.
 
-use std::borrow::Cow;
 use std::hash::{BuildHasher, RandomState};
 
+use super::text::unescape;
 use super::token::Str;
 
 /// Objects of up to this many keys are compared key by key: faster than hashing, and nearly all are.
@@ -12,23 +12,24 @@ const USUAL: usize = 16;
 
 /// The keys of all objects open at one moment, innermost last.
 #[derive(Debug, Default)]
-pub(super) struct OpenKeys<'a> {
-    keys: Vec<SeenKey<'a>>,
+pub(super) struct OpenKeys {
+    keys: Vec<SeenKey>,
+    /// Those of the large objects, which have none in `keys`.
+    many: Vec<ManyKeys>,
 }
 
-#[derive(Debug)]
-struct SeenKey<'a> {
-    /// The first eight bytes: tells most keys apart without looking at them.
+#[derive(Clone, Copy, Debug)]
+struct SeenKey {
+    /// Made of length and first bytes: tells most keys apart without looking at them.
     tag: u64,
-    name: Cow<'a, [u8]>,
     place: Packed,
 }
 
 /// The keys of one open object.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct ObjectKeys {
     base: usize,
-    many: Option<Box<ManyKeys>>,
+    large: bool,
 }
 
 /// The keys of a large object: hashes under a random key, sorted once at its end. Sixteen bytes a key, so a body of
@@ -46,56 +47,76 @@ struct Packed {
     len: u32,
 }
 
-impl<'a> OpenKeys<'a> {
+impl OpenKeys {
+    #[inline]
     pub(super) fn open(&self) -> ObjectKeys {
-        ObjectKeys { base: self.keys.len(), many: None }
+        ObjectKeys { base: self.keys.len(), large: false }
     }
 
-    /// Whether `key` is new to the object. Of a large object this is told only at its [`close`](Self::close).
+    /// Whether the key `raw`, which stands at `start` of this body, is new to the object. Of a large object this is told
+    /// only at its [`close`](Self::close).
     #[inline]
-    pub(super) fn is_new(&mut self, object: &mut ObjectKeys, key: Str<'a>) -> bool {
-        if let Some(many) = &mut object.many {
-            many.add(key);
-            return true;
-        }
-        let name = key.bytes();
-        let tag = tag(&name);
+    pub(super) fn is_new(
+        &mut self,
+        object: &mut ObjectKeys,
+        raw: &[u8],
+        start: usize,
+        escaped: bool,
+        body: &[u8],
+    ) -> bool {
+        let tag = if escaped { tag(unescape(raw).as_bytes()) } else { tag(raw) };
+        let place = Packed::of(start, raw.len());
         let mine = self.keys.get(object.base..).unwrap_or_default();
-        if mine.iter().any(|seen| seen.tag == tag && seen.name == name) {
+        if mine.iter().any(|seen| seen.tag == tag && seen.place.same(place, body)) {
             return false;
         }
-        if mine.len() < FEW {
-            if self.keys.capacity() == 0 {
-                self.keys.reserve(USUAL);
-            }
-            self.keys.push(SeenKey { tag, name, place: Packed::of(key) });
-            return true;
+        if mine.len() >= FEW || object.large {
+            self.add_to_many(object, place, body);
+        } else if self.keys.len() < self.keys.capacity() {
+            self.keys.push(SeenKey { tag, place });
+        } else {
+            self.add_with_room(SeenKey { tag, place });
         }
-        object.many = Some(Box::new(self.grow(object.base, key)));
         true
     }
 
     #[cold]
-    fn grow(&mut self, base: usize, key: Str<'a>) -> ManyKeys {
-        let mut many = ManyKeys { hasher: RandomState::new(), keys: Vec::with_capacity(FEW * 4) };
-        for seen in self.keys.drain(base..) {
-            many.keys.push((many.hasher.hash_one(&*seen.name), seen.place));
-        }
-        many.add(key);
-        many
+    fn add_with_room(&mut self, key: SeenKey) {
+        self.keys.reserve(USUAL);
+        self.keys.push(key);
     }
 
-    /// Ends the object of this body. `Some` is a key that it has twice.
+    #[cold]
+    fn add_to_many(&mut self, object: &mut ObjectKeys, place: Packed, body: &[u8]) {
+        if !object.large {
+            object.large = true;
+            let mut many = ManyKeys { hasher: RandomState::new(), keys: Vec::with_capacity(FEW * 4) };
+            for seen in self.keys.drain(object.base..) {
+                many.add(seen.place, body);
+            }
+            self.many.push(many);
+        }
+        if let Some(many) = self.many.last_mut() {
+            many.add(place, body);
+        }
+    }
+
+    /// Ends the object of this body, the innermost one. `Some` is a key that it has twice.
     #[inline]
-    pub(super) fn close(&mut self, object: ObjectKeys, body: &'a [u8]) -> Option<Str<'a>> {
+    pub(super) fn close<'a>(&mut self, object: ObjectKeys, body: &'a [u8]) -> Option<Str<'a>> {
         self.keys.truncate(object.base);
-        object.many?.twice(body)
+        if object.large { self.close_large(body) } else { None }
+    }
+
+    #[cold]
+    fn close_large<'a>(&mut self, body: &'a [u8]) -> Option<Str<'a>> {
+        self.many.pop()?.twice(body)
     }
 }
 
 impl ManyKeys {
-    fn add(&mut self, key: Str<'_>) {
-        self.keys.push((self.hasher.hash_one(&*key.bytes()), Packed::of(key)));
+    fn add(&mut self, place: Packed, body: &[u8]) {
+        self.keys.push((self.hasher.hash_one(&*place.unpack(body).bytes()), place));
     }
 
     fn twice<'a>(mut self, body: &'a [u8]) -> Option<Str<'a>> {
@@ -115,9 +136,14 @@ impl ManyKeys {
 }
 
 impl Packed {
-    fn of(key: Str<'_>) -> Self {
-        let (start, len) = key.place();
+    #[inline]
+    fn of(start: usize, len: usize) -> Self {
         Self { start: u32::try_from(start).unwrap_or(u32::MAX), len: u32::try_from(len).unwrap_or(u32::MAX) }
+    }
+
+    #[cold]
+    fn same(self, other: Self, body: &[u8]) -> bool {
+        self.unpack(body).bytes() == other.unpack(body).bytes()
     }
 
     fn unpack(self, body: &[u8]) -> Str<'_> {
@@ -125,10 +151,15 @@ impl Packed {
     }
 }
 
+/// The same for the same name, and seldom the same for two.
 #[inline]
 fn tag(name: &[u8]) -> u64 {
-    if let Some(eight) = name.first_chunk::<8>() {
-        return u64::from_le_bytes(*eight);
-    }
-    name.iter().fold(name.len() as u64, |tag, &byte| tag << 8 | u64::from(byte))
+    let bytes = if let Some(eight) = name.first_chunk::<8>() {
+        u64::from_le_bytes(*eight)
+    } else if let (Some(first), Some(last)) = (name.first_chunk::<4>(), name.last_chunk::<4>()) {
+        u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last))
+    } else {
+        name.iter().fold(0, |tag, &byte| tag << 8 | u64::from(byte))
+    };
+    bytes ^ (name.len() as u64).rotate_right(8)
 }

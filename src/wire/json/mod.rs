@@ -4,20 +4,22 @@
 //! (RFC 8259), and whoever drives it says for each member whether to read or to skip it. Numbers stay bytes: 2^63, 1e400
 //! and 0.1 have no meaning here that could be lost.
 //!
-//! What a client sends is scanned [`Scanner::strict`]: valid UTF-8, no key twice in one object, no lone surrogate, so
-//! that every reader behind us sees the same values as our policy did. What a provider sends is scanned
-//! [`Scanner::lenient`]: these three are the provider's affair, and no answer is lost over them.
+//! What a client sends is scanned [`Scanner::strict`]: valid UTF-8, no key twice in one object, no lone surrogate, no raw
+//! control character in a string, so that every reader behind us sees the same values as our policy did. What a provider
+//! sends is scanned [`Scanner::lenient`]: these four are the provider's affair, and no answer is lost over them.
 
 mod error;
 mod keys;
 mod scan;
+mod search;
+mod string;
 mod text;
 mod token;
 
 pub use error::{JsonError, JsonErrorKind, JsonResult, Located, Path, Step};
 pub use scan::{MAX_DEPTH, Scanner};
-pub use text::{escape_into, quote, unescape};
-pub use token::{Kind, Str};
+pub use text::{escape_into, escaped, quote, unescape};
+pub use token::{Key, Kind, Str};
 
 use std::ops::Range;
 
@@ -44,7 +46,9 @@ pub fn member_cut(bytes: &[u8], key: usize, end: usize) -> Range<usize> {
 #[must_use]
 pub fn splice(bytes: &[u8], edits: &[(Range<usize>, &[u8])]) -> Vec<u8> {
     let added: usize = edits.iter().map(|(_, new)| new.len()).sum();
-    let mut spliced = Vec::with_capacity(bytes.len() + added);
+    let removed: usize = edits.iter().map(|(range, _)| range.len()).sum();
+    // To the byte: a vector without room to spare becomes `Bytes` without another allocation.
+    let mut spliced = Vec::with_capacity((bytes.len() + added).saturating_sub(removed));
     let mut from = 0;
     for (range, new) in edits {
         spliced.extend_from_slice(bytes.get(from..range.start).unwrap_or_default());

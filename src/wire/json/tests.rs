@@ -123,7 +123,7 @@ fn half_a_surrogate_pair_is_refused() {
 
 #[test]
 fn a_provider_may_break_what_only_clients_must_keep() {
-    for body in [&br#"{"a":1,"a":2}"#[..], br#""\ud800""#, b"\"\xff\""] {
+    for body in [&br#"{"a":1,"a":2}"#[..], br#""\ud800""#, b"\"\xff\"", b"\"a\tb\""] {
         let mut scanner = Scanner::lenient(body);
         assert!(scanner.skip().is_ok() && scanner.end().is_ok());
     }
@@ -195,5 +195,36 @@ proptest! {
         let mut scanner = Scanner::strict(token.as_bytes()).unwrap();
         let read = scanner.string().unwrap().text().into_owned();
         prop_assert_eq!(serde_json::from_str::<String>(&token).unwrap(), read);
+    }
+
+    #[test]
+    fn strings_of_any_length_end_at_their_quote(
+        inside in r#"([a-zé]{0,90}(\\["\\n])?){0,4}"#,
+        after in "[a-z\"\\\\]{0,20}",
+        blank in "[ \n]?",
+    ) {
+        // A line end anywhere makes the scanner look for control characters, string by string.
+        let body = format!("{blank}\"{inside}\"{after}");
+        for mut scanner in [Scanner::strict(body.as_bytes()).unwrap(), Scanner::lenient(body.as_bytes())] {
+            prop_assert_eq!(scanner.string().unwrap().raw(), inside.as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_raw_control_character_is_refused_wherever_it_stands(
+        before in "[a-zé]{0,70}", control in 0u8..0x20, after in "[a-zé]{0,70}",
+    ) {
+        let body = [b"\"", before.as_bytes(), &[control], after.as_bytes(), b"\""].concat();
+        let error = refusal(&body);
+        prop_assert_eq!((error.kind, error.offset), (JsonErrorKind::Control, before.len() + 1));
+    }
+
+    #[test]
+    fn a_small_number_is_read_as_its_digits_say(digits in "[0-9]{1,21}|[0-9]{1,3}[.eE-][0-9]?", after in "[,}\\] a]") {
+        let body = format!("{digits}{after}");
+        let plain = digits.parse::<u64>().ok().filter(|n| n.to_string() == digits && digits.len() < 20 && ",}]".contains(&after));
+        let mut scanner = Scanner::lenient(body.as_bytes());
+        prop_assert_eq!(scanner.small_natural(), plain);
+        prop_assert_eq!(scanner.position(), plain.map_or(0, |_| digits.len()));
     }
 }

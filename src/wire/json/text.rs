@@ -7,19 +7,33 @@ use std::borrow::Cow;
 #[must_use]
 pub fn unescape(raw: &[u8]) -> Cow<'_, str> {
     if memchr::memchr(b'\\', raw).is_none() {
-        return String::from_utf8_lossy(raw);
+        return decoded(raw);
     }
-    let mut text = String::with_capacity(raw.len());
+    let mut text = Vec::with_capacity(raw.len());
     let mut rest = raw;
     while let Some(backslash) = memchr::memchr(b'\\', rest) {
         let (plain, escape) = rest.split_at(backslash);
-        text.push_str(&String::from_utf8_lossy(plain));
+        text.extend_from_slice(plain);
         let (character, used) = escaped_char(escape);
-        text.push(character);
+        if character.is_ascii() {
+            text.push(character as u8);
+        } else {
+            text.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+        }
         rest = escape.get(used..).unwrap_or_default();
     }
-    text.push_str(&String::from_utf8_lossy(rest));
-    Cow::Owned(text)
+    text.extend_from_slice(rest);
+    // No escape stands for half a character, so all at once gives what piece by piece would.
+    Cow::Owned(String::from_utf8(text).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+}
+
+/// `raw` as text; bytes that are not UTF-8 become U+FFFD. The common case goes first: the lossy way is the slow one.
+#[inline]
+pub(super) fn decoded(raw: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(raw) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(raw),
+    }
 }
 
 /// The character of the escape that `escape` begins with, and how many bytes it takes.
@@ -66,10 +80,15 @@ pub(super) fn hex4(bytes: Option<&[u8]>) -> Option<u16> {
 /// `text` as the inside of a JSON string, appended to `out`.
 pub fn escape_into(text: &str, out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
-    for &byte in text.as_bytes() {
+    let bytes = text.as_bytes();
+    let mut copied = 0;
+    for (at, &byte) in bytes.iter().enumerate() {
+        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
+            continue;
+        }
+        out.extend_from_slice(bytes.get(copied..at).unwrap_or_default());
+        copied = at + 1;
         match byte {
-            b'"' => out.extend_from_slice(b"\\\""),
-            b'\\' => out.extend_from_slice(b"\\\\"),
             b'\n' => out.extend_from_slice(b"\\n"),
             b'\r' => out.extend_from_slice(b"\\r"),
             b'\t' => out.extend_from_slice(b"\\t"),
@@ -78,9 +97,10 @@ pub fn escape_into(text: &str, out: &mut Vec<u8>) {
                 out.extend_from_slice(b"\\u00");
                 out.extend_from_slice(&digits);
             }
-            _ => out.push(byte),
+            _ => out.extend_from_slice(&[b'\\', byte]),
         }
     }
+    out.extend_from_slice(bytes.get(copied..).unwrap_or_default());
 }
 
 /// `text` as a JSON string, quotes included.
@@ -93,28 +113,16 @@ pub fn quote(text: &str) -> Vec<u8> {
     quoted
 }
 
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGH: u64 = 0x8080_8080_8080_8080;
-
-/// Index of the first byte from `at` on that a string cannot hold as it is: a quote, a backslash, a control character;
-/// the length if there is none.
-#[inline]
-pub(super) fn plain_until(bytes: &[u8], mut at: usize) -> usize {
-    while let Some(eight) = bytes.get(at..).and_then(<[u8]>::first_chunk::<8>) {
-        // Eight bytes at once: `x - ONES & !x & HIGH` marks the zero bytes of x. A borrow can mark a byte too many only
-        // above a true one, and the lowest is the one that counts.
-        let word = u64::from_le_bytes(*eight);
-        let quote = word ^ (ONES * b'"' as u64);
-        let backslash = word ^ (ONES * b'\\' as u64);
-        let special = (quote.wrapping_sub(ONES) & !quote
-            | backslash.wrapping_sub(ONES) & !backslash
-            | word.wrapping_sub(ONES * 0x20) & !word)
-            & HIGH;
-        if special != 0 {
-            return at + (special.trailing_zeros() / 8) as usize;
-        }
-        at += 8;
+/// `text` as the inside of a JSON string; most names need no change for it.
+#[must_use]
+pub fn escaped(text: &str) -> Cow<'_, [u8]> {
+    let bytes = text.as_bytes();
+    // To the end, without a branch: the compiler takes many bytes at a time.
+    let plain = bytes.iter().fold(true, |plain, &byte| plain & (byte >= 0x20) & (byte != b'"') & (byte != b'\\'));
+    if plain {
+        return Cow::Borrowed(bytes);
     }
-    let rest = bytes.get(at..).unwrap_or_default();
-    at + rest.iter().position(|&byte| byte < 0x20 || byte == b'"' || byte == b'\\').unwrap_or(rest.len())
+    let mut inside = Vec::with_capacity(bytes.len() + 8);
+    escape_into(text, &mut inside);
+    Cow::Owned(inside)
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::text::unescape;
+use super::text::{decoded, unescape};
 
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,22 @@ pub enum Kind {
     Null,
 }
 
+impl Kind {
+    /// The kind of the values that begin with this byte.
+    #[inline]
+    pub(super) fn of(first: u8) -> Option<Self> {
+        match first {
+            b'"' => Some(Self::String),
+            b'{' => Some(Self::Object),
+            b'[' => Some(Self::Array),
+            b'-' | b'0'..=b'9' => Some(Self::Number),
+            b't' | b'f' => Some(Self::Bool),
+            b'n' => Some(Self::Null),
+            _ => None,
+        }
+    }
+}
+
 /// A string token: a key or a value.
 #[derive(Clone, Copy, Debug)]
 pub struct Str<'a> {
@@ -31,15 +47,36 @@ pub struct Str<'a> {
     pub(super) escaped: bool,
 }
 
+/// The key of a member.
+#[derive(Clone, Copy, Debug)]
+pub struct Key<'k> {
+    /// The key's bytes, unescaped.
+    pub name: &'k [u8],
+    /// Where its inside begins in the body, and how long that is.
+    pub(super) start: usize,
+    pub(super) length: usize,
+}
+
+impl Key<'_> {
+    /// Where the key stands in the body, quotes included.
+    #[must_use]
+    #[inline]
+    pub fn span(&self) -> Range<usize> {
+        self.start - 1..self.start + self.length + 1
+    }
+}
+
 impl<'a> Str<'a> {
     /// The token's inside as it stands in the body, escapes and all.
     #[must_use]
+    #[inline]
     pub fn raw(&self) -> &'a [u8] {
         self.raw
     }
 
     /// Where the token stands in the body, quotes included.
     #[must_use]
+    #[inline]
     pub fn span(&self) -> Range<usize> {
         self.start - 1..self.start + self.raw.len() + 1
     }
@@ -47,7 +84,7 @@ impl<'a> Str<'a> {
     /// The text, unescaped.
     #[must_use]
     pub fn text(&self) -> Cow<'a, str> {
-        if self.escaped { unescape(self.raw) } else { String::from_utf8_lossy(self.raw) }
+        if self.escaped { unescape(self.raw) } else { decoded(self.raw) }
     }
 
     /// The text's bytes, unescaped.
@@ -64,11 +101,6 @@ impl<'a> Str<'a> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.raw.is_empty()
-    }
-
-    /// Offset and length of the token's inside.
-    pub(super) fn place(&self) -> (usize, usize) {
-        (self.start, self.raw.len())
     }
 
     /// The token whose inside stands there.

@@ -111,7 +111,7 @@ impl Fields {
             Kind::String => fields.message = Some(bounded(&scanner.string()?.text(), MESSAGE_BYTES)),
             // FastAPI's `detail` is a list of complaints; llama.cpp and others never send one.
             Kind::Array => scanner.array(|scanner, _| Self::read(scanner, fields))?,
-            Kind::Object => scanner.object(|scanner, key| fields.member(scanner, &key.bytes()))?,
+            Kind::Object => scanner.object(|scanner, key| fields.member(scanner, key.name))?,
             Kind::Number | Kind::Bool | Kind::Null => scanner.skip()?,
         }
         Ok(())

@@ -12,11 +12,11 @@ pub use fault::RequestError;
 
 use super::types;
 use crate::chat::{self, Role, Text};
-use crate::wire::json::{JsonResult, Kind, Scanner, quote, splice};
+use crate::wire::json::{JsonResult, Kind, Scanner, escaped, splice};
 
 const ASK_USAGE: &[u8] = br#","stream_options":{"include_usage":true}"#;
 
-/// The texts of the conversation in order, each part of a message by itself: a second pass, for those who judge the prompt.
+/// The texts of the conversation in order, one a message: a second pass, for those who judge the prompt.
 #[must_use]
 pub fn prompt(request: &chat::Request) -> Vec<Text> {
     let messages = request.body.get(request.edits.messages.clone()).unwrap_or_default();
@@ -27,31 +27,35 @@ pub fn prompt(request: &chat::Request) -> Vec<Text> {
 }
 
 fn message_texts(scanner: &mut Scanner<'_>, texts: &mut Vec<Text>) -> JsonResult<()> {
-    let first = texts.len();
-    let mut role = Role::User;
+    let (mut role, mut said) = (Role::User, None);
     scanner.object(|scanner, key| {
-        match key.bytes().as_ref() {
-            b"role" => role = types::role(&scanner.string()?.text()).unwrap_or(role),
+        match key.name {
+            b"role" => role = types::role(&scanner.string()?.bytes()).unwrap_or(role),
             b"content" => match scanner.kind()? {
-                Kind::String => texts.push(Text { role, text: scanner.string()?.text().into_owned() }),
-                Kind::Array => scanner.array(|scanner, _| part_text(scanner, texts))?,
+                Kind::String => said = Some(scanner.string()?.text().into_owned()),
+                Kind::Array => scanner.array(|scanner, _| part_text(scanner, &mut said))?,
                 _ => scanner.skip()?,
             },
             _ => scanner.skip()?,
         }
         Ok::<_, Box<_>>(())
     })?;
-    // The role may come after the content.
-    for text in texts.iter_mut().skip(first) {
-        text.role = role;
-    }
+    texts.extend(said.map(|text| Text { role, text }));
     Ok(())
 }
 
-fn part_text(scanner: &mut Scanner<'_>, texts: &mut Vec<Text>) -> JsonResult<()> {
+/// The texts of one message's parts belong together, a line each.
+fn part_text(scanner: &mut Scanner<'_>, said: &mut Option<String>) -> JsonResult<()> {
     scanner.object(|scanner, key| {
-        if key.bytes().as_ref() == b"text" && scanner.kind()? == Kind::String {
-            texts.push(Text { role: Role::User, text: scanner.string()?.text().into_owned() });
+        if key.name == b"text" && scanner.is(Kind::String) {
+            let text = scanner.string()?.text();
+            match said {
+                Some(said) => {
+                    said.push('\n');
+                    said.push_str(&text);
+                }
+                None => *said = Some(text.into_owned()),
+            }
         } else {
             scanner.skip()?;
         }
@@ -66,23 +70,21 @@ fn part_text(scanner: &mut Scanner<'_>, texts: &mut Vec<Text>) -> JsonResult<()>
 pub fn upstream_body(request: &chat::Request, upstream_model: &str) -> Bytes {
     let body = &request.body;
     let edits = &request.edits;
-    let model = quote(upstream_model);
-    let mut changes: Vec<(Range<usize>, &[u8])> = Vec::with_capacity(3);
-    if body.get(edits.model.clone()) != Some(&model) {
-        changes.push((edits.model.clone(), &model));
-    }
-    if request.stream {
-        match &edits.stream_options {
-            // Beside the model, so that the messages keep their distance from the end of the body.
-            None => changes.push((edits.model.end..edits.model.end, ASK_USAGE)),
-            Some(options) => changes.extend(ask_usage(body, options)),
-        }
-    }
-    if changes.is_empty() {
-        return body.clone();
-    }
-    changes.sort_by_key(|(range, _)| range.start);
-    Bytes::from(splice(body, &changes))
+    let model = escaped(upstream_model);
+    let inside = edits.model.start + 1..edits.model.end.saturating_sub(1);
+    let rename = (body.get(inside.clone()) != Some(&model)).then_some((inside, &*model));
+    let ask = match &edits.stream_options {
+        _ if !request.stream => None,
+        // Beside the model, so that the messages keep their distance from the end of the body.
+        None => Some((edits.model.end..edits.model.end, ASK_USAGE)),
+        Some(options) => ask_usage(body, options),
+    };
+    Bytes::from(match (rename, ask) {
+        (None, None) => return body.clone(),
+        (Some(one), None) | (None, Some(one)) => splice(body, &[one]),
+        (Some(rename), Some(ask)) if rename.0.start <= ask.0.start => splice(body, &[rename, ask]),
+        (Some(rename), Some(ask)) => splice(body, &[ask, rename]),
+    })
 }
 
 /// The change that makes `stream_options` ask for usage, its other members kept.
@@ -93,7 +95,7 @@ fn ask_usage(body: &[u8], options: &Range<usize>) -> Option<(Range<usize>, &'sta
     let read = Scanner::lenient(object).object(|scanner, key| {
         empty = false;
         let range = scanner.value()?;
-        if key.bytes().as_ref() == b"include_usage" {
+        if key.name == b"include_usage" {
             value = Some(range);
         }
         Ok::<_, Box<_>>(())

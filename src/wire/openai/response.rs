@@ -48,13 +48,13 @@ pub fn read(body: &[u8]) -> Result<Answer, AnswerError> {
     let mut listed = false;
     let mut failed = None;
     scanner.object(|scanner, key| {
-        match key.bytes().as_ref() {
-            b"choices" if scanner.kind()? == Kind::Array => {
+        match key.name {
+            b"choices" if scanner.is(Kind::Array) => {
                 listed = true;
                 scanner.array(|scanner, _| choice(scanner, &mut answer))?;
             }
             b"usage" => answer.usage = read_usage(scanner)?,
-            b"error" if scanner.kind()? != Kind::Null => {
+            b"error" if !scanner.is(Kind::Null) => {
                 let mut fields = Fields::default();
                 Fields::read(scanner, &mut fields)?;
                 failed = Some(fields);
@@ -79,13 +79,13 @@ fn choice(scanner: &mut Scanner<'_>, answer: &mut Answer) -> JsonResult<()> {
     answer.choices += 1;
     let mut finished = false;
     scanner.object(|scanner, key| {
-        match (key.bytes().as_ref(), scanner.kind()?) {
-            (b"finish_reason", Kind::String) => {
+        match key.name {
+            b"finish_reason" if scanner.is(Kind::String) => {
                 finished = true;
-                answer.good &= finished_well(&scanner.string()?.text());
+                answer.good &= finished_well(&scanner.string()?.bytes());
             }
             // OpenRouter reports a failed choice inside it.
-            (b"error", kind) if kind != Kind::Null => {
+            b"error" if !scanner.is(Kind::Null) => {
                 answer.good = false;
                 scanner.skip()?;
             }

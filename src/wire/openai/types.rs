@@ -7,21 +7,21 @@ use crate::wire::json::{JsonResult, Kind, Scanner};
 
 /// The role of a message by its name.
 #[must_use]
-pub fn role(name: &str) -> Option<Role> {
+pub fn role(name: &[u8]) -> Option<Role> {
     match name {
-        "system" | "developer" => Some(Role::System),
-        "user" => Some(Role::User),
-        "assistant" => Some(Role::Assistant),
+        b"system" | b"developer" => Some(Role::System),
+        b"user" => Some(Role::User),
+        b"assistant" => Some(Role::Assistant),
         // `function` is the older form of a tool's result.
-        "tool" | "function" => Some(Role::Tool),
+        b"tool" | b"function" => Some(Role::Tool),
         _ => None,
     }
 }
 
 /// Whether an answer that ends for this reason is whole: neither cut off nor withheld.
 #[must_use]
-pub fn finished_well(reason: &str) -> bool {
-    matches!(reason, "stop" | "tool_calls" | "function_call")
+pub fn finished_well(reason: &[u8]) -> bool {
+    matches!(reason, b"stop" | b"tool_calls" | b"function_call")
 }
 
 /// What a `usage` object says, as the provider counts.
@@ -40,31 +40,39 @@ struct Counts {
 /// # Errors
 /// The value breaks JSON's grammar.
 pub fn read_usage(scanner: &mut Scanner<'_>) -> JsonResult<Option<Usage>> {
-    if scanner.kind()? != Kind::Object {
+    if !scanner.is(Kind::Object) {
         scanner.skip()?;
         return Ok(None);
     }
     let mut counts = Counts::default();
     scanner.object(|scanner, key| {
-        match key.bytes().as_ref() {
-            b"prompt_tokens" => counts.prompt = count(scanner)?,
-            b"completion_tokens" => counts.completion = count(scanner)?,
-            b"total_tokens" => counts.total = count(scanner)?,
+        // Whole names are compared at once here, and letter by letter in a `match`.
+        let name = key.name;
+        if name == b"prompt_tokens" {
+            counts.prompt = count(scanner)?;
+        } else if name == b"completion_tokens" {
+            counts.completion = count(scanner)?;
+        } else if name == b"total_tokens" {
+            counts.total = count(scanner)?;
+        } else if name == b"prompt_cache_hit_tokens" || name == b"cached_tokens" {
             // DeepSeek (api-docs.deepseek.com/api/create-chat-completion) and Moonshot name cache hits here.
-            b"prompt_cache_hit_tokens" | b"cached_tokens" => {
-                counts.cached = counts.cached.max(count(scanner)?.unwrap_or(0))
-            }
-            b"prompt_tokens_details" => details(scanner, &mut |name, value| match name {
-                b"cached_tokens" => counts.cached = counts.cached.max(value),
-                b"cache_write_tokens" | b"cache_creation_tokens" => counts.cache_write = value,
-                _ => {}
-            })?,
-            b"completion_tokens_details" => details(scanner, &mut |name, value| {
+            counts.cached = counts.cached.max(count(scanner)?.unwrap_or(0));
+        } else if name == b"prompt_tokens_details" {
+            details(scanner, |name, value| {
+                if name == b"cached_tokens" {
+                    counts.cached = counts.cached.max(value);
+                } else if name == b"cache_write_tokens" || name == b"cache_creation_tokens" {
+                    counts.cache_write = value;
+                }
+            })?;
+        } else if name == b"completion_tokens_details" {
+            details(scanner, |name, value| {
                 if name == b"reasoning_tokens" {
                     counts.reasoning = value;
                 }
-            })?,
-            _ => scanner.skip()?,
+            })?;
+        } else {
+            scanner.skip()?;
         }
         Ok::<_, Box<_>>(())
     })?;
@@ -94,13 +102,13 @@ impl Counts {
     }
 }
 
-fn details(scanner: &mut Scanner<'_>, each: &mut dyn FnMut(&[u8], u64)) -> JsonResult<()> {
-    if scanner.kind()? != Kind::Object {
+fn details(scanner: &mut Scanner<'_>, mut each: impl FnMut(&[u8], u64)) -> JsonResult<()> {
+    if !scanner.is(Kind::Object) {
         return scanner.skip();
     }
     scanner.object(|scanner, key| {
         if let Some(value) = count(scanner)? {
-            each(&key.bytes(), value);
+            each(key.name, value);
         }
         Ok::<_, Box<_>>(())
     })?;
@@ -108,29 +116,55 @@ fn details(scanner: &mut Scanner<'_>, each: &mut dyn FnMut(&[u8], u64)) -> JsonR
 }
 
 /// The next value as a count, if it is a non-negative number.
+#[inline]
 fn count(scanner: &mut Scanner<'_>) -> JsonResult<Option<u64>> {
-    if scanner.kind()? != Kind::Number {
+    match scanner.small_natural() {
+        Some(value) => Ok(Some(value)),
+        None => odd_count(scanner),
+    }
+}
+
+#[cold]
+fn odd_count(scanner: &mut Scanner<'_>) -> JsonResult<Option<u64>> {
+    if !scanner.is(Kind::Number) {
         scanner.skip()?;
         return Ok(None);
     }
     let bytes = scanner.bytes();
     let digits = bytes.get(scanner.number()?).unwrap_or_default();
-    Ok(whole(digits).or_else(|| {
-        let float: f64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
-        // Some servers count in floats (`12.0`); beyond 2^53 no token count goes.
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
-        (0.0..9.0e15).contains(&float).then_some(float as u64)
-    }))
+    Ok(whole(digits).or_else(|| rounded(digits)))
 }
+
+/// Some servers count in floats (`12.0`); beyond 2^53 no token count goes.
+#[cold]
+fn rounded(digits: &[u8]) -> Option<u64> {
+    let float: f64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
+    (0.0..9.0e15).contains(&float).then_some(float as u64)
+}
+
+/// Most digits that cannot overflow 64 bits.
+const SAFE_DIGITS: usize = 19;
 
 /// A JSON number that is a whole one and not negative; `u64::MAX` where it is larger than that.
 #[must_use]
 pub fn whole(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
+    if digits.is_empty() {
         return None;
     }
-    let digit = |value: u64, byte: &u8| value.saturating_mul(10).saturating_add(u64::from(byte - b'0'));
-    Some(digits.iter().fold(0, digit))
+    let mut value = 0u64;
+    for byte in digits {
+        let digit = u64::from(byte.wrapping_sub(b'0'));
+        if digit > 9 {
+            return None;
+        }
+        value = if digits.len() <= SAFE_DIGITS {
+            value * 10 + digit
+        } else {
+            value.saturating_mul(10).saturating_add(digit)
+        };
+    }
+    Some(value)
 }
 
 /// Where a member stands: its key's first byte, and its value.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::super::types;
 use super::fault::{Fault, RequestError, What, named};
 use crate::chat::{self, Edits};
-use crate::wire::json::{Kind, Scanner, Str};
+use crate::wire::json::{Key, Kind, Scanner};
 
 /// Longest model name accepted, in bytes.
 const MODEL_BYTES: usize = 256;
@@ -94,7 +94,8 @@ impl Trim {
 /// # Errors
 /// What is wrong, where, in the words of OpenAI's API.
 pub fn decode(body: Bytes) -> Result<chat::Request, RequestError> {
-    let found = scan(&body)?;
+    let mut found = Found::default();
+    found.scan(&body)?;
     let model = found.model.ok_or_else(|| Fault::missing("model"))?;
     if !found.messages {
         return Err(Fault::missing("messages").into());
@@ -114,27 +115,37 @@ pub fn decode(body: Bytes) -> Result<chat::Request, RequestError> {
     })
 }
 
-fn scan(body: &[u8]) -> Result<Found, Fault> {
-    let mut scanner = Scanner::strict(body)?;
-    let mut found = Found::default();
-    expect(&mut scanner, Kind::Object)?;
-    scanner.object(|scanner, key| found.member(scanner, key))?;
-    scanner.end()?;
-    found.edits.without_effect = std::mem::take(&mut found.trim).end();
-    Ok(found)
-}
-
 impl Found {
-    fn member(&mut self, scanner: &mut Scanner<'_>, key: Str<'_>) -> Result<(), Fault> {
+    fn scan(&mut self, body: &[u8]) -> Result<(), Fault> {
+        let mut scanner = Scanner::strict(body)?;
+        expect(&mut scanner, Kind::Object)?;
+        scanner.object(|scanner, key| self.member(scanner, key))?;
+        scanner.end()?;
+        self.edits.without_effect = std::mem::take(&mut self.trim).end();
+        Ok(())
+    }
+
+    fn member(&mut self, scanner: &mut Scanner<'_>, key: Key<'_>) -> Result<(), Fault> {
         let key_at = key.span().start;
         self.trim.begin(key_at);
         let value_at = scanner.position();
-        let name = key.bytes();
-        match name.as_ref() {
+        match key.name {
             b"model" => self.model = Some(self.model(scanner)?),
-            b"messages" => self.messages(scanner)?,
-            b"stream" => self.stream = flag(scanner)?.unwrap_or(false),
-            b"stream_options" => self.stream_options(scanner)?,
+            b"messages" => {
+                self.messages(scanner)?;
+                self.edits.messages = value_at..scanner.position();
+            }
+            b"stream" => {
+                self.stream = flag(scanner)?.unwrap_or(false);
+                self.trim.cut(key_at..scanner.position());
+                return Ok(());
+            }
+            b"stream_options" => {
+                self.stream_options(scanner)?;
+                self.edits.stream_options = Some(value_at..scanner.position());
+                self.trim.cut(key_at..scanner.position());
+                return Ok(());
+            }
             b"max_completion_tokens" => self.max_completion_tokens = natural(scanner)?,
             b"max_tokens" => self.max_tokens = natural(scanner)?,
             b"n" => self.n = choices(scanner)?,
@@ -143,16 +154,7 @@ impl Found {
             b"tools" | b"functions" => self.tools(scanner)?,
             _ => scanner.skip()?,
         }
-        let end = scanner.position();
-        match name.as_ref() {
-            b"stream" | b"stream_options" => self.trim.cut(key_at..end),
-            _ => self.trim.keep(end),
-        }
-        match name.as_ref() {
-            b"messages" => self.edits.messages = value_at..end,
-            b"stream_options" => self.edits.stream_options = Some(value_at..end),
-            _ => {}
-        }
+        self.trim.keep(scanner.position());
         Ok(())
     }
 
@@ -161,13 +163,15 @@ impl Found {
         let name = scanner.string()?;
         self.edits.model = name.span();
         let text = name.text();
+        // Most names are plain ASCII, and a glance at their bytes tells.
+        let plain = text.bytes().all(|byte| (0x20..0x7F).contains(&byte));
         if text.is_empty() {
             return Err(What::Value("the name is empty").into());
         }
         if text.len() > MODEL_BYTES {
             return Err(What::Value("the name is longer than 256 bytes").into());
         }
-        if text.chars().any(char::is_control) {
+        if !plain && text.chars().any(char::is_control) {
             return Err(What::Value("the name contains a control character").into());
         }
         Ok(text.into_owned())
@@ -192,10 +196,10 @@ impl Found {
         let mut content = false;
         let mut stands_without = false;
         scanner.object(|scanner, key| {
-            match key.bytes().as_ref() {
+            match key.name {
                 b"role" => {
                     expect(scanner, Kind::String)?;
-                    role = types::role(&scanner.string()?.text());
+                    role = types::role(&scanner.string()?.bytes());
                     if role.is_none() {
                         return Err(What::Value(ROLES).into());
                     }
@@ -227,8 +231,11 @@ impl Found {
     }
 
     fn content(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Fault> {
+        if scanner.is(Kind::String) {
+            self.text_bytes += scanner.string()?.raw().len();
+            return Ok(());
+        }
         match scanner.kind()? {
-            Kind::String => self.text_bytes += scanner.string()?.raw().len(),
             Kind::Null => scanner.skip()?,
             Kind::Array => scanner.array(|scanner, _| self.part(scanner))?,
             other => return Err(What::Type { expected: "a string or an array of parts", got: named(other) }.into()),
@@ -241,12 +248,12 @@ impl Found {
         let mut kind = None;
         let mut text = false;
         scanner.object(|scanner, key| {
-            match key.bytes().as_ref() {
+            match key.name {
                 b"type" => {
                     expect(scanner, Kind::String)?;
                     kind = Some(scanner.string()?.bytes());
                 }
-                b"text" | b"refusal" if scanner.kind()? == Kind::String => {
+                b"text" | b"refusal" if scanner.is(Kind::String) => {
                     text = true;
                     self.text_bytes += scanner.string()?.raw().len();
                 }
@@ -272,7 +279,7 @@ impl Found {
             return Ok(());
         }
         scanner.object(|scanner, key| {
-            if key.bytes().as_ref() == b"include_usage" {
+            if key.name == b"include_usage" {
                 self.include_usage = flag(scanner)?.unwrap_or(false);
             } else {
                 scanner.skip()?;
@@ -302,17 +309,22 @@ impl Found {
 const ROLES: &str = "supported values are 'system', 'developer', 'user', 'assistant', 'tool' and 'function'";
 
 /// Makes sure that the next value is of this kind.
+#[inline]
 fn expect(scanner: &mut Scanner<'_>, wanted: Kind) -> Result<(), Fault> {
-    let got = scanner.kind()?;
-    if got == wanted {
-        return Ok(());
+    if scanner.is(wanted) { Ok(()) } else { Err(mismatch(scanner, wanted)) }
+}
+
+#[cold]
+fn mismatch(scanner: &mut Scanner<'_>, wanted: Kind) -> Fault {
+    match scanner.kind() {
+        Ok(got) => What::Type { expected: named(wanted), got: named(got) }.into(),
+        Err(error) => error.into(),
     }
-    Err(What::Type { expected: named(wanted), got: named(got) }.into())
 }
 
 /// Whether the next value is there, that is: of this kind and not `null`.
 fn optional(scanner: &mut Scanner<'_>, wanted: Kind) -> Result<bool, Fault> {
-    if scanner.kind()? == Kind::Null {
+    if scanner.is(Kind::Null) {
         return Ok(false);
     }
     expect(scanner, wanted).map(|()| true)

@@ -176,6 +176,6 @@ fn the_prompt_is_read_in_order_with_its_roles() {
         {"role":"assistant","content":null,"tool_calls":[{}]},{"role":"function","content":"r"}]}"#,
     );
     let texts: Vec<(Role, String)> = prompt(&request).into_iter().map(|text| (text.role, text.text)).collect();
-    let expected = [(Role::System, "be brief"), (Role::User, "café"), (Role::User, "2"), (Role::Tool, "r")];
+    let expected = [(Role::System, "be brief"), (Role::User, "café\n2"), (Role::Tool, "r")];
     assert_eq!(texts, expected.map(|(role, text)| (role, text.to_owned())));
 }

@@ -20,7 +20,7 @@ pub(super) struct Ends {
 }
 
 impl Ends {
-    fn note(&mut self, index: u64, reason: Option<&str>) {
+    fn note(&mut self, index: u64, reason: Option<&[u8]>) {
         let bit = 1 << index.min(127);
         self.seen |= bit;
         if let Some(reason) = reason {
@@ -71,7 +71,7 @@ impl Chunk {
         let mut scanner = Scanner::lenient(data);
         scanner.object(|scanner, key| {
             let (at, kind) = (key.span().start, scanner.kind()?);
-            match key.bytes().as_ref() {
+            match key.name {
                 b"id" => chunk.head[0] = Some(scanner.value()?),
                 b"created" => chunk.head[1] = Some(scanner.value()?),
                 b"model" => chunk.head[2] = Some(scanner.value()?),
@@ -111,7 +111,7 @@ impl Chunk {
         let mut tokens = None;
         scanner.object(|scanner, key| {
             let (at, kind) = (key.span().start, scanner.kind()?);
-            match key.bytes().as_ref() {
+            match key.name {
                 b"usage" => {
                     let start = scanner.position();
                     tokens = read_usage(scanner)?;
@@ -130,12 +130,12 @@ impl Chunk {
         let mut index = position as u64;
         let mut reason = None;
         scanner.object(|scanner, key| {
-            match (key.bytes().as_ref(), scanner.kind()?) {
+            match (key.name, scanner.kind()?) {
                 (b"index", Kind::Number) => {
                     let digits = scanner.number()?;
                     index = scanner.bytes().get(digits).and_then(whole).unwrap_or(index);
                 }
-                (b"finish_reason", Kind::String) => reason = Some(scanner.string()?.text()),
+                (b"finish_reason", Kind::String) => reason = Some(scanner.string()?.bytes()),
                 (b"delta", Kind::Object) => self.delta(scanner)?,
                 (b"error", kind) if kind != Kind::Null => self.read_error(scanner)?,
                 _ => scanner.skip()?,
@@ -148,7 +148,7 @@ impl Chunk {
 
     fn delta(&mut self, scanner: &mut Scanner<'_>) -> JsonResult<()> {
         scanner.object(|scanner, key| {
-            match key.bytes().as_ref() {
+            match key.name {
                 b"content" | b"reasoning_content" | b"reasoning" | b"reasoning_details" | b"refusal"
                 | b"tool_calls" | b"function_call" | b"audio" => self.content |= says_something(scanner)?,
                 _ => scanner.skip()?,
@@ -212,7 +212,7 @@ pub(super) fn with_cost(json: &[u8], cost: NanoUsd) -> Vec<u8> {
     let figure = cost.to_string();
     let mut at = None;
     let read = Scanner::lenient(json).object(|scanner, key| {
-        if key.bytes().as_ref() != b"usage" || scanner.kind()? != Kind::Object {
+        if key.name != b"usage" || scanner.kind()? != Kind::Object {
             return scanner.skip();
         }
         let mut there = None;
@@ -220,7 +220,7 @@ pub(super) fn with_cost(json: &[u8], cost: NanoUsd) -> Vec<u8> {
         scanner.object(|scanner, key| {
             empty = false;
             let value = scanner.value()?;
-            if key.bytes().as_ref() == b"waypost_cost_usd" {
+            if key.name == b"waypost_cost_usd" {
                 there = Some(value);
             }
             Ok::<_, Box<JsonError>>(())

@@ -84,7 +84,10 @@ impl Collector {
     #[must_use]
     pub fn whole(self) -> Option<Bytes> {
         let good = !self.choices.is_empty()
-            && self.choices.iter().all(|choice| choice.reason.as_deref().is_some_and(finished_well));
+            && self
+                .choices
+                .iter()
+                .all(|choice| choice.reason.as_deref().is_some_and(|reason| finished_well(reason.as_bytes())));
         (good && !self.unfit).then(|| self.write().into())
     }
 
@@ -100,9 +103,9 @@ impl Collector {
     fn chunk(&mut self, data: &[u8]) -> JsonResult<()> {
         let mut scanner = Scanner::lenient(data);
         scanner.object(|scanner, key| {
-            let name = key.bytes();
+            let name = key.name;
             let kind = scanner.kind()?;
-            match name.as_ref() {
+            match name {
                 b"choices" if kind == Kind::Array => {
                     scanner.array(|scanner, position| self.choice(scanner, position))?;
                 }
@@ -129,7 +132,7 @@ impl Collector {
     fn choice(&mut self, scanner: &mut Scanner<'_>, position: usize) -> JsonResult<()> {
         let mut choice = Choice { index: position as u64, ..Choice::default() };
         scanner.object(|scanner, key| {
-            match (key.bytes().as_ref(), scanner.kind()?) {
+            match (key.name, scanner.kind()?) {
                 (b"index", Kind::Number) => choice.index = index(scanner)?,
                 (b"finish_reason", Kind::String) => choice.reason = Some(scanner.string()?.text().into_owned()),
                 (b"delta", Kind::Object) => self.delta(scanner, &mut choice)?,
@@ -150,10 +153,10 @@ impl Collector {
 
     fn delta(&mut self, scanner: &mut Scanner<'_>, choice: &mut Choice) -> JsonResult<()> {
         scanner.object(|scanner, key| {
-            let name = key.bytes();
+            let name = key.name;
             let kind = scanner.kind()?;
-            let text = TEXTS.iter().position(|text| text.as_bytes() == name.as_ref());
-            match (name.as_ref(), kind) {
+            let text = TEXTS.iter().position(|text| text.as_bytes() == name);
+            match (name, kind) {
                 (_, Kind::Null) => scanner.skip()?,
                 // Groq's name for which of the model's channels a piece is from.
                 (b"role" | b"channel", Kind::String) => scanner.skip()?,
@@ -176,7 +179,7 @@ impl Collector {
     fn tool(&mut self, scanner: &mut Scanner<'_>, position: usize, choice: &mut Choice) -> JsonResult<()> {
         let mut tool = Tool { index: position as u64, ..Tool::default() };
         scanner.object(|scanner, key| {
-            match (key.bytes().as_ref(), scanner.kind()?) {
+            match (key.name, scanner.kind()?) {
                 (_, Kind::Null) => scanner.skip()?,
                 (b"index", Kind::Number) => tool.index = index(scanner)?,
                 (b"id", Kind::String) => tool.id = scanner.string()?.raw().to_vec(),
@@ -196,7 +199,7 @@ impl Collector {
 
     fn function(&mut self, scanner: &mut Scanner<'_>, tool: &mut Tool) -> JsonResult<()> {
         scanner.object(|scanner, key| {
-            match (key.bytes().as_ref(), scanner.kind()?) {
+            match (key.name, scanner.kind()?) {
                 (b"name", Kind::String) => tool.name = scanner.string()?.raw().to_vec(),
                 (b"arguments", Kind::String) => tool.arguments = scanner.string()?.raw().to_vec(),
                 (_, kind) => {
@@ -312,7 +315,7 @@ fn usage_without_cost(scanner: &mut Scanner<'_>) -> JsonResult<Option<Vec<u8>>> 
     let start = scanner.position();
     scanner.object(|scanner, key| {
         let value = scanner.value()?;
-        if key.bytes().as_ref() == b"waypost_cost_usd" {
+        if key.name == b"waypost_cost_usd" {
             cost = Some(member_cut(scanner.bytes(), key.span().start, value.end));
         }
         Ok::<_, Box<JsonError>>(())

@@ -19,7 +19,7 @@ pub fn replay(body: &[u8], include_usage: bool) -> JsonResult<Bytes> {
     let mut scanner = Scanner::lenient(body);
     scanner.object(|scanner, key| {
         let kind = scanner.kind()?;
-        match key.bytes().as_ref() {
+        match key.name {
             b"choices" if kind == Kind::Array => {
                 scanner.array(|scanner, position| {
                     choices.push(choice(scanner, position)?);
@@ -78,7 +78,7 @@ fn choice(scanner: &mut Scanner<'_>, position: usize) -> JsonResult<Choice> {
     let bytes = scanner.bytes();
     let mut choice = Choice { index: position.to_string().into(), delta: b"{}".to_vec(), reason: NULL.to_vec() };
     scanner.object(|scanner, key| {
-        match (key.bytes().as_ref(), scanner.kind()?) {
+        match (key.name, scanner.kind()?) {
             (b"message", Kind::Object) => choice.delta = delta(scanner)?,
             (b"index", _) => choice.index = bytes.get(scanner.value()?).unwrap_or_default().to_vec(),
             (b"finish_reason", _) => choice.reason = bytes.get(scanner.value()?).unwrap_or_default().to_vec(),
@@ -99,7 +99,7 @@ fn delta(scanner: &mut Scanner<'_>) -> JsonResult<Vec<u8>> {
         }
         delta.extend_from_slice(bytes.get(key.span()).unwrap_or_default());
         delta.push(b':');
-        if key.bytes().as_ref() != b"tool_calls" || scanner.kind()? != Kind::Array {
+        if key.name != b"tool_calls" || scanner.kind()? != Kind::Array {
             delta.extend_from_slice(bytes.get(scanner.value()?).unwrap_or_default());
             return Ok(());
         }
@@ -120,7 +120,7 @@ fn tool_call(scanner: &mut Scanner<'_>, position: usize, delta: &mut Vec<u8>) ->
     delta.extend_from_slice(format!("{{\"index\":{position}").as_bytes());
     scanner.object(|scanner, key| {
         let value = scanner.value()?;
-        if key.bytes().as_ref() != b"index" {
+        if key.name != b"index" {
             delta.push(b',');
             delta.extend_from_slice(bytes.get(key.span().start..value.end).unwrap_or_default());
         }
