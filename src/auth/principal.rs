@@ -18,7 +18,7 @@ pub struct Principal {
     pub team: Option<TeamName>,
     /// The virtual key; `None` for a token and in open mode.
     pub key: Option<KeyId>,
-    /// Models that may be named or chosen.
+    /// Names that may be asked for. `auto` and an alias stand for whatever of theirs policy allows.
     pub models: ModelPatterns,
     /// What else may be done.
     pub permissions: Vec<Permission>,
@@ -166,7 +166,7 @@ impl ModelPatterns {
         Self(Some(patterns))
     }
 
-    /// Whether this model may be named or chosen.
+    /// Whether this name may be asked for.
     #[must_use]
     pub fn allows(&self, model: &str) -> bool {
         self.0.as_ref().is_none_or(|patterns| patterns.iter().any(|pattern| fits(pattern, model)))

@@ -16,6 +16,8 @@ const MARK: &[u8; 4] = b"wpc1";
 pub struct Entry {
     /// Who gave it. It may be passed on only where this target is allowed.
     pub target: TargetName,
+    /// What the provider calls that model. A target that has come to stand for another one gives other answers.
+    pub upstream: String,
     /// The whole `chat.completion` object, as JSON.
     pub body: Bytes,
     /// What it took to make.
@@ -27,6 +29,7 @@ pub struct Entry {
 #[derive(Serialize, Deserialize)]
 struct Head {
     target: TargetName,
+    upstream: String,
     usage: Usage,
     /// Milliseconds since 1970.
     at: u64,
@@ -38,7 +41,7 @@ impl Entry {
     /// Bytes it takes up in memory, roughly.
     pub(super) fn weight(&self) -> u32 {
         let fixed = size_of::<Self>() + 64;
-        u32::try_from(self.body.len() + self.target.as_str().len() + fixed).unwrap_or(u32::MAX)
+        u32::try_from(self.body.len() + self.target.as_str().len() + self.upstream.len() + fixed).unwrap_or(u32::MAX)
     }
 
     /// Mark, length of the head (4 bytes, little end first), head as JSON, body.
@@ -46,6 +49,7 @@ impl Entry {
         let since_1970 = self.stored_at.duration_since(SystemTime::UNIX_EPOCH).ok()?;
         let head = Head {
             target: self.target.clone(),
+            upstream: self.upstream.clone(),
             usage: self.usage,
             at: u64::try_from(since_1970.as_millis()).ok()?,
             body: self.body.len(),
@@ -67,7 +71,8 @@ impl Entry {
         let head: Head = serde_json::from_slice(rest.get(..length)?).ok()?;
         let body = bytes.slice(MARK.len() + 4 + length..);
         let stored_at = SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(head.at))?;
-        (body.len() == head.body).then_some(Self { target: head.target, body, usage: head.usage, stored_at })
+        let Head { target, upstream, usage, .. } = head;
+        (body.len() == head.body).then_some(Self { target, upstream, body, usage, stored_at })
     }
 }
 
@@ -78,6 +83,7 @@ mod tests {
     fn entry() -> Entry {
         Entry {
             target: "m@p".into(),
+            upstream: "org/m".to_owned(),
             body: Bytes::from_static(b"{\"id\":\"x\"}"),
             usage: Usage { input: 3, output: 4, ..Usage::default() },
             stored_at: SystemTime::UNIX_EPOCH + Duration::from_millis(1_700_000_000_123),

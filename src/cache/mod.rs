@@ -115,7 +115,8 @@ impl Cache {
     /// Keeps an answer; that it is whole and good is for the caller to see to. Returns at once; a store that is busy,
     /// late or down keeps nothing.
     pub fn put(&self, key: Key, target: &Permitted<Arc<Target>>, body: Bytes, usage: Usage) {
-        self.keep(key, Entry { target: target.name.clone(), body, usage, stored_at: SystemTime::now() });
+        let (target, upstream) = (target.name.clone(), target.upstream.clone());
+        self.keep(key, Entry { target, upstream, body, usage, stored_at: SystemTime::now() });
     }
 
     fn keep(&self, key: Key, entry: Entry) {

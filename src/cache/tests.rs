@@ -23,6 +23,7 @@ fn key(model: &str) -> Key {
 fn entry(size: usize) -> Entry {
     Entry {
         target: "m@p".into(),
+        upstream: "org/m".to_owned(),
         body: Bytes::from(vec![b' '; size]),
         usage: Usage { input: 1, output: 2, ..Usage::default() },
         stored_at: SystemTime::now(),

@@ -72,7 +72,7 @@ async fn ask(gateway: &Gateway, constrained: &Constrained<'_>, wishes: &Wishes, 
         constrained.allowed.permit(target.id)
     };
     match gateway.cache.get(&key, permit).await {
-        cache::Lookup::Hit { entry, permitted } if is_whole(&entry.body) => {
+        cache::Lookup::Hit { entry, permitted } if entry.upstream == permitted.upstream && is_whole(&entry.body) => {
             Lookup::Hit(Hit { target: permitted, entry })
         }
         cache::Lookup::Hit { .. } | cache::Lookup::Miss => Lookup::Miss(Slot(key)),

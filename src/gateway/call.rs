@@ -113,13 +113,15 @@ async fn attempts(
             record.reason = Some("fallback");
         }
         let mut tries = 0;
+        // The provider's total time is for all tries at a target together.
+        let by = Instant::now() + target.provider.timeouts.total;
         loop {
             tries += 1;
-            let failed = match attempt(gateway, target, wishes, request, record).await {
+            let failed = match attempt(gateway, target, wishes, request, record, by).await {
                 Ok(answer) => return Ok(answer),
                 Err(failed) => failed,
             };
-            let left = target.provider.timeouts.total;
+            let left = by.saturating_duration_since(Instant::now());
             let then = match &failed {
                 Failed::Exchange(failure) | Failed::Inside(failure) => {
                     next(failure, tries, gateway.calls.retry, &gateway.calls.budget, left, rand::random())
@@ -179,13 +181,14 @@ async fn attempt(
     wishes: &Wishes,
     request: &chat::Request,
     record: &mut Record<'_>,
+    by: Instant,
 ) -> Result<Answer, Failed> {
     let body = openai::request::upstream_body(request, &target.upstream);
     let bytes_sent = body.len();
     let Some(place) = gateway.places.enter(target.id) else { return Err(Failed::Answer(full(target))) };
     let sent = Instant::now();
     record.sent(target, bytes_sent, request);
-    let exchange = Exchange { body, stream: request.stream, passed: &wishes.passed, by: None };
+    let exchange = Exchange { body, stream: request.stream, passed: &wishes.passed, by: Some(by) };
     let mut peer = None;
     let result = match gateway.calls.call(target, &exchange).await {
         Ok(incoming) => {

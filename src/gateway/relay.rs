@@ -18,7 +18,7 @@ use crate::config::Target;
 use crate::limit::RateLimit;
 use crate::policy::Permitted;
 use crate::upstream::{Incoming, upstream_id};
-use crate::wire::openai::stream::{Collector, Relay};
+use crate::wire::openai::stream::{Collector, Relay, StreamError};
 
 /// Largest streamed answer that is put together for the cache, in bytes.
 const MAX_COLLECTED: usize = 1 << 20;
@@ -106,6 +106,15 @@ impl From<HungUp> for Cut {
     }
 }
 
+impl From<StreamError> for Cut {
+    fn from(error: StreamError) -> Self {
+        Self::Upstream(match error {
+            StreamError::Provider(said) => said.message,
+            other => other.to_string(),
+        })
+    }
+}
+
 async fn pass_on<C: Client>(
     client: &mut C,
     relay: &mut Relay,
@@ -137,11 +146,11 @@ async fn pass_on<C: Client>(
                     if let Some(piece) = joined(&mut pieces) {
                         client.write(piece).await?;
                     }
-                    return Err(Cut::Upstream(error.to_string()));
+                    return Err(error.into());
                 }
             }
             None => {
-                relay.finish(&mut pieces).map_err(|error| Cut::Upstream(error.to_string()))?;
+                relay.finish(&mut pieces)?;
                 over = true;
             }
         }

@@ -51,7 +51,7 @@ pub struct Exchange<'a> {
     pub stream: bool,
     /// The client's headers that go on: what [`forwarded`] took from them.
     pub passed: &'a [(HeaderName, HeaderValue)],
-    /// When the request as a whole must be over.
+    /// When all tries at this target must be over.
     pub by: Option<Instant>,
 }
 
@@ -120,27 +120,35 @@ impl Upstreams {
 /// The provider's own id of the request, for `x-waypost-upstream-id`.
 #[must_use]
 pub fn upstream_id(headers: &HeaderMap) -> Option<&HeaderValue> {
-    headers.get("x-request-id").or_else(|| headers.get("request-id")).filter(|id| id.len() <= FORWARDED)
-}
-
-/// The client's headers that go to the provider. The trace and the client's own key for repeats are passed as they
-/// are; nothing else of the client's is.
-#[must_use]
-pub fn forwarded(client: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
-    let mut headers = Vec::new();
-    for name in [TRACEPARENT, IDEMPOTENCY_KEY] {
-        if let Some(value) = client.get(&name)
-            && value.len() <= FORWARDED
-        {
-            headers.push((name, value.clone()));
+    // One walk instead of two look-ups: answers have few headers, and most of them neither of these.
+    let mut other = None;
+    for (name, value) in headers {
+        match name.as_str() {
+            "x-request-id" => return Some(value).filter(|id| id.len() <= FORWARDED),
+            "request-id" if other.is_none() => other = Some(value),
+            _ => {}
         }
     }
-    if let Some(value) = client.get(&OPENAI_BETA)
-        && BETAS.iter().any(|beta| beta.as_bytes() == value.as_bytes())
-    {
-        headers.push((OPENAI_BETA, value.clone()));
+    other.filter(|id| id.len() <= FORWARDED)
+}
+
+/// The client's headers that go to the provider, each once. The trace and the client's own key for repeats are passed
+/// as they are; nothing else of the client's is.
+#[must_use]
+pub fn forwarded(client: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
+    let mut passed: Vec<(HeaderName, HeaderValue)> = Vec::new();
+    for (name, value) in client {
+        let (name, passes) = match name.as_str() {
+            "traceparent" => (TRACEPARENT, value.len() <= FORWARDED),
+            "idempotency-key" => (IDEMPOTENCY_KEY, value.len() <= FORWARDED),
+            "openai-beta" => (OPENAI_BETA, BETAS.iter().any(|beta| beta.as_bytes() == value.as_bytes())),
+            _ => continue,
+        };
+        if passes && passed.iter().all(|(before, _)| *before != name) {
+            passed.push((name, value.clone()));
+        }
     }
-    headers
+    passed
 }
 
 fn limits(timeouts: Timeouts, stream: bool, by: Option<Instant>) -> Timeouts {

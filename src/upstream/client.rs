@@ -124,7 +124,7 @@ impl Client {
                 None => Back::Way(Arc::clone(&way.idle)),
                 Some(route) => Back::Connector(Arc::clone(&self.connector), route),
             },
-            session: Box::new(session),
+            session,
             watch,
             first_by: started + first_token,
             total_by: started + total,
@@ -228,7 +228,7 @@ impl Client {
             }
             let link = match session {
                 HttpSession::H1(session) => Link::Http1(session.into_inner()),
-                HttpSession::H2(stream) => Link::Http2(stream, route),
+                HttpSession::H2(stream) => Link::Http2(Box::new(stream), route),
                 HttpSession::Custom(()) => return Err(CallError::Protocol("the server chose no HTTP".into())),
             };
             return Ok(Connection { link, reused, address });

@@ -26,8 +26,8 @@ pub enum Next {
     GiveUp,
 }
 
-/// Decides. `tries` counts the exchanges with this target so far, `left` is the time until the deadline of the whole
-/// request, `random` is drawn evenly from 0 to 1. Takes from the budget where it says `Retry`.
+/// Decides. `tries` counts the exchanges with this target so far, `left` is the time until the deadline of all tries at
+/// it, `random` is drawn evenly from 0 to 1. Takes from the budget where it says `Retry`.
 #[must_use]
 pub fn next(failure: &Failure, tries: u32, retry: Retry, budget: &Budget, left: Duration, random: f64) -> Next {
     let otherwise = if failure.fall_back() { Next::FallBack } else { Next::GiveUp };

@@ -103,6 +103,27 @@ fn a_host_that_is_not_ours_is_421_on_both_listeners() {
 }
 
 #[test]
+fn every_refusal_has_a_request_id() {
+    let (_upstream, gateway) = start("max_body: 1MiB");
+    let foreign = post("host: evil.example\r\nx-request-id: mine\r\n");
+    assert_eq!(answer_to(&gateway, foreign.as_bytes()).0.expect_header("x-request-id"), "mine");
+    for path in ["/v1/audio", "/other"] {
+        assert!(gateway.get(path).send().expect_header("x-request-id").starts_with("req_"));
+    }
+}
+
+#[test]
+fn a_connection_that_says_nothing_is_not_held() {
+    let (upstream, gateway) = start("header_timeout: 300ms");
+    for said in ["", "POST /v1"] {
+        let mut connection = gateway.connect();
+        connection.send(said.as_bytes());
+        assert!(connection.is_ended_by_peer(), "{said:?}");
+    }
+    upstream.must_be_untouched();
+}
+
+#[test]
 fn a_foreign_host_over_http2_is_421_too() {
     let (upstream, gateway) = start("max_body: 1MiB");
     let body = chat("small", "hi").to_string();

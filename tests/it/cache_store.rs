@@ -46,6 +46,19 @@ fn replicas_share_answers_through_redis() {
 }
 
 #[test]
+fn an_answer_of_what_a_target_stood_for_before_is_not_served() {
+    let (redis, upstream) = (Redis::start(), Upstream::plain());
+    let standing_for = |name: &str| {
+        let facts = format!("tier: weak, upstream: {name}");
+        start(&redis, Setup::new().provider("own", &upstream, "").model("small", "own", &facts))
+    };
+    let (before, after) = (standing_for("old"), standing_for("new"));
+    before.chat(&exact("hi")).send();
+    hit(&before, &exact("hi"));
+    assert_eq!(was(&after.chat(&exact("hi")).send()), "miss", "the same name, but another model");
+}
+
+#[test]
 fn an_answer_whose_target_is_not_allowed_any_more_is_not_served() {
     let (redis, far, near) = (Redis::start(), Upstream::that("text: from far"), Upstream::that("text: from near"));
     let facts = |countries: &str| {

@@ -184,3 +184,16 @@ fn a_client_that_leaves_while_a_retry_waits_ends_the_request() {
     assert_eq!(gateway.line_of("gone-1")["outcome"], "cancelled");
     assert_eq!(upstream.requests(), 1);
 }
+
+#[test]
+fn all_tries_at_a_target_share_its_total_time() {
+    let upstream = Upstream::that("status: 503, before_headers: 300ms");
+    let gateway = Setup::new()
+        .provider("own", &upstream, "timeouts: { total: 500ms }")
+        .model("small", "own", "tier: weak")
+        .section("retry: { attempts: 9, budget: 1.0 }")
+        .start();
+    let answer = gateway.chat(&chat("small", "hi")).send();
+    assert!([502, 504].contains(&answer.status), "{}", answer.text());
+    assert!(upstream.requests() <= 2, "nine tries of 300 ms each are not what 500 ms in all allows");
+}

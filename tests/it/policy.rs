@@ -24,6 +24,17 @@ fn personal_data_is_refused_at_a_provider_abroad_which_never_hears_of_it() {
 }
 
 #[test]
+fn a_dry_run_that_would_be_refused_counts_as_no_denial() {
+    let (_own, _paid, gateway) = start(&[]);
+    let denials = || gateway.metric("waypost_denials_total", &[("rule", "personal-data-stays-in-the-eea")]);
+    let dry = gateway.post("/v1/route", &chat("large", "hi")).labels("data-class=personal").send();
+    assert_eq!((dry.status, dry.json()["outcome"].as_str()), (200, Some("denied")), "{}", dry.text());
+    assert_eq!(denials(), None);
+    gateway.chat(&chat("large", "hi")).labels("data-class=personal").send().must_be_error(403, "policy_denied");
+    assert_eq!(denials(), Some(1.0));
+}
+
+#[test]
 fn auto_goes_where_the_rules_allow() {
     let (own, paid, gateway) = start(&[]);
     let answer = gateway.chat(&chat("auto", "hi")).labels("data-class=personal").send();

@@ -78,6 +78,16 @@ fn a_provider_that_is_too_slow_is_504() {
 }
 
 #[test]
+fn a_providers_rate_limit_is_429_but_no_denial_of_ours() {
+    let upstream = Upstream::that("status: 429, headers: { retry-after: \"7\" }");
+    let gateway = Setup::one(&upstream).section("retry: { attempts: 1 }").start();
+    let answer = gateway.chat(&chat("small", "hi")).header("x-request-id", "busy").send();
+    assert_eq!(answer.expect_header("retry-after"), "7");
+    answer.must_be_error(429, "rate_limit_exceeded");
+    assert_eq!(gateway.line_of("busy")["outcome"], "error");
+}
+
+#[test]
 fn a_redirect_is_never_followed() {
     let elsewhere = Upstream::plain();
     for status in [301, 302, 307, 308] {

@@ -19,7 +19,7 @@ fn pair(first: &Upstream, second: &Upstream) -> Gateway {
 }
 
 /// The stream begins with the first target's text and ends with an error event; nobody else is asked.
-fn ends_in_band(behaviour: &str) {
+fn ends_in_band(behaviour: &str) -> String {
     let (first, second) = (Upstream::that(behaviour), Upstream::plain());
     let gateway = pair(&first, &second);
     let mut events = gateway.chat(&chat_stream("small", "hi")).header("x-request-id", "cut-1").stream();
@@ -36,6 +36,7 @@ fn ends_in_band(behaviour: &str) {
     let line = gateway.line_of("cut-1");
     assert_eq!(line["outcome"], "error", "{behaviour}");
     assert!(line["cost_nusd"].as_i64() > Some(0), "{behaviour}: what was used is charged: {line}");
+    error["error"]["message"].as_str().unwrap().to_owned()
 }
 
 const TEXT: &str = "text: one two three four five six seven eight nine ten";
@@ -57,7 +58,8 @@ fn a_stream_that_is_reset_ends_in_band() {
 
 #[test]
 fn an_error_event_after_content_is_passed_on_in_band() {
-    ends_in_band(&format!("{TEXT}, error_after: 3"));
+    let message = ends_in_band(&format!("{TEXT}, error_after: 3, error_message: 'out of memory'"));
+    assert!(message.contains("out of memory"), "the client reads what the provider said: {message}");
 }
 
 #[test]

@@ -136,6 +136,21 @@ async fn only_the_listed_headers_of_a_client_reach_the_provider() {
     assert!(!heads[0].contains("theirs"));
 }
 
+#[test]
+fn a_header_that_came_twice_goes_on_once_and_ids_are_found_under_either_name() {
+    let mut client = HeaderMap::new();
+    client.append("idempotency-key", "one".parse().unwrap());
+    client.append("idempotency-key", "two".parse().unwrap());
+    let passed = forwarded(&client);
+    assert_eq!(passed, [(IDEMPOTENCY_KEY, HeaderValue::from_static("one"))]);
+    let mut answer = HeaderMap::new();
+    assert_eq!(upstream_id(&answer), None);
+    answer.insert("request-id", "b".parse().unwrap());
+    assert_eq!(upstream_id(&answer).unwrap(), "b");
+    answer.insert("x-request-id", "a".parse().unwrap());
+    assert_eq!(upstream_id(&answer).unwrap(), "a");
+}
+
 #[tokio::test]
 async fn credentials_take_turns_and_none_sends_no_authorization() {
     let (endpoint, heads) = endpoint(OK).await;

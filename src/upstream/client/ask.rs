@@ -28,15 +28,17 @@ pub(super) struct Connection {
     pub(super) address: SocketAddr,
 }
 
+#[expect(clippy::large_enum_variant, reason = "moved twice in an exchange; a box would cost an allocation")]
 pub(super) enum Link {
     Http1(Stream),
     /// With what the connector needs to take it back.
-    Http2(Http2, Box<HttpPeer>),
+    Http2(Box<Http2>, Box<HttpPeer>),
 }
 
 /// A request that went out, and the head of its answer.
 pub(super) struct Answered {
-    pub(super) session: HttpSession,
+    /// Boxed: an answer is handed on several times.
+    pub(super) session: Box<HttpSession>,
     pub(super) route: Option<Box<HttpPeer>>,
     /// Whether the whole request went out.
     pub(super) sent: bool,
@@ -48,7 +50,7 @@ pub(super) async fn ask(link: Link, call: &Call<'_>) -> Result<Answered, CallErr
         Link::Http1(mut stream) => {
             let sent = write(&mut stream, call).await?;
             // Pingora's session writes the head alone, one system call more; what it reads does not depend on that.
-            let mut session = HttpSession::H1(Http1::new(stream));
+            let mut session = Box::new(HttpSession::H1(Http1::new(stream)));
             let head = read_head(&mut session).await;
             answered(session, None, sent, head)
         }
@@ -56,8 +58,8 @@ pub(super) async fn ask(link: Link, call: &Call<'_>) -> Result<Answered, CallErr
     }
 }
 
-async fn ask_h2(stream: Http2, route: Box<HttpPeer>, call: &Call<'_>) -> Result<Answered, CallError> {
-    let mut session = HttpSession::H2(stream);
+async fn ask_h2(stream: Box<Http2>, route: Box<HttpPeer>, call: &Call<'_>) -> Result<Answered, CallError> {
+    let mut session = Box::new(HttpSession::H2(*stream));
     let sent = write_h2(&mut session, call).await?;
     let head = read_head(&mut session).await;
     answered(session, Some(route), sent, head)
@@ -65,7 +67,7 @@ async fn ask_h2(stream: Http2, route: Box<HttpPeer>, call: &Call<'_>) -> Result<
 
 /// A server may refuse a request that it has not read to its end (413): its answer counts more than our write.
 fn answered(
-    session: HttpSession,
+    session: Box<HttpSession>,
     route: Option<Box<HttpPeer>>,
     sent: Result<(), CallError>,
     head: Result<(), CallError>,

@@ -24,7 +24,6 @@ pub struct Incoming {
     pub peer: SocketAddr,
     /// Whether an earlier request had opened the connection.
     pub reused: bool,
-    /// Boxed: an answer is handed on several times.
     pub(super) session: Box<HttpSession>,
     pub(super) back: Back,
     pub(super) watch: Watch,
