@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use comfy_table::Table;
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::presets::NOTHING;
+use comfy_table::{ContentArrangement, Table};
 use serde_json::json;
 
 use super::{fail, load, say};
@@ -89,7 +89,8 @@ fn show(decision: &Decision) -> String {
         lines.push(format!("policy      {} ({})", policy.name, policy.hash));
     }
     for (name, label) in decision.labels() {
-        lines.push(format!("label       {name} = {} (by {})", label.value, label.by));
+        let value = if label.value.is_empty() { "\"\"" } else { label.value };
+        lines.push(format!("label       {name} = {value} (by {})", label.by));
     }
     if let Some(quality) = &decision.quality {
         lines.push(format!(
@@ -103,13 +104,13 @@ fn show(decision: &Decision) -> String {
         Some(candidate) => format!("chosen      {} ({reason})", candidate.target),
         None => format!("chosen      nothing: {}", decision.error.unwrap_or("no target is allowed")),
     });
-    lines.push(table(decision).to_string());
+    lines.push(table(decision).trim_fmt());
     lines.join("\n")
 }
 
 fn table(decision: &Decision) -> Table {
     let mut table = Table::new();
-    table.load_style(UTF8_HORIZONTAL_ONLY).set_header([
+    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header([
         "",
         "target",
         "p(good)",

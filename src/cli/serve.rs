@@ -53,6 +53,8 @@ async fn serve(args: Args) -> Result<Arc<Gateway>, ExitCode> {
     };
     load::print(&loaded.warnings);
     let text = log::init(loaded.config.logging.format);
+    // Before anybody can connect: a signal that finds no handler would cut off whoever has.
+    let stop = stop();
     let bound = match server::bind(&loaded.config) {
         Ok(bound) => bound,
         Err(error) => return Err(fail(error)),
@@ -65,7 +67,7 @@ async fn serve(args: Args) -> Result<Arc<Gateway>, ExitCode> {
     let scripted = loaded.scripted.map(Server::spawn);
     say(banner::show(&gateway, &bound, &loaded.found).trim_end());
 
-    let ended = bound.run(Arc::clone(&gateway), stop()).await;
+    let ended = bound.run(Arc::clone(&gateway), stop).await;
     drop(scripted);
     match ended {
         Ok(()) => Ok(gateway),
@@ -73,20 +75,24 @@ async fn serve(args: Args) -> Result<Arc<Gateway>, ExitCode> {
     }
 }
 
-/// Resolves at the first SIGTERM or SIGINT. A second SIGINT ends the process at once: whoever presses Ctrl-C twice
-/// means it.
-async fn stop() {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        tracing::error!("signals cannot be caught: the gateway will not drain when it is stopped");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => tracing::info!("SIGTERM: no new requests, running ones may end"),
-        _ = interrupt.recv() => tracing::info!("SIGINT: no new requests, running ones may end; once more ends at once"),
+/// Resolves at the first SIGTERM or SIGINT from now on. A second SIGINT ends the process at once: whoever presses
+/// Ctrl-C twice means it.
+fn stop() -> impl Future<Output = ()> {
+    let caught = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    async move {
+        let (Ok(mut terminate), Ok(mut interrupt)) = caught else {
+            tracing::error!("signals cannot be caught: the gateway will not drain when it is stopped");
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("SIGTERM: no new requests, running ones may end"),
+            _ = interrupt.recv() => {
+                tracing::info!("SIGINT: no new requests, running ones may end; once more ends at once");
+            }
+        }
+        tokio::spawn(async move {
+            interrupt.recv().await;
+            std::process::exit(130);
+        });
     }
-    tokio::spawn(async move {
-        interrupt.recv().await;
-        std::process::exit(130);
-    });
 }

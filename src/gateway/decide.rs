@@ -23,6 +23,9 @@ use crate::wire::openai;
 /// When to come again if nothing is known.
 const ONE_SECOND: Duration = Duration::from_secs(1);
 
+/// What a client reads where it is to learn nothing of rules.
+const NOTHING_ALLOWED: &str = "the policy allows no target for this request";
+
 /// What the rules left of what was asked.
 pub(super) struct Constrained<'g> {
     pub(super) asked: Asked<'g>,
@@ -80,7 +83,7 @@ fn denied(gateway: &Gateway, allowed: &Allowed, record: &Record<'_>) -> GatewayE
     }
     let rules = || allowed.rules().map(|rule| format!("`{rule}`")).collect::<Vec<_>>().join(", ");
     let message = match gateway.config.error_detail {
-        ErrorDetail::None => "the policy allows no target for this request".to_owned(),
+        ErrorDetail::None => NOTHING_ALLOWED.to_owned(),
         ErrorDetail::Rules => format!("the policy `{policy}` allows no target for this request; rules: {}", rules()),
         ErrorDetail::Full => {
             let why = allowed.considered().filter_map(|id| {
@@ -156,9 +159,15 @@ fn no_candidate(
     if none.why == Why::Health {
         let back_in = gateway.health.back_in(allowed.permitted(), now);
         let message = "every allowed target is failing or full at the moment";
-        return GatewayError::new(Code::NoHealthyTarget, message).retry_after(back_in.unwrap_or(ONE_SECOND));
+        // None is known for a target that is full; zero would have clients come again at once.
+        let back_in = back_in.filter(|wait| !wait.is_zero()).unwrap_or(ONE_SECOND);
+        return GatewayError::new(Code::NoHealthyTarget, message).retry_after(back_in);
     }
     let ceiling = none.why.as_str();
     record.denied(allowed.policy().name.as_str(), ceiling);
-    GatewayError::new(Code::PolicyDenied, format!("no allowed target meets the ceiling `{ceiling}`"))
+    let message = match gateway.config.error_detail {
+        ErrorDetail::None => NOTHING_ALLOWED.to_owned(),
+        ErrorDetail::Rules | ErrorDetail::Full => format!("no allowed target meets the ceiling `{ceiling}`"),
+    };
+    GatewayError::new(Code::PolicyDenied, message)
 }

@@ -51,9 +51,6 @@ fn is_cancelled_and_charged(when: When, upstream: &Upstream, gateway: &Gateway, 
     assert!(attempts[0]["bytes_sent"].as_u64() > Some(0), "{record}");
     if matches!(when, When::MidStream) {
         assert!(record["usage"]["output"].as_u64() > Some(0), "{record}");
-    } else {
-        assert_eq!(attempts[0]["result"], "cancelled", "{when:?}: {record}");
-        assert_eq!(gateway.metric("waypost_attempts_total", &[("result", "cancelled")]), Some(1.0), "{when:?}");
     }
     assert_eq!(gateway.lines_of(id).len(), 1, "{when:?}: exactly once");
     assert_eq!(gateway.metric("waypost_decisions_total", &[("outcome", "cancelled")]), Some(1.0), "{when:?}");

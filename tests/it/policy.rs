@@ -134,6 +134,18 @@ fn a_refusal_says_as_much_as_it_is_told_to() {
 }
 
 #[test]
+fn a_refusal_that_is_to_say_nothing_names_no_ceiling_either() {
+    let said = |detail: &str| {
+        let (_own, _paid, gateway) = start(&[&format!("errors: {{ detail: {detail} }}")]);
+        let answer = gateway.chat(&chat("auto", "hi")).header("x-waypost-max-cost-usd", "0.000000001").send();
+        answer.must_be_error(403, "policy_denied");
+        answer.text()
+    };
+    assert!(!said("none").contains("max_cost"));
+    assert!(said("rules").contains("max_cost"));
+}
+
+#[test]
 fn the_shipped_policies_pass_their_own_cases() {
     let ran = waypost(&["policy", "test", "policies"], &[]);
     assert_eq!(ran.code, 0, "{ran}");
