@@ -84,45 +84,34 @@ enum Stop {
 pub async fn serve<C: Client>(gateway: &Gateway, client: &mut C) -> Result<(), HungUp> {
     match Route::of(client.head()) {
         Route::Chat => chat(gateway, client).await,
-        Route::DryRun => other::route(gateway, client).await,
-        Route::Models => other::models(gateway, client).await,
-        Route::Model => other::model(gateway, client).await,
-        Route::Decision => other::decision(gateway, client).await,
         Route::Preflight => {
             let headers = headers::preflight(&client.head().headers);
             client.respond(StatusCode::NO_CONTENT, headers, bytes::Bytes::new()).await
         }
-        Route::None(error) => {
-            let request_id = headers::request_id(&client.head().headers);
-            refuse(client, &error, &Notes { request_id: Some(&request_id), ..Notes::default() }).await
-        }
+        Route::Other(asked) => other::serve(gateway, client, asked).await,
     }
 }
 
 /// What a request is for.
 enum Route {
     Chat,
-    DryRun,
-    Models,
-    Model,
-    Decision,
     Preflight,
-    None(GatewayError),
+    Other(other::Asked),
 }
 
 impl Route {
     fn of(head: &http::request::Parts) -> Self {
         match (&head.method, head.uri.path()) {
             (&Method::POST, "/v1/chat/completions") => Self::Chat,
-            (&Method::POST, "/v1/route") => Self::DryRun,
-            (&Method::GET, "/v1/models") => Self::Models,
-            (&Method::GET, path) if path.starts_with("/v1/models/") => Self::Model,
-            (&Method::GET, path) if path.starts_with("/v1/decisions/") => Self::Decision,
             (&Method::OPTIONS, _) => Self::Preflight,
-            (_, "/v1/chat/completions" | "/v1/route" | "/v1/models") => {
-                Self::None(GatewayError::new(Code::MethodNotAllowed, "this path takes another method"))
-            }
-            (_, path) => Self::None(not_served(path)),
+            (&Method::POST, "/v1/route") => Self::Other(other::Asked::DryRun),
+            (&Method::GET, "/v1/models") => Self::Other(other::Asked::Models),
+            (&Method::GET, path) if path.starts_with("/v1/models/") => Self::Other(other::Asked::Model),
+            (&Method::GET, path) if path.starts_with("/v1/decisions/") => Self::Other(other::Asked::Decision),
+            (_, "/v1/chat/completions" | "/v1/route" | "/v1/models") => Self::Other(other::Asked::Nothing(
+                GatewayError::new(Code::MethodNotAllowed, "this path takes another method"),
+            )),
+            (_, path) => Self::Other(other::Asked::Nothing(not_served(path))),
         }
     }
 }
@@ -134,6 +123,8 @@ async fn chat<C: Client>(gateway: &Gateway, client: &mut C) -> Result<(), HungUp
     let principal = match authenticate(gateway, client).await {
         Ok(principal) => principal,
         Err(error) => {
+            // Nobody is known: there is a line in the log, but nobody's record.
+            other::log(gateway, &request_id, "chat", Some(&error), started);
             let notes = Notes { request_id: Some(&request_id), ..Notes::default() };
             return refuse(client, &error, &notes).await;
         }

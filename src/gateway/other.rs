@@ -1,7 +1,7 @@
 //! What is served beside chat: the models a key may use, kept decisions, and the dry run of a decision.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -13,33 +13,102 @@ use super::headers::{Notes, Wishes};
 use super::record::Record;
 use super::{Gateway, admit, asked, authenticate, decide, decode, headers, refuse};
 use crate::auth::Principal;
-use crate::chat;
+use crate::chat::{self, Outcome};
 use crate::config::Permission;
 use crate::id::{DecisionId, RequestId, TenantName};
 use crate::ledger::Decision;
 use crate::limit::RateLimit;
+use crate::telemetry::RequestLine;
+
+/// A body to answer with, and the limits to tell of; or why not.
+type Answer = Result<(String, Option<RateLimit>), GatewayError>;
+
+/// What is asked for beside chat.
+pub(super) enum Asked {
+    Models,
+    Model,
+    Decision,
+    DryRun,
+    /// Nothing that is served.
+    Nothing(GatewayError),
+}
+
+/// Answers what is no chat request, with a line in the log.
+pub(super) async fn serve<C: Client>(gateway: &Gateway, client: &mut C, asked: Asked) -> Result<(), HungUp> {
+    let started = Instant::now();
+    let request_id = headers::request_id(&client.head().headers);
+    let (operation, answer) = match asked {
+        Asked::Models => ("models", models(gateway, client).await),
+        Asked::Model => ("models", model(gateway, client).await),
+        Asked::Decision => ("decision", decision(gateway, client).await),
+        Asked::DryRun => ("route", dry_run(gateway, client, &request_id, started).await),
+        Asked::Nothing(error) => ("none", Err(error)),
+    };
+    log(gateway, &request_id, operation, answer.as_ref().err(), started);
+    let notes = Notes { request_id: Some(&request_id), ..Notes::default() };
+    match answer {
+        Ok((body, rate)) => {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            Notes { rate, ..notes }.write(&mut headers);
+            headers::allow_origin(&client.head().headers, &mut headers);
+            client.respond(StatusCode::OK, headers, body.into()).await
+        }
+        Err(error) => refuse(client, &error, &notes).await,
+    }
+}
+
+/// The line of a request that leaves no record.
+pub(super) fn log(
+    gateway: &Gateway,
+    request_id: &RequestId,
+    operation: &'static str,
+    error: Option<&GatewayError>,
+    started: Instant,
+) {
+    if !gateway.log.enabled() {
+        return;
+    }
+    let outcome = if error.is_some() { Outcome::Error } else { Outcome::Ok };
+    let duration = started.elapsed();
+    gateway.log.write(&RequestLine {
+        at: SystemTime::now() - duration,
+        request_id: request_id.as_str(),
+        decision: None,
+        tenant: None,
+        key: None,
+        operation,
+        model: "",
+        target: None,
+        reason: None,
+        status: error.map_or(StatusCode::OK, |error| error.code.status()).as_u16(),
+        outcome: outcome.word(),
+        error: error.map(|error| error.code.word()),
+        input_tokens: 0,
+        output_tokens: 0,
+        cost_nusd: 0,
+        duration,
+        first_token: None,
+        attempts: 0,
+        cache: None,
+    });
+}
 
 /// `GET /v1/models`
-pub(super) async fn models<C: Client>(gateway: &Gateway, client: &mut C) -> Result<(), HungUp> {
-    let listed = admitted(gateway, client).await.map(|(principal, rate)| {
-        let data: Vec<Value> = asked::names(gateway, &principal).into_iter().map(|name| model_object(&name)).collect();
-        (json!({ "object": "list", "data": data }).to_string(), rate)
-    });
-    reply(client, listed).await
+async fn models<C: Client>(gateway: &Gateway, client: &mut C) -> Answer {
+    let (principal, rate) = admitted(gateway, client).await?;
+    let data: Vec<Value> = asked::names(gateway, &principal).into_iter().map(|name| model_object(&name)).collect();
+    Ok((json!({ "object": "list", "data": data }).to_string(), rate))
 }
 
 /// `GET /v1/models/{id}`
-pub(super) async fn model<C: Client>(gateway: &Gateway, client: &mut C) -> Result<(), HungUp> {
+async fn model<C: Client>(gateway: &Gateway, client: &mut C) -> Answer {
+    let (principal, rate) = admitted(gateway, client).await?;
     let id = last_part(client, "/v1/models/");
-    let found = admitted(gateway, client).await.and_then(|(principal, rate)| {
-        let name = asked::names(gateway, &principal).into_iter().find(|(name, _)| *name == id);
-        let name = name.ok_or_else(|| {
-            GatewayError::new(Code::ModelNotFound, "this model does not exist or this key may not use it")
-                .param("model")
-        })?;
-        Ok((model_object(&name).to_string(), rate))
-    });
-    reply(client, found).await
+    let name = asked::names(gateway, &principal).into_iter().find(|(name, _)| *name == id).ok_or_else(|| {
+        GatewayError::new(Code::ModelNotFound, "this model does not exist or this key may not use it").param("model")
+    })?;
+    Ok((model_object(&name).to_string(), rate))
 }
 
 fn model_object((name, owner): &(String, String)) -> Value {
@@ -48,43 +117,26 @@ fn model_object((name, owner): &(String, String)) -> Value {
 }
 
 /// `GET /v1/decisions/{id}`: only the tenant's own.
-pub(super) async fn decision<C: Client>(gateway: &Gateway, client: &mut C) -> Result<(), HungUp> {
-    let id = last_part(client, "/v1/decisions/");
-    let found = admitted(gateway, client).await.and_then(|(principal, rate)| {
-        let decision = DecisionId::parse(&id)
-            .and_then(|id| gateway.decisions.get(id, &principal.tenant.name))
-            .ok_or_else(|| GatewayError::new(Code::NotFound, "no such decision is kept for this tenant"))?;
-        Ok((show(&decision)?, rate))
-    });
-    reply(client, found).await
+async fn decision<C: Client>(gateway: &Gateway, client: &mut C) -> Answer {
+    let (principal, rate) = admitted(gateway, client).await?;
+    let decision = DecisionId::parse(&last_part(client, "/v1/decisions/"))
+        .and_then(|id| gateway.decisions.get(id, &principal.tenant.name))
+        .ok_or_else(|| GatewayError::new(Code::NotFound, "no such decision is kept for this tenant"))?;
+    Ok((show(&decision)?, rate))
 }
 
 /// `POST /v1/route`: what would be decided for this chat request, by the code that decides.
-pub(super) async fn route<C: Client>(gateway: &Gateway, client: &mut C) -> Result<(), HungUp> {
-    let started = Instant::now();
-    let decided = match authenticate(gateway, client).await {
-        Ok(principal) => dry_run(gateway, client, &principal, started).await,
-        Err(error) => Err(error),
-    };
-    reply(client, decided).await
-}
-
-async fn dry_run<C: Client>(
-    gateway: &Gateway,
-    client: &mut C,
-    principal: &Arc<Principal>,
-    started: Instant,
-) -> Result<(String, Option<RateLimit>), GatewayError> {
+async fn dry_run<C: Client>(gateway: &Gateway, client: &mut C, request_id: &RequestId, started: Instant) -> Answer {
+    let principal = authenticate(gateway, client).await?;
     if !principal.may(Permission::Route) {
         return Err(GatewayError::new(Code::PermissionDenied, "this key does not have the permission `route`"));
     }
     let mut rate = None;
-    let _permit = admit(gateway, principal, &mut rate)?;
+    let _permit = admit(gateway, &principal, &mut rate)?;
     let wishes = Wishes::read(&client.head().headers)?;
-    let request_id = headers::request_id(&client.head().headers);
-    let mut record = Record::rehearse(gateway, Arc::clone(principal), request_id, started);
+    let mut record = Record::rehearse(gateway, Arc::clone(&principal), request_id.clone(), started);
     let decoded = decode::request(gateway, client, &mut record).await?;
-    let decision = decide_only(gateway, principal, &wishes, &decoded.request, record).await?;
+    let decision = decide_only(gateway, &principal, &wishes, &decoded.request, record).await?;
     Ok((show(&decision)?, rate))
 }
 
@@ -164,22 +216,4 @@ fn last_part<C: Client>(client: &C, prefix: &str) -> String {
 fn show(decision: &Decision) -> Result<String, GatewayError> {
     serde_json::to_string(decision)
         .map_err(|error| GatewayError::new(Code::NotFound, format!("the decision cannot be shown: {error}")))
-}
-
-async fn reply<C: Client>(
-    client: &mut C,
-    answer: Result<(String, Option<RateLimit>), GatewayError>,
-) -> Result<(), HungUp> {
-    let request_id = headers::request_id(&client.head().headers);
-    let notes = Notes { request_id: Some(&request_id), ..Notes::default() };
-    match answer {
-        Ok((body, rate)) => {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            Notes { rate, ..notes }.write(&mut headers);
-            headers::allow_origin(&client.head().headers, &mut headers);
-            client.respond(StatusCode::OK, headers, body.into()).await
-        }
-        Err(error) => refuse(client, &error, &notes).await,
-    }
 }

@@ -216,7 +216,7 @@ impl<'g> Record<'g> {
         self.target = Some(Arc::clone(target));
         self.sent_at = Some(Instant::now());
         self.under_way = Some(bytes);
-        self.max_output = request.max_output_tokens;
+        self.max_output = request.max_output_tokens.map(|tokens| tokens.saturating_mul(u64::from(request.n)));
         self.usage = Some(Usage { input: request.input_tokens_estimate, estimated: true, ..Usage::default() });
     }
 
@@ -394,8 +394,8 @@ impl<'g> Record<'g> {
         log.write(&RequestLine {
             at: self.at,
             request_id: self.request_id.as_str(),
-            decision: self.id,
-            tenant: self.principal.tenant.name.as_str(),
+            decision: Some(self.id),
+            tenant: Some(self.principal.tenant.name.as_str()),
             key: self.principal.key.as_ref().map(crate::id::KeyId::as_str),
             operation: "chat",
             model: self.model.as_deref().unwrap_or(""),

@@ -50,7 +50,9 @@ pub(super) async fn answer<C: Client>(
             record.used(answer.usage, body.len());
             let notes = Notes { upstream_id, rate, cost: Some(record.cost()), ..record.notes() };
             incoming.release().await;
+            let writing = Instant::now();
             respond(client, &notes, record, body.clone()).await?;
+            record.waited(writing.elapsed());
             record.completed();
             Ok(answer.good.then(|| Whole { target, body, usage: record.usage() }))
         }

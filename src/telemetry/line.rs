@@ -13,8 +13,10 @@ use crate::money::NanoUsd;
 pub struct RequestLine<'a> {
     pub at: SystemTime,
     pub request_id: &'a str,
-    pub decision: DecisionId,
-    pub tenant: &'a str,
+    /// None for what decides nothing.
+    pub decision: Option<DecisionId>,
+    /// None where nobody was known.
+    pub tenant: Option<&'a str>,
     pub key: Option<&'a str>,
     pub operation: &'static str,
     pub model: &'a str,
@@ -62,10 +64,17 @@ impl RequestLine<'_> {
         line.padded(since_1970.subsec_millis());
         line.raw("Z\",\"request_id\":");
         line.text(self.request_id);
-        line.raw(",\"decision\":\"");
-        self.decision.write(line.0);
-        line.raw("\",\"tenant\":");
-        line.text(self.tenant);
+        line.raw(",\"decision\":");
+        match self.decision {
+            Some(decision) => {
+                line.raw("\"");
+                decision.write(line.0);
+                line.raw("\"");
+            }
+            None => line.raw("null"),
+        }
+        line.raw(",\"tenant\":");
+        line.optional(self.tenant);
         line.raw(",\"key\":");
         line.optional(self.key);
         line.raw(",\"operation\":");
@@ -116,13 +125,13 @@ impl RequestLine<'_> {
             text,
             " reason={} tenant={} tokens={}+{} usd={} ms={:.1} attempts={} decision={} request={}",
             self.error.or(self.reason).unwrap_or("-"),
-            self.tenant,
+            self.tenant.unwrap_or("-"),
             self.input_tokens,
             self.output_tokens,
             NanoUsd(self.cost_nusd),
             self.duration.as_secs_f64() * 1e3,
             self.attempts,
-            self.decision,
+            self.decision.map_or("-".to_owned(), |decision| decision.to_string()),
             self.request_id,
         );
         into.extend_from_slice(text.as_bytes());
@@ -181,8 +190,8 @@ mod tests {
         RequestLine {
             at: UNIX_EPOCH + Duration::from_millis(1_795_511_489_010),
             request_id: "req_1",
-            decision: DecisionId::new(),
-            tenant: "acme",
+            decision: Some(DecisionId::new()),
+            tenant: Some("acme"),
             key: None,
             operation: "chat",
             model,

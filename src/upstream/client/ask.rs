@@ -28,7 +28,6 @@ pub(super) struct Connection {
     pub(super) address: SocketAddr,
 }
 
-#[expect(clippy::large_enum_variant, reason = "moved twice in an exchange; a box would cost an allocation")]
 pub(super) enum Link {
     Http1(Stream),
     /// With what the connector needs to take it back.
