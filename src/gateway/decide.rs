@@ -131,6 +131,7 @@ pub(super) fn choose(
         input_tokens: request.input_tokens_estimate,
         max_output: request.max_output_tokens,
         n: request.n,
+        needs: &needs(request),
         ttft: &|id| gateway.latency.first_token_p95(id, now),
         healthy: &|id| gateway.health.is_healthy(id, now) && gateway.places.has_room(id),
         ceiling: wishes.max_cost,
@@ -147,6 +148,12 @@ pub(super) fn choose(
             Err(no_candidate(gateway, allowed, &none, now, record))
         }
     }
+}
+
+/// What the request cannot do without, in the words of `supports`.
+fn needs(request: &chat::Request) -> Vec<&'static str> {
+    let needs = [(request.tools > 0, "tools"), (request.media > 0, "images")];
+    needs.into_iter().filter(|(needed, _)| *needed).map(|(_, word)| word).collect()
 }
 
 fn no_candidate(

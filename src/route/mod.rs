@@ -15,6 +15,7 @@ use std::time::Duration;
 pub use estimate::{EXPECTED_OUTPUT, expected_cost};
 pub use prior::{NO_SCORE, p_good};
 
+use crate::config::{Fact, FactName, Target};
 use crate::id::{RuleName, TargetId};
 use crate::money::NanoUsd;
 use crate::policy::{Allowed, Minimise, Objective};
@@ -29,6 +30,8 @@ pub struct Inputs<'a> {
     pub max_output: Option<u64>,
     /// How many answers are asked for.
     pub n: u32,
+    /// What the request cannot do without, in the words of `supports`: `tools`, `images`.
+    pub needs: &'a [&'a str],
     /// Time to the first token, as high as 95 of 100 requests see it.
     pub ttft: &'a dyn Fn(TargetId) -> Duration,
     /// Whether a target answers and has room.
@@ -289,6 +292,16 @@ fn named_order(named: &Named<'_>, candidates: &[Candidate], free: Vec<usize>) ->
     (order, named.reason)
 }
 
+/// Whether a target can do what the request needs, by what it states; one that states nothing may be able to. Those that
+/// cannot come last, so that a wrong statement costs a detour and no answer.
+fn fits(target: &Target, inputs: &Inputs<'_>) -> bool {
+    let able = match target.facts.get(FactName::Supports) {
+        Some(Fact::Set(supports)) => inputs.needs.iter().all(|need| supports.contains(*need)),
+        _ => true,
+    };
+    able && target.context.is_none_or(|context| inputs.input_tokens <= context)
+}
+
 fn auto_order(
     allowed: &Allowed,
     objective: &Objective,
@@ -303,7 +316,9 @@ fn auto_order(
         // The margin is for f32: 0.8 - 0.75 is a little more than 0.05.
         p(best) - p(place) <= tau + 1e-6
     };
-    let (mut order, mut rest): (Vec<usize>, Vec<usize>) = free.into_iter().partition(|&place| good_enough(place));
+    let fits = |place: usize| allowed.target(candidates[place].target).is_some_and(|target| fits(target, inputs));
+    let (fitting, mut unfit): (Vec<usize>, Vec<usize>) = free.into_iter().partition(|&place| fits(place));
+    let (mut order, mut rest): (Vec<usize>, Vec<usize>) = fitting.into_iter().partition(|&place| good_enough(place));
     let compare = match objective.minimise {
         Minimise::Cost => by_cost,
         Minimise::Latency => by_latency,
@@ -313,6 +328,8 @@ fn auto_order(
     order.sort_by(|&a, &b| compare(allowed, &candidates[a], &candidates[b]));
     rest.sort_by(|&a, &b| by_quality(allowed, &candidates[a], &candidates[b]));
     order.append(&mut rest);
+    unfit.sort_by(|&a, &b| by_quality(allowed, &candidates[a], &candidates[b]));
+    order.append(&mut unfit);
     let reason = if order.len() == 1 {
         Reason::OnlyAllowed
     } else if inputs.difficulty.is_none() {

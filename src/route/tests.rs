@@ -45,6 +45,7 @@ impl Setting {
             input_tokens: 1000,
             max_output: None,
             n: 1,
+            needs: &[],
             ttft: &in_hundreds,
             healthy: &|_| true,
             ceiling: None,
@@ -194,6 +195,7 @@ fn nothing_allowed_blames_the_rules() {
         input_tokens: 0,
         max_output: None,
         n: 1,
+        needs: &[],
         ttft: &ttft,
         healthy: &|_| true,
         ceiling: None,
@@ -202,4 +204,27 @@ fn nothing_allowed_blames_the_rules() {
     let none = choose(&allowed, &setting.policy.objective, &inputs).unwrap_err();
     assert_eq!(none.why, Why::Rules);
     assert_eq!(none.to_string(), "no candidate is left: rules");
+}
+
+#[test]
+fn a_target_that_cannot_do_what_is_needed_is_asked_last() {
+    let mut setting = setting(COST);
+    let states = |target: &mut Arc<Target>, words: &[&str]| {
+        let words = words.iter().map(|word| (*word).to_owned()).collect();
+        Arc::make_mut(target).facts.set(FactName::Supports, Fact::Set(words));
+    };
+    states(&mut setting.config.targets[0], &["tools"]);
+    states(&mut setting.config.targets[1], &["tools", "images"]);
+    let text = format!("policy: p\nobjective: {COST}\n");
+    setting.policy = Policies::from_text(&text, &setting.config).unwrap().0;
+    let easy = |inputs: &mut Inputs<'_>| inputs.difficulty = Some(0.0);
+    assert_eq!(order(&setting.choose(easy).unwrap())[0], 0, "nothing is needed");
+    let plan = setting
+        .choose(|inputs| {
+            inputs.difficulty = Some(0.0);
+            inputs.needs = &["images"];
+        })
+        .unwrap();
+    assert_ne!(order(&plan)[0], 0, "it states that it has no images");
+    assert_eq!(order(&plan).last(), Some(&0), "and is still there if all others fail");
 }

@@ -94,6 +94,7 @@ fn run(
         input_tokens: input_tokens(given),
         max_output: given.max_tokens,
         n: given.n,
+        needs: &[],
         ttft: &prior,
         healthy: &up,
         ceiling: given.max_cost,
