@@ -1,15 +1,19 @@
 //! The answer to one call, piece by piece, and what becomes of its connection.
 
+use std::future::Future as _;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
 use pingora_core::connectors::http::Connector;
+use pingora_core::protocols::Stream;
 use pingora_core::protocols::http::client::HttpSession;
+use pingora_core::protocols::http::v1::client::HttpSession as Http1;
 use pingora_core::upstreams::peer::HttpPeer;
 
 use super::idle::{Idle, POOL_IDLE};
@@ -122,20 +126,31 @@ impl Incoming {
         if !self.sent || !(self.complete || self.session.response_done()) {
             return;
         }
-        match (*self.session, self.back) {
-            (HttpSession::H1(mut session), Back::Way(idle)) => {
-                session.respect_keepalive();
-                if let Some(stream) = session.reuse().await {
+        match self.back {
+            Back::Way(idle) => {
+                if let HttpSession::H1(session) = *self.session
+                    && let Some(stream) = reusable(session)
+                {
                     idle.put(stream, self.peer, Instant::now());
                 }
             }
-            (session, Back::Connector(connector, route)) => {
-                // Boxed: it is large and HTTP/2's alone.
-                Box::pin(connector.release_http_session(session, &*route, Some(POOL_IDLE))).await;
+            // Boxed: it is large and HTTP/2's alone.
+            Back::Connector(connector, route) => {
+                let session = self.session;
+                Box::pin(async move { connector.release_http_session(*session, &*route, Some(POOL_IDLE)).await }).await;
             }
-            // A way keeps no connection of any other kind.
-            (HttpSession::H2(_) | HttpSession::Custom(()), Back::Way(_)) => {}
         }
+    }
+}
+
+/// The connection of a complete answer, if it can carry another request.
+fn reusable(mut session: Http1) -> Option<Stream> {
+    session.respect_keepalive();
+    // One that is kept is there at once. One that is not is shut down first, for which nobody need wait.
+    let reuse = pin!(session.reuse());
+    match reuse.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(stream) => stream,
+        Poll::Pending => None,
     }
 }
 
