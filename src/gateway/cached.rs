@@ -42,6 +42,8 @@ impl Lookup {
     }
 }
 
+/// Looks for a kept answer where one may be used. Resolves at once where none may: most gateways run without a cache,
+/// and their requests need not carry its future along.
 pub(super) async fn look_up(
     gateway: &Gateway,
     constrained: &Constrained<'_>,
@@ -49,7 +51,7 @@ pub(super) async fn look_up(
     request: &chat::Request,
 ) -> Lookup {
     let lookup = if may_cache(gateway, constrained, wishes, request) {
-        ask(gateway, constrained, wishes, request).await
+        Box::pin(ask(gateway, constrained, wishes, request)).await
     } else {
         Lookup::Bypass
     };

@@ -3,6 +3,8 @@
 //! The record is a guard: dropping it charges, counts, logs and keeps the decision. A request whose future is dropped
 //! in mid-flight (the client hung up) is settled like any other, as `cancelled`.
 
+mod settle;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -16,11 +18,10 @@ use crate::chat::{self, Outcome, Usage};
 use crate::config::Target;
 use crate::cost;
 use crate::id::{DecisionId, RequestId, TargetId};
-use crate::ledger::{self, Attempt, Candidate, Decision};
+use crate::ledger::{self, Attempt, Candidate};
 use crate::money::NanoUsd;
 use crate::policy::{Allowed, Labels, Policy};
 use crate::route::{self, Plan, RemovedBy};
-use crate::telemetry::{RequestLine, Settled};
 use crate::wire::openai::stream::Relay;
 
 /// Bytes of JSON that an unknown token count is estimated from, a token.
@@ -228,15 +229,6 @@ impl<'g> Record<'g> {
         self.attempts.push(attempt);
     }
 
-    /// The client left during an attempt. The request was on its way there, and the record has to say so.
-    fn cut_short(&mut self) {
-        let (Some(bytes_sent), Some(target)) = (self.under_way, self.target.clone()) else { return };
-        let elapsed = self.sent_at.map(|sent_at| sent_at.elapsed()).unwrap_or_default();
-        let name = target.name.clone();
-        let attempt = Attempt { target: name, peer: None, bytes_sent, status: None, result: "cancelled", elapsed };
-        self.attempted(attempt, target.id);
-    }
-
     /// The attempt came to nothing, and nothing is charged for it.
     pub(super) fn not_answered(&mut self) {
         self.target = None;
@@ -329,119 +321,5 @@ impl<'g> Record<'g> {
         let denied = error.code.is_denial() && self.attempts.is_empty();
         self.outcome = if denied { Outcome::Denied } else { Outcome::Error };
         self.error = Some(error.code.word());
-    }
-
-    /// A dry run's decision, which is settled nowhere.
-    pub(super) fn into_decision(mut self) -> Decision {
-        self.decision()
-    }
-
-    /// The record as it stands.
-    fn decision(&mut self) -> Decision {
-        let cost = self.cost();
-        Decision {
-            schema: 1,
-            id: self.id,
-            at: self.at,
-            request_id: std::mem::replace(&mut self.request_id, RequestId::unknown()),
-            tenant: self.principal.tenant.name.clone(),
-            team: self.principal.team.clone(),
-            key: self.principal.key.clone(),
-            operation: "chat",
-            model: self.model.take(),
-            config: Arc::clone(&self.gateway.config_hash),
-            policy: self
-                .policy
-                .map(|policy| ledger::Policy { name: policy.name.clone(), hash: Arc::clone(&policy.hash) }),
-            labels: self.labels.take(),
-            score: self.score.take(),
-            quality: self.quality,
-            candidates: std::mem::take(&mut self.candidates),
-            chosen: self.chosen,
-            reason: self.reason,
-            cache: self.cache,
-            attempts: std::mem::take(&mut self.attempts),
-            usage: self.usage,
-            cost_nusd: cost,
-            saving_nusd: self.saving(cost),
-            outcome: self.outcome,
-            error: self.error,
-            ms: self.started.elapsed(),
-        }
-    }
-
-    fn saving(&self, cost: NanoUsd) -> NanoUsd {
-        let Some(usage) = self.usage else { return NanoUsd::ZERO };
-        let best = self.best.and_then(|id| self.gateway.config.targets[id.index()].price.as_ref());
-        cost::saving(&usage, best, cost)
-    }
-
-    /// The client left while a whole answer was being made: nobody will say what it cost, but it was paid for. The
-    /// target's stated speed times the time it had is the best that is known.
-    fn estimate_unfinished(&mut self) {
-        let (Some(sent_at), Some(target), Some(usage)) = (self.sent_at, &self.target, &mut self.usage) else { return };
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates")]
-        let made = (sent_at.elapsed().as_secs_f64() * target.latency_prior.tokens_per_second) as u64;
-        usage.output = made.min(self.max_output.or(target.max_output).unwrap_or(made));
-    }
-
-    fn log(&self, duration: Duration, cost: NanoUsd) {
-        let log = &self.gateway.log;
-        if !log.enabled() {
-            return;
-        }
-        let usage = self.usage.unwrap_or_default();
-        log.write(&RequestLine {
-            at: self.at,
-            request_id: self.request_id.as_str(),
-            decision: Some(self.id),
-            tenant: Some(self.principal.tenant.name.as_str()),
-            key: self.principal.key.as_ref().map(crate::id::KeyId::as_str),
-            operation: "chat",
-            model: self.model.as_deref().unwrap_or(""),
-            target: self.target.as_ref().map(|target| target.name.as_str()),
-            reason: self.reason,
-            status: self.status.as_u16(),
-            outcome: self.outcome.word(),
-            error: self.error,
-            input_tokens: usage.input,
-            output_tokens: usage.output,
-            cost_nusd: cost.0,
-            duration,
-            first_token: self.first_token,
-            attempts: self.attempts.len(),
-            cache: self.cache,
-        });
-    }
-}
-
-impl Drop for Record<'_> {
-    fn drop(&mut self) {
-        if self.rehearsal {
-            return;
-        }
-        if self.outcome == Outcome::Cancelled {
-            self.cut_short();
-            self.estimate_unfinished();
-        }
-        let duration = self.started.elapsed();
-        let cost = self.cost();
-        self.log(duration, cost);
-        self.gateway.metrics.settled(&Settled {
-            tenant: self.principal.tenant.name.as_str(),
-            policy: self.policy.map(|policy| policy.name.as_str()),
-            model: self.model.as_deref().unwrap_or(""),
-            target: self.target.as_ref().map(|target| target.id),
-            outcome: self.outcome,
-            // What came from the cache was made by no model.
-            usage: self.usage.filter(|_| !self.free).unwrap_or_default(),
-            cost,
-            saving: self.saving(cost),
-            duration,
-            first_token: self.first_token,
-            overhead: duration.saturating_sub(self.waited),
-        });
-        let decision = self.decision();
-        self.gateway.decisions.record(decision);
     }
 }
