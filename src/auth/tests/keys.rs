@@ -55,7 +55,8 @@ async fn forged_unknown_and_expired_keys_are_refused_alike() {
     let key = VirtualKey::generate().unwrap();
     let world = World::new(true, vec![known(&key)]);
     let unknown = VirtualKey::generate().unwrap();
-    let forged = format!("{}x", &key.expose()[..40]);
+    let other = if key.expose().ends_with('x') { 'y' } else { 'x' };
+    let forged = format!("{}{other}", &key.expose()[..40]);
     assert_eq!(world.bearer(unknown.expose()).await.unwrap_err(), "unknown_key");
     assert_eq!(world.bearer(&forged).await.unwrap_err(), "malformed");
     world.pass(99);
