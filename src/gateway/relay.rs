@@ -63,7 +63,7 @@ pub(super) async fn answer<C: Client>(
             }
             let mut collector = keep.then(|| Collector::new(MAX_COLLECTED));
             let begun = Instant::now();
-            let streamed = pass_on(client, &mut relay, held, over, &mut incoming, &mut collector).await;
+            let streamed = pass_on(client, &mut relay, held, over, &mut incoming, &mut collector, record).await;
             // From here the time is the model's and the client's; what the gateway does in between is measured per event
             // in benches/.
             record.waited(begun.elapsed());
@@ -124,8 +124,11 @@ async fn pass_on<C: Client>(
     mut over: bool,
     incoming: &mut Incoming,
     collector: &mut Option<Collector>,
+    record: &mut Record<'_>,
 ) -> Result<(), Cut> {
     loop {
+        // If this is where the process ends, what was passed on is known.
+        record.streamed(relay);
         if let Some(piece) = joined(&mut pieces) {
             if let Some(collector) = collector {
                 collector.push(&piece);
