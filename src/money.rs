@@ -1,7 +1,6 @@
 //! Money in integer nano-USD: no float ever meets a budget, and every rounding goes up.
 
 use std::fmt;
-use std::iter::Sum;
 use std::ops::{Add, AddAssign, Sub};
 use std::str::FromStr;
 
@@ -46,12 +45,6 @@ impl Sub for NanoUsd {
     type Output = Self;
     fn sub(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))
-    }
-}
-
-impl Sum for NanoUsd {
-    fn sum<I: Iterator<Item = Self>>(amounts: I) -> Self {
-        amounts.fold(Self::ZERO, Add::add)
     }
 }
 

@@ -200,13 +200,6 @@ impl Labels {
         self.find(name, |set| set.without)
     }
 
-    /// The higher of both values of an ordered label: what a limit such as the cache's `max_data_class` must look at,
-    /// for a client could otherwise lower it.
-    #[must_use]
-    pub fn highest(&self, name: &str) -> &str {
-        self.find(name, |set| set.with.max(set.without))
-    }
-
     /// The place of a label's higher value in its order; `None` where the label has no value.
     #[must_use]
     pub fn rank(&self, name: &str) -> Option<u16> {

@@ -3,6 +3,7 @@
 //! One registry per gateway instance. Series that a request touches are looked up by index in tables that fill as they
 //! are used, so the request path neither hashes label values nor allocates for them.
 
+mod inflight;
 mod series;
 
 use std::time::Duration;
@@ -12,6 +13,7 @@ use prometheus::{
     Registry, TextEncoder,
 };
 
+pub use self::inflight::InFlight;
 use self::series::{Names, Registrar, Table};
 use crate::chat::{Outcome, Usage};
 use crate::id::TargetId;
@@ -307,8 +309,7 @@ impl Metrics {
     /// Counts a request and its body as in flight until dropped.
     #[must_use]
     pub fn request_started(&self) -> InFlight {
-        self.inflight_requests.inc();
-        InFlight { requests: self.inflight_requests.clone(), bytes: self.inflight_bytes.clone(), held: 0 }
+        InFlight::begin(&self.inflight_requests, &self.inflight_bytes)
     }
 
     /// Everything in Prometheus' text format.
@@ -369,31 +370,6 @@ impl Metrics {
 impl TargetLabels {
     fn blank() -> Self {
         Self { target: OTHER.to_owned(), provider: OTHER.to_owned(), upstream: OTHER.to_owned() }
-    }
-}
-
-/// A request in flight.
-#[derive(Debug)]
-pub struct InFlight {
-    requests: IntGauge,
-    bytes: IntGauge,
-    held: i64,
-}
-
-impl InFlight {
-    /// The request's body is held. Returns how many bytes all requests hold now.
-    pub fn holds(&mut self, bytes: usize) -> u64 {
-        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-        self.bytes.add(bytes);
-        self.held += bytes;
-        u64::try_from(self.bytes.get()).unwrap_or(0)
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.requests.dec();
-        self.bytes.sub(self.held);
     }
 }
 
