@@ -26,8 +26,8 @@ use crate::route::inflight::Place;
 use crate::upstream::retry::{Next, next};
 use crate::upstream::{CallError, Exchange, Failure, FailureKind, Incoming};
 use crate::wire::openai;
-use crate::wire::openai::response::AnswerError;
-use crate::wire::openai::stream::{Relay, StreamError};
+use crate::wire::openai::stream::Relay;
+use crate::wire::{AnswerError, StreamError};
 
 /// Largest whole answer that is read, in bytes.
 const MAX_ANSWER: usize = 64 << 20;
@@ -183,7 +183,7 @@ async fn attempt(
     record: &mut Record<'_>,
     by: Instant,
 ) -> Result<Answer, Failed> {
-    let body = openai::request::upstream_body(request, &target.upstream);
+    let body = openai::request::pass(request, &target.upstream);
     let bytes_sent = body.len();
     let Some(place) = gateway.places.enter(target.id) else { return Err(Failed::Answer(full(target))) };
     let sent = Instant::now();
@@ -337,5 +337,5 @@ impl Failed {
 fn scrub(message: &str, target: &Target) -> String {
     let keys: Vec<&str> = target.provider.credentials.iter().map(crate::config::Secret::expose).collect();
     let hosts: Vec<&str> = target.provider.endpoints.iter().map(|endpoint| endpoint.authority.as_str()).collect();
-    openai::error::scrub(message, &keys, &hosts)
+    crate::wire::provider_error::scrub(message, &keys, &hosts)
 }

@@ -8,8 +8,7 @@ use super::record::Record;
 use super::{Gateway, headers};
 use crate::chat;
 use crate::telemetry::metrics::InFlight;
-use crate::wire::openai;
-use crate::wire::openai::request::RequestError;
+use crate::wire::{RequestError, openai};
 
 /// Bodies up to this many bytes are checked in place: at about a gigabyte a second that keeps a worker for less than
 /// a tenth of a millisecond. Larger ones go to a thread of their own.
@@ -35,9 +34,9 @@ pub(super) async fn request<C: Client>(
     let body = client.body(listen.max_body, listen.body_timeout, &mut room).await?;
     record.waited(reading.elapsed());
     let decoded = if body.len() <= IN_PLACE {
-        openai::request::decode(body)
+        openai::request::judge(body)
     } else {
-        tokio::task::spawn_blocking(move || openai::request::decode(body))
+        tokio::task::spawn_blocking(move || openai::request::judge(body))
             .await
             .map_err(|_| GatewayError::new(Code::InvalidRequest, "the request body could not be checked"))?
     };

@@ -187,7 +187,7 @@ pub async fn explain(gateway: &Gateway, question: Question<'_>) -> Result<Decisi
         )
     })?;
     let principal = Arc::new(Principal::open(Arc::clone(tenant)));
-    let request = decode::checked(crate::wire::openai::request::decode(question.body))?;
+    let request = decode::checked(crate::wire::openai::request::judge(question.body))?;
     let wishes = Wishes { labels: question.labels, ..Wishes::default() };
     let mut record = Record::rehearse(gateway, Arc::clone(&principal), RequestId::new(), Instant::now());
     record.asked(&request.model);

@@ -18,7 +18,8 @@ use crate::config::Target;
 use crate::limit::RateLimit;
 use crate::policy::Permitted;
 use crate::upstream::{Incoming, upstream_id};
-use crate::wire::openai::stream::{Collector, Relay, StreamError};
+use crate::wire::StreamError;
+use crate::wire::openai::stream::{Collector, Relay};
 
 /// Largest streamed answer that is put together for the cache, in bytes.
 const MAX_COLLECTED: usize = 1 << 20;

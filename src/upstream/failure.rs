@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use http::HeaderMap;
 
 use super::error::CallError;
-use crate::wire::openai::error::{ProviderError, ProviderErrorKind as Said, read_error};
+use crate::wire::provider_error::{ProviderError, ProviderErrorKind as Said, read_error};
 
 /// Statuses that a second try may cure. 529 is Anthropic's "overloaded".
 const PASSING: [u16; 7] = [408, 500, 502, 503, 504, 529, 429];

@@ -8,15 +8,19 @@
 //! control character in a string, so that every reader behind us sees the same values as our policy did. What a provider
 //! sends is scanned [`Scanner::lenient`]: these four are the provider's affair, and no answer is lost over them.
 
+mod build;
 mod error;
 mod keys;
+mod members;
 mod scan;
 mod search;
 mod string;
 mod text;
 mod token;
 
+pub use build::{List, Object};
 pub use error::{JsonError, JsonErrorKind, JsonResult, Located, Path, Step};
+pub use members::{Members, Misshapen, as_text, elements};
 pub use scan::{MAX_DEPTH, Scanner};
 pub use text::{escape_into, escaped, quote, unescape};
 pub use token::{Key, Kind, Str};

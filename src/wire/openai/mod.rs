@@ -6,10 +6,10 @@ pub mod response;
 pub mod stream;
 pub mod types;
 
-pub use error::{ProviderError, ProviderErrorKind, error_body, read_error, scrub, stream_error_event};
-pub use request::{RequestError, cache_view, decode, prompt, upstream_body};
-pub use response::{Answer, AnswerError, read};
-pub use stream::{Collector, End, Relay, Seen, StreamError, replay};
+pub use error::{error_body, stream_error_event};
+pub use request::{cache_view, judge, pass, prompt};
+pub use response::{Answer, read};
+pub use stream::{Collector, End, Relay, Seen, replay};
 
 #[cfg(test)]
 mod tests;

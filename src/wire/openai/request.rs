@@ -1,14 +1,13 @@
 //! A client's request: checked whole in one pass, read where the gateway must judge it, rewritten in place for an attempt.
 
-mod decode;
 mod fault;
+mod judge;
 
 use std::ops::Range;
 
 use bytes::Bytes;
 
-pub use decode::decode;
-pub use fault::RequestError;
+pub use judge::judge;
 
 use super::types;
 use crate::chat::{self, Role, Text};
@@ -21,7 +20,7 @@ const ASK_USAGE: &[u8] = br#","stream_options":{"include_usage":true}"#;
 pub fn prompt(request: &chat::Request) -> Vec<Text> {
     let messages = request.body.get(request.edits.messages.clone()).unwrap_or_default();
     let mut texts = Vec::new();
-    // What `decode` accepted cannot fail here; if it did, what was read so far would be judged.
+    // What `judge` accepted cannot fail here; if it did, what was read so far would be judged.
     let _ = Scanner::lenient(messages).array(|scanner, _| message_texts(scanner, &mut texts));
     texts
 }
@@ -67,7 +66,7 @@ fn part_text(scanner: &mut Scanner<'_>, said: &mut Option<String>) -> JsonResult
 /// The body for an attempt at a target that calls the model `upstream_model`: the client's bytes, but for the model's name
 /// and, in a stream, the wish for usage. The same `Bytes` where both stand as they must.
 #[must_use]
-pub fn upstream_body(request: &chat::Request, upstream_model: &str) -> Bytes {
+pub fn pass(request: &chat::Request, upstream_model: &str) -> Bytes {
     let body = &request.body;
     let edits = &request.edits;
     let model = escaped(upstream_model);

@@ -1,9 +1,10 @@
 //! A whole answer, read in one scan for what the gateway settles by; its bytes go to the client as they are.
 
-use super::error::{Fields, ProviderError};
 use super::types::{finished_well, read_usage};
 use crate::chat::Usage;
 use crate::wire::json::{JsonError, JsonResult, Kind, Scanner};
+use crate::wire::provider_error::Fields;
+use crate::wire::stream::AnswerError;
 
 /// What a whole answer says about itself.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,26 +17,6 @@ pub struct Answer {
     pub good: bool,
     /// How many choices there are.
     pub choices: usize,
-}
-
-/// Why a 200 is no answer.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AnswerError {
-    /// The body is not JSON.
-    #[error("the provider's answer is not valid JSON")]
-    Json(#[source] Box<JsonError>),
-    /// The body is JSON without `choices`.
-    #[error("the provider's answer has no choices")]
-    NoChoices,
-    /// An error under status 200.
-    #[error("the provider reported an error under status 200")]
-    Provider(#[source] ProviderError),
-}
-
-impl From<Box<JsonError>> for AnswerError {
-    fn from(error: Box<JsonError>) -> Self {
-        Self::Json(error)
-    }
 }
 
 /// Reads a whole answer.

@@ -1,35 +1,12 @@
 //! Recorded traffic of nine providers through every part of the format.
 
-use std::path::PathBuf;
-
-use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::*;
+pub(super) use crate::wire::recorded::Exchange;
 
-pub(super) struct Exchange {
-    pub(super) name: String,
-    pub(super) meta: Value,
-    /// The raw stream, if the answer is one.
-    pub(super) stream: Option<Bytes>,
-}
-
-/// The recorded exchanges, in order.
 pub(super) fn exchanges() -> Vec<Exchange> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/openai");
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(&folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "json") {
-            let meta: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-            let stream =
-                meta["response"]["body_file"].as_str().map(|file| std::fs::read(folder.join(file)).unwrap().into());
-            found.push(Exchange { name: path.file_stem().unwrap().to_string_lossy().into_owned(), meta, stream });
-        }
-    }
-    found.sort_by(|one, other| one.name.cmp(&other.name));
-    assert!(found.len() > 50, "the fixtures are there");
-    found
+    crate::wire::recorded::exchanges("chat")
 }
 
 #[test]
@@ -37,7 +14,7 @@ fn every_recorded_request_is_read_and_only_its_model_changes() {
     for Exchange { name, meta, .. } in exchanges() {
         let mut sent = meta["request"]["body"].clone();
         let request =
-            decode(serde_json::to_vec(&sent).unwrap().into()).unwrap_or_else(|error| panic!("{name}: {error}"));
+            judge(serde_json::to_vec(&sent).unwrap().into()).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(request.model, sent["model"], "{name}");
         assert_eq!(request.stream, sent["stream"] == true, "{name}");
         assert_eq!(request.tools, sent["tools"].as_array().map_or(0, Vec::len), "{name}");
@@ -47,7 +24,7 @@ fn every_recorded_request_is_read_and_only_its_model_changes() {
         if request.stream {
             sent["stream_options"]["include_usage"] = json!(true);
         }
-        let body: Value = serde_json::from_slice(&upstream_body(&request, "other/model")).unwrap();
+        let body: Value = serde_json::from_slice(&pass(&request, "other/model")).unwrap();
         assert_eq!(body, sent, "{name}");
     }
 }
@@ -76,7 +53,7 @@ fn every_recorded_answer_is_read() {
 
 #[test]
 fn every_recorded_error_is_read() {
-    use ProviderErrorKind::*;
+    use crate::wire::provider_error::ProviderErrorKind::*;
     for (name, kind) in [
         ("015-openai-chat-err-400", Request),
         ("016-openai-chat-err-404", ModelNotFound),
@@ -87,7 +64,7 @@ fn every_recorded_error_is_read() {
         let exchange = exchanges().into_iter().find(|exchange| exchange.name == name).unwrap();
         let status = u16::try_from(exchange.meta["response"]["status"].as_u64().unwrap()).unwrap();
         let body = &exchange.meta["response"]["body"];
-        let error = read_error(status, &serde_json::to_vec(body).unwrap());
+        let error = crate::wire::provider_error::read_error(status, &serde_json::to_vec(body).unwrap());
         assert_eq!((error.kind, error.status), (kind, status), "{name}");
         assert!(error.message.starts_with(body["error"]["message"].as_str().unwrap()), "{name}");
     }
@@ -95,13 +72,17 @@ fn every_recorded_error_is_read() {
 
 #[test]
 fn every_quoted_error_is_read() {
-    use ProviderErrorKind::*;
+    use crate::wire::provider_error::ProviderErrorKind::*;
     let quoted = include_bytes!("../../../tests/fixtures/errors-quoted.json");
     let quoted: Vec<Value> = serde_json::from_slice(quoted).unwrap();
     let kinds = [Provider, Provider, RateLimit, Provider, ContextLength];
     for (error, kind) in quoted.iter().zip(kinds) {
         let status = u16::try_from(error["status"].as_u64().unwrap()).unwrap();
         let status = if status == 200 { 529 } else { status };
-        assert_eq!(read_error(status, &serde_json::to_vec(&error["body"]).unwrap()).kind, kind, "{error}");
+        assert_eq!(
+            crate::wire::provider_error::read_error(status, &serde_json::to_vec(&error["body"]).unwrap()).kind,
+            kind,
+            "{error}"
+        );
     }
 }

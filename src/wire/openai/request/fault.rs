@@ -1,18 +1,7 @@
 //! What is wrong with a request, in the words OpenAI's API uses, since clients' authors know them.
 
 use crate::wire::json::{JsonError, Kind, Located, Path, Step};
-
-/// Why a request was refused. Fit for the client: it repeats no value, only places.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct RequestError {
-    /// What is wrong and what would be right.
-    pub message: String,
-    /// The member in question, such as `messages[2].role`.
-    pub param: Option<String>,
-    /// The code for the client.
-    pub code: &'static str,
-}
+use crate::wire::request_error::RequestError;
 
 /// The same while the scanner unwinds: the place is not known whole yet.
 #[derive(Debug)]

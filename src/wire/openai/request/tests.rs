@@ -4,17 +4,17 @@ use super::*;
 use crate::chat::Request;
 
 fn decoded(body: &str) -> Request {
-    decode(Bytes::copy_from_slice(body.as_bytes())).unwrap()
+    judge(Bytes::copy_from_slice(body.as_bytes())).unwrap()
 }
 
 fn refused(body: &str) -> (String, Option<String>) {
-    let error = decode(Bytes::copy_from_slice(body.as_bytes())).unwrap_err();
+    let error = judge(Bytes::copy_from_slice(body.as_bytes())).unwrap_err();
     assert_eq!(error.code, "invalid_request");
     (error.message, error.param)
 }
 
 fn sent(body: &str, model: &str) -> String {
-    String::from_utf8(upstream_body(&decoded(body), model).to_vec()).unwrap()
+    String::from_utf8(pass(&decoded(body), model).to_vec()).unwrap()
 }
 
 fn key(body: &str) -> String {
@@ -97,7 +97,7 @@ fn a_body_that_is_no_object_is_refused() {
         let (message, _) = refused(body);
         assert!(!message.is_empty());
     }
-    assert!(decode(Bytes::from_static(b"{\"model\":\"\xff\"}")).unwrap_err().message.contains("UTF-8"));
+    assert!(judge(Bytes::from_static(b"{\"model\":\"\xff\"}")).unwrap_err().message.contains("UTF-8"));
     let deep = format!("{{\"x\":{}", "[".repeat(100_000));
     assert!(refused(&deep).0.contains("nested deeper than 128 levels"));
 }
@@ -111,9 +111,9 @@ fn only_the_model_is_rewritten() {
 #[test]
 fn a_body_that_needs_no_change_is_not_copied() {
     let request = decoded(&format!(r#"{{"model":"m",{HI}}}"#));
-    assert_eq!(upstream_body(&request, "m").as_ptr(), request.body.as_ptr());
+    assert_eq!(pass(&request, "m").as_ptr(), request.body.as_ptr());
     let request = decoded(&format!(r#"{{"model":"m","stream":true,"stream_options":{{"include_usage":true}},{HI}}}"#));
-    assert_eq!(upstream_body(&request, "m").as_ptr(), request.body.as_ptr());
+    assert_eq!(pass(&request, "m").as_ptr(), request.body.as_ptr());
 }
 
 #[test]

@@ -5,11 +5,11 @@ use std::sync::LazyLock;
 
 use memchr::memmem::Finder;
 
-use super::super::error::{Fields, ProviderError};
 use super::super::types::{Member, finished_well, read_usage, whole};
 use crate::chat::Usage;
 use crate::money::NanoUsd;
 use crate::wire::json::{JsonError, JsonResult, Kind, Scanner, splice};
+use crate::wire::provider_error::{Fields, ProviderError, read_error_event};
 
 /// Which choices have been seen and which have ended. Choices beyond the 128 that can be asked for count as the last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -88,7 +88,7 @@ impl Chunk {
                 // vLLM and SGLang: `{"object":"error","message":…}`.
                 b"object" if kind == Kind::String => {
                     if scanner.string()?.raw() == b"error" {
-                        chunk.error = Some(super::super::error::read_error_event(data));
+                        chunk.error = Some(read_error_event(data));
                     }
                 }
                 _ => scanner.skip()?,

@@ -14,11 +14,12 @@ use bytes::{Bytes, BytesMut};
 pub use collect::Collector;
 pub use replay::replay;
 
-use super::error::ProviderError;
 use crate::chat::Usage;
 use crate::money::NanoUsd;
-use crate::wire::json::{JsonError, Scanner, member_cut, splice};
+use crate::wire::json::{Scanner, member_cut, splice};
+use crate::wire::provider_error::{ProviderError, read_error_event};
 use crate::wire::sse::{Event, Splitter, parse};
+use crate::wire::stream::StreamError;
 use chunk::{Chunk, needs_reading};
 
 /// Largest event accepted, in bytes, unless said otherwise.
@@ -41,29 +42,6 @@ pub struct End {
     pub usage: Option<Usage>,
     /// Every choice ended by itself or with tool calls.
     pub good: bool,
-}
-
-/// Why a stream failed. What was put out before stands; nothing may follow but an error.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum StreamError {
-    /// The provider reported an error inside its stream.
-    #[error("the provider reported an error in its stream")]
-    Provider(#[source] ProviderError),
-    /// An event that had to be read is not JSON.
-    #[error("the provider sent an event that is not valid JSON")]
-    Json(#[source] Box<JsonError>),
-    /// An event without end.
-    #[error("the provider sent an event of more than {0} bytes")]
-    TooLarge(usize),
-    /// The bytes ended before the answer did.
-    #[error("the provider's stream ended before its answer did")]
-    Truncated,
-}
-
-impl From<Box<JsonError>> for StreamError {
-    fn from(error: Box<JsonError>) -> Self {
-        Self::Json(error)
-    }
 }
 
 /// What these tokens cost, where a price is known.
@@ -289,7 +267,7 @@ impl Relay {
             };
         };
         if event.name == Some(b"error") {
-            return Err(StreamError::Provider(super::error::read_error_event(data)));
+            return Err(StreamError::Provider(read_error_event(data)));
         }
         match data.trim_ascii_start().first() {
             Some(b'{') => {}

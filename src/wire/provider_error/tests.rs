@@ -1,4 +1,5 @@
 use super::*;
+use crate::wire::openai::error::{error_body, stream_error_event};
 
 #[test]
 fn our_error_is_valid_json_whatever_the_message() {

@@ -5,9 +5,10 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::super::types;
-use super::fault::{Fault, RequestError, What, named};
+use super::fault::{Fault, What, named};
 use crate::chat::{self, Edits};
 use crate::wire::json::{Key, Kind, Scanner};
+use crate::wire::request_error::RequestError;
 
 /// Longest model name accepted, in bytes.
 const MODEL_BYTES: usize = 256;
@@ -93,7 +94,7 @@ impl Trim {
 ///
 /// # Errors
 /// What is wrong, where, in the words of OpenAI's API.
-pub fn decode(body: Bytes) -> Result<chat::Request, RequestError> {
+pub fn judge(body: Bytes) -> Result<chat::Request, RequestError> {
     let mut found = Found::default();
     found.scan(&body)?;
     let model = found.model.ok_or_else(|| Fault::missing("model"))?;
@@ -101,6 +102,10 @@ pub fn decode(body: Bytes) -> Result<chat::Request, RequestError> {
         return Err(Fault::missing("messages").into());
     }
     Ok(chat::Request {
+        format: chat::Format::Chat,
+        hosted: None,
+        state: None,
+        in_tool_loop: false,
         model,
         stream: found.stream,
         include_usage: found.include_usage,

@@ -1,0 +1,1 @@
+//! Gemini's `generateContent` format; models speak it, clients do not.

@@ -1,0 +1,1 @@
+//! The `<think>` block that open reasoning models begin their text with.
