@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use serde::Deserialize;
 
-pub use kinds::{KINDS, Kind, kind};
+pub use kinds::{KINDS, KeyHeader, Kind, kind, plain};
 
 mod kinds;
 

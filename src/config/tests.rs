@@ -28,7 +28,7 @@ fn providers_and_models_are_enough() {
     assert_eq!(loaded.warnings, []);
     let config = loaded.config;
     assert_eq!(config.targets[0].name.as_str(), "small@local");
-    assert_eq!(config.providers[0].endpoints[0].chat_path, "/v1/chat/completions");
+    assert_eq!(config.providers[0].endpoints[0].prefix, "");
     assert!(config.auth.open_on_loopback);
     assert!(config.tenants.contains_key("default"));
     assert_eq!(config.listen.hosts, ["localhost", "127.0.0.1", "[::1]"]);

@@ -58,6 +58,8 @@ pub(super) struct Config {
     pub(super) egress: Egress,
     /// What refusals tell the client.
     pub(super) errors: Errors,
+    /// What becomes of settings that a target's format cannot say, unless its model says otherwise. Default: reject.
+    pub(super) on_unsupported: Option<At<OnUnsupported>>,
 }
 
 /// Where the data listener listens and what it lets in.

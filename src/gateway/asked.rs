@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Gateway;
 use super::error::{Code, GatewayError};
 use crate::auth::Principal;
+use crate::chat::{Format, Request};
 use crate::config::Meant;
 use crate::id::TargetId;
 use crate::policy::Policy;
@@ -20,12 +21,42 @@ pub(super) struct Asked<'g> {
 }
 
 impl Asked<'_> {
-    /// Every target that policy is to judge.
-    pub(super) fn considered(&self, gateway: &Gateway) -> Vec<TargetId> {
-        match self.meant.weighted() {
+    /// Every target that policy is to judge: of those the name stands for, the ones that serve such a request.
+    ///
+    /// What a provider runs or keeps on its own (hosted tools, stored answers) happens outside of the gateway's sight, so
+    /// a target must state that it may.
+    pub(super) fn considered(&self, gateway: &Gateway, request: &Request) -> Result<Vec<TargetId>, GatewayError> {
+        if request.format == Format::Embeddings && self.meant == Meant::Auto {
+            let message = "`auto` chooses among models that answer; name an embedding model: GET /v1/models lists them";
+            return Err(GatewayError::new(Code::InvalidRequest, message).param("model"));
+        }
+        let mut ids: Vec<TargetId> = match self.meant.weighted() {
             None => gateway.config.targets.iter().map(|target| target.id).collect(),
             Some(targets) => targets.iter().map(|(id, _)| *id).collect(),
+        };
+        let target = |id: &TargetId| &gateway.config.targets[id.index()];
+        ids.retain(|id| target(id).format_for(request.format).is_some());
+        if ids.is_empty() {
+            let message = format!(
+                "the model `{}` does not serve {} requests; GET /v1/models lists what there is",
+                cut(&request.model),
+                request.format.as_str()
+            );
+            return Err(GatewayError::new(Code::InvalidRequest, message).param("model"));
         }
+        for (needed, capability) in [(&request.hosted, "server_tools"), (&request.state, "state")] {
+            let Some(field) = needed else { continue };
+            ids.retain(|id| target(id).states(capability));
+            if ids.is_empty() {
+                let message = format!(
+                    "`{}` needs the provider to run or keep something on its own, and no target states that it may \
+                     (`supports: [{capability}]`)",
+                    cut(field)
+                );
+                return Err(GatewayError::new(Code::ServerToolDenied, message).param(cut(field)));
+            }
+        }
+        Ok(ids)
     }
 }
 

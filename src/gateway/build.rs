@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Gateway;
 use super::headers::ServedBy;
+use super::pins::Pins;
 use crate::auth::{Authenticator, Fetch};
 use crate::cache::Cache;
 use crate::classify::{self, Classifier, ClassifyError, ModelSource};
@@ -90,6 +91,7 @@ impl Gateway {
             latency: Observed::new(config.targets.iter().map(|target| target.latency_prior.first_token), now),
             health: Health::new(config.targets.len(), now),
             places: InFlight::new(config.targets.iter().map(|target| target.max_concurrent)),
+            pins: Pins::default(),
             cache: Cache::new(&config.cache, store.clone()),
             store,
             calls,

@@ -11,7 +11,7 @@ use crate::chat;
 use crate::config::Target;
 use crate::id::TargetName;
 use crate::policy::Permitted;
-use crate::wire::openai;
+use crate::wire::{self, passage};
 
 /// What the cache says.
 pub(super) enum Lookup {
@@ -63,29 +63,28 @@ pub(super) async fn look_up(
 
 async fn ask(gateway: &Gateway, constrained: &Constrained<'_>, wishes: &Wishes, request: &chat::Request) -> Lookup {
     let policy = constrained.asked.policy;
-    let view: Vec<&[u8]> = openai::request::cache_view(request).collect();
+    // Bodies of two formats may be the same to the byte, and their answers are not.
+    let mut view = vec![request.format.as_str().as_bytes()];
+    view.extend(wire::ask::cache_view(request));
     let key = Key::new(&constrained.tenant, &policy.name, &policy.hash, &request.model, &view);
     if wishes.cache == CacheWish::NoCache {
         return Lookup::Miss(Slot(key));
     }
-    // What was allowed when it was stored need not be allowed now.
+    // What was allowed when it was stored need not be allowed now. And a shared store may have been written to by others:
+    // one broken entry would fail every request for it until it expires.
     let permit = |name: &TargetName| {
         let target = gateway.config.targets.iter().find(|target| target.name == *name)?;
         constrained.allowed.permit(target.id)
     };
     match gateway.cache.get(&key, permit).await {
-        cache::Lookup::Hit { entry, permitted } if entry.upstream == permitted.upstream && is_whole(&entry.body) => {
+        cache::Lookup::Hit { entry, permitted }
+            if entry.upstream == permitted.upstream && passage::is_good(request.format, &entry.body) =>
+        {
             Lookup::Hit(Hit { target: permitted, entry })
         }
         cache::Lookup::Hit { .. } | cache::Lookup::Miss => Lookup::Miss(Slot(key)),
         cache::Lookup::Bypass(_) => Lookup::Bypass,
     }
-}
-
-/// Whether this is an answer as it was kept: a shared store may have been written to by others, and one broken entry
-/// would fail every request for it until it expires.
-fn is_whole(body: &[u8]) -> bool {
-    openai::response::read(body).is_ok_and(|answer| answer.good)
 }
 
 /// Answers drawn at random would all be the first one's; classes above the limit are kept nowhere.
@@ -101,24 +100,5 @@ fn may_cache(gateway: &Gateway, constrained: &Constrained<'_>, wishes: &Wishes, 
 pub(super) fn store(gateway: &Gateway, slot: Option<Slot>, kept: Option<Whole>) {
     if let (Some(Slot(key)), Some(whole)) = (slot, kept) {
         gateway.cache.put(key, &whole.target, whole.body, whole.usage);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_could_have_been_kept_is_a_hit() {
-        assert!(is_whole(br#"{"choices":[{"message":{"content":"hi"},"finish_reason":"stop"}]}"#));
-        for broken in [
-            &br#"{"choices":[{"message":{"content":"hi"},"finish_reason":"length"}]}"#[..],
-            br#"{"choices":[{"message":{"content":"hi"#,
-            br#"{"error":{"message":"down"}}"#,
-            b"hello",
-            b"",
-        ] {
-            assert!(!is_whole(broken), "{}", String::from_utf8_lossy(broken));
-        }
     }
 }

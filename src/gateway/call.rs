@@ -4,6 +4,7 @@
 //! answers, the answer), so a failure can be retried or moved to the next target. Only when that takes longer than
 //! `streaming.commit_after` does a stream begin with comment pings, which no client shows.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,18 +17,19 @@ use super::client::Client;
 use super::error::{Code, GatewayError};
 use super::headers::Wishes;
 use super::record::Record;
-use super::{Gateway, Stop, relay};
-use crate::chat;
+use super::{Gateway, Stop, decode, relay};
+use crate::chat::{self, Format};
 use crate::config::Target;
 use crate::ledger::Attempt;
 use crate::limit::RateLimit;
 use crate::policy::Permitted;
 use crate::route::inflight::Place;
 use crate::upstream::retry::{Next, next};
-use crate::upstream::{CallError, Exchange, Failure, FailureKind, Incoming};
-use crate::wire::openai;
-use crate::wire::openai::stream::Relay;
-use crate::wire::{AnswerError, StreamError};
+use crate::upstream::{CallError, Exchange, Failure, FailureKind, Incoming, suited};
+use crate::wire::ask::{Asking, Unsendable};
+use crate::wire::dialect::{Parser, Style};
+use crate::wire::passage::{Passage, Relay, Whole};
+use crate::wire::{AnswerError, Encoded, StreamError, anthropic};
 
 /// Largest whole answer that is read, in bytes.
 const MAX_ANSWER: usize = 64 << 20;
@@ -36,6 +38,15 @@ const MAX_HELD: usize = 1 << 20;
 /// Results of attempts that made no connection: nothing has left the gateway.
 const UNSENT: [&str; 6] = ["host_not_allowed", "request", "resolve", "connect", "connect_timeout", "tls"];
 const PING: Bytes = Bytes::from_static(b": ping\n\n");
+
+/// What is asked, of whomever.
+#[derive(Clone, Copy)]
+pub(super) struct Ask<'a> {
+    /// The request on its way to any number of targets.
+    pub(super) asking: &'a Asking<'a>,
+    /// Whether the answer is to be kept whole.
+    pub(super) keep: bool,
+}
 
 /// An upstream's answer, as far as its first content.
 pub(super) struct Answer {
@@ -51,9 +62,9 @@ pub(super) struct Answer {
 /// What has come so far.
 pub(super) enum Content {
     /// All of it.
-    Whole { body: Bytes, answer: openai::response::Answer },
+    Whole(Whole),
     /// A stream up to its first content; `over` if that was all.
-    Stream { relay: Relay, held: Vec<Bytes>, over: bool },
+    Stream { relay: Box<Relay>, held: Vec<Bytes>, over: bool },
 }
 
 /// Calls the plan's targets in order until one gives content, while the client is there to want it.
@@ -62,17 +73,19 @@ pub(super) async fn until_content<C: Client>(
     client: &mut C,
     plan: &[Permitted<Arc<Target>>],
     wishes: &Wishes,
-    request: &chat::Request,
+    ask: Ask<'_>,
     record: &mut Record<'_>,
     rate: Option<RateLimit>,
 ) -> Result<Answer, Stop> {
+    let request = ask.asking.request();
     gateway.calls.budget.deposit();
     let streaming = gateway.config.streaming;
     let mut committed = false;
     let mut ping_at = tokio::time::Instant::now() + streaming.commit_after;
     // Only a stream can begin before it is known who will answer.
     let mut begun = if request.stream { relay::early_headers(client, record, rate) } else { HeaderMap::new() };
-    let attempts = attempts(gateway, plan, wishes, request, record);
+    let request_id = record.request_id.clone();
+    let attempts = attempts(gateway, plan, wishes, ask, record);
     tokio::pin!(attempts);
     let outcome = loop {
         tokio::select! {
@@ -93,7 +106,7 @@ pub(super) async fn until_content<C: Client>(
         Ok(answer) => Ok(Answer { committed, ..answer }),
         Err(error) if committed => {
             // The status is long sent: the failure is told in band.
-            relay::end_with(client, &error).await?;
+            relay::end_with(client, error.event(request.format, &request_id)).await?;
             Err(Stop::Told(error))
         }
         Err(error) => Err(error.into()),
@@ -104,10 +117,10 @@ async fn attempts(
     gateway: &Gateway,
     plan: &[Permitted<Arc<Target>>],
     wishes: &Wishes,
-    request: &chat::Request,
+    ask: Ask<'_>,
     record: &mut Record<'_>,
 ) -> Result<Answer, GatewayError> {
-    let mut last = GatewayError::new(Code::NoHealthyTarget, "no target is left to ask");
+    let mut last = None;
     for (place, target) in plan.iter().enumerate() {
         if place > 0 {
             record.reason = Some("fallback");
@@ -117,7 +130,7 @@ async fn attempts(
         let by = Instant::now() + target.provider.timeouts.total;
         loop {
             tries += 1;
-            let failed = match attempt(gateway, target, wishes, request, record, by).await {
+            let failed = match attempt(gateway, target, wishes, ask, record, by).await {
                 Ok(answer) => return Ok(answer),
                 Err(failed) => failed,
             };
@@ -126,20 +139,25 @@ async fn attempts(
                 Failed::Exchange(failure) | Failed::Inside(failure) => {
                     next(failure, tries, gateway.calls.retry, &gateway.calls.budget, left, rand::random())
                 }
-                Failed::Answer(_) => Next::FallBack,
+                Failed::Answer(_) | Failed::Unsendable(_) => Next::FallBack,
             };
-            last = failed.into_error(target);
+            // That a target has no words for the request tells the client less than how another one failed.
+            let untold = matches!(failed, Failed::Unsendable(_)) && last.is_some();
+            let error = failed.into_error(target);
+            if !untold {
+                last = Some(error.clone());
+            }
             match then {
                 Next::Retry(wait) => {
                     tokio::time::sleep(wait).await;
                     record.waited(wait);
                 }
                 Next::FallBack => break,
-                Next::GiveUp => return Err(last),
+                Next::GiveUp => return Err(error),
             }
         }
     }
-    Err(last)
+    Err(last.unwrap_or_else(|| GatewayError::new(Code::NoHealthyTarget, "no target is left to ask")))
 }
 
 /// Why an attempt brought nothing to pass on.
@@ -150,6 +168,8 @@ enum Failed {
     Inside(Failure),
     /// An answer with status 200 that is none: broken, or cut off before its content.
     Answer(GatewayError),
+    /// Nothing was sent: the target's format cannot say it.
+    Unsendable(Unsendable),
 }
 
 impl Failed {
@@ -174,26 +194,58 @@ impl From<CallError> for Failed {
     }
 }
 
+/// The format a target is called in for this request, and the native path; `None`: it cannot serve such a client.
+fn way(target: &Target, request: &chat::Request) -> Option<(Format, Cow<'static, str>)> {
+    let format = target.format_for(request.format)?;
+    Some((format, target.provider.native.path(format, &target.upstream, request.stream)?))
+}
+
+/// An answer's way back.
+struct Way {
+    stream: bool,
+    passage: Passage,
+}
+
+fn passage(target: &Target, from: Format, request: &chat::Request, record: &Record<'_>) -> Way {
+    let think = target.reasoning.parser == Parser::Think;
+    let passage = Passage {
+        from,
+        to: request.format,
+        think: think.then_some(target.reasoning.style == Some(Style::Always)),
+        show_reasoning: target.show_reasoning,
+        family: target.provider.native.dialect.seals,
+        choices: request.n,
+        input_tokens: request.input_tokens_estimate,
+        envelope: record.envelope(target, request),
+    };
+    Way { stream: request.stream, passage }
+}
+
 /// One call to one target.
 async fn attempt(
     gateway: &Gateway,
     target: &Permitted<Arc<Target>>,
     wishes: &Wishes,
-    request: &chat::Request,
+    ask: Ask<'_>,
     record: &mut Record<'_>,
     by: Instant,
 ) -> Result<Answer, Failed> {
-    let body = openai::request::pass(request, &target.upstream);
+    let request = ask.asking.request();
+    let Some((format, path)) = way(target, request) else { return Err(Failed::Answer(speechless(target, request))) };
+    let Encoded { body, dropped } = ask.asking.body(&target.shape(format)).map_err(Failed::Unsendable)?;
+    record.dropped(dropped);
     let bytes_sent = body.len();
     let Some(place) = gateway.places.enter(target.id) else { return Err(Failed::Answer(full(target))) };
     let sent = Instant::now();
     record.sent(target, bytes_sent, request);
-    let exchange = Exchange { body, stream: request.stream, passed: &wishes.passed, by: Some(by) };
+    let passed = suited(&wishes.passed, format);
+    let exchange = Exchange { path: &path, body, stream: request.stream, passed: &passed, by: Some(by) };
     let mut peer = None;
     let result = match gateway.calls.call(target, &exchange).await {
         Ok(incoming) => {
             peer = Some(incoming.peer);
-            read_until_content(target, incoming, place, request).await
+            let passage = passage(target, format, request, record);
+            read_until_content(target, incoming, place, passage, ask.keep).await
         }
         Err(failure) => {
             peer = peer.or(failure.peer);
@@ -205,7 +257,7 @@ async fn attempt(
         Ok(_) => (Some(200), "ok"),
         Err(Failed::Exchange(failure)) => (failure.status, failure.word()),
         Err(Failed::Inside(failure)) => (Some(200), failure.word()),
-        Err(Failed::Answer(_)) => (Some(200), "bad_answer"),
+        Err(Failed::Answer(_) | Failed::Unsendable(_)) => (Some(200), "bad_answer"),
     };
     let bytes_sent = if UNSENT.contains(&word) { 0 } else { bytes_sent };
     let name = target.name.clone();
@@ -232,14 +284,19 @@ async fn read_until_content(
     target: &Permitted<Arc<Target>>,
     mut incoming: Incoming,
     place: Place,
-    request: &chat::Request,
+    passage: Way,
+    keep: bool,
 ) -> Result<Answer, Failed> {
-    let content = if request.stream {
-        stream_until_content(target, &mut incoming, request).await?
+    let content = if passage.stream {
+        let mut relay = passage.passage.stream();
+        if keep {
+            relay.collect();
+        }
+        stream_until_content(target, &mut incoming, relay).await?
     } else {
         let body = incoming.whole(MAX_ANSWER).await?;
-        let answer = openai::response::read(&body).map_err(|error| Failed::of_answer(error, target, incoming.peer))?;
-        Content::Whole { body, answer }
+        let whole = passage.passage.whole(body).map_err(|error| Failed::of_answer(error, target, incoming.peer))?;
+        Content::Whole(whole)
     };
     Ok(Answer { target: target.clone(), incoming, place, content, committed: false })
 }
@@ -247,11 +304,9 @@ async fn read_until_content(
 async fn stream_until_content(
     target: &Permitted<Arc<Target>>,
     incoming: &mut Incoming,
-    request: &chat::Request,
+    relay: Relay,
 ) -> Result<Content, Failed> {
-    let price = target.price;
-    let mut relay = Relay::new(request.include_usage, move |usage| price.map(|price| crate::cost::cost(usage, &price)))
-        .expecting(request.n);
+    let mut relay = Box::new(relay);
     let mut held = Vec::new();
     // How many pieces, and how many bytes in them.
     let (mut counted, mut size) = (0, 0);
@@ -275,12 +330,52 @@ async fn stream_until_content(
     }
 }
 
+/// Asks a target how many tokens a Messages request has. Its answer goes to the client as it is.
+pub(super) async fn counter(
+    gateway: &Gateway,
+    target: &Permitted<Arc<Target>>,
+    wishes: &Wishes,
+    request: &chat::Request,
+    record: &mut Record<'_>,
+) -> Result<Bytes, GatewayError> {
+    let Encoded { body, dropped } = anthropic::request::pass(request, &target.shape(Format::Messages));
+    record.dropped(dropped);
+    let bytes_sent = body.len();
+    let passed = suited(&wishes.passed, Format::Messages);
+    let path = target.provider.native.counter.unwrap_or_default();
+    let by = Instant::now() + target.provider.timeouts.total;
+    let sent = Instant::now();
+    let exchange = Exchange { path, body, stream: false, passed: &passed, by: Some(by) };
+    let (status, peer, answered) = match gateway.calls.call(target, &exchange).await {
+        Ok(mut incoming) => {
+            let (status, peer) = (Some(incoming.status), Some(incoming.peer));
+            let body = incoming.whole(MAX_HELD).await.map_err(Failed::from);
+            incoming.release().await;
+            (status, peer, body)
+        }
+        Err(failure) => (failure.status, failure.peer, Err(Failed::Exchange(failure))),
+    };
+    let result = if answered.is_ok() { "ok" } else { "status" };
+    let name = target.name.clone();
+    record.attempted(Attempt { target: name, peer, bytes_sent, status, result, elapsed: sent.elapsed() }, target.id);
+    let body = answered.map_err(|failed| failed.into_error(target))?;
+    match anthropic::count::decode(&body) {
+        Some(_) => Ok(body),
+        None => Err(bad_answer(target, &"its count of tokens is none")),
+    }
+}
+
 fn full(target: &Target) -> GatewayError {
     GatewayError::new(
         Code::NoHealthyTarget,
         format!("`{}` has as many requests as it may have (max_concurrent)", target.name),
     )
     .retry_after(Duration::from_secs(1))
+}
+
+fn speechless(target: &Target, request: &chat::Request) -> GatewayError {
+    let message = format!("`{}` does not serve {} requests", target.name, request.format.as_str());
+    GatewayError::new(Code::InvalidRequest, message).param("model")
 }
 
 /// A 200 that holds no answer.
@@ -295,12 +390,18 @@ impl Failed {
         match self {
             Self::Exchange(failure) | Self::Inside(failure) => failure.is_the_targets(),
             Self::Answer(_) => true,
+            Self::Unsendable(_) => false,
         }
     }
 
     fn into_error(self, target: &Target) -> GatewayError {
         let failure = match self {
             Self::Answer(error) => return error,
+            Self::Unsendable(Unsendable::Request(error)) => return decode::refused(error),
+            Self::Unsendable(Unsendable::Unsupported(error)) => {
+                let message = format!("{}: {error}", target.model);
+                return GatewayError::new(Code::UnsupportedInFormat, message).param(error.field);
+            }
             Self::Exchange(failure) | Self::Inside(failure) => failure,
         };
         let provider = &target.provider.name;

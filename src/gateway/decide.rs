@@ -10,15 +10,16 @@ use super::Gateway;
 use super::asked::{self, Asked};
 use super::error::{Code, GatewayError};
 use super::headers::Wishes;
+use super::pins::Turn;
 use super::record::Record;
 use crate::auth::{self, Principal};
-use crate::chat;
+use crate::chat::{self, Format};
 use crate::classify::{Prompt, Score};
 use crate::config::{ErrorDetail, Meant, Target};
-use crate::id::TenantName;
+use crate::id::{TargetId, TenantName};
 use crate::policy::{self, Allowed, LabelSources, Labels, Permitted, labels};
 use crate::route::{self, Inputs, Named, NoCandidate, Reason, Why};
-use crate::wire::openai;
+use crate::wire::ask;
 
 /// When to come again if nothing is known.
 const ONE_SECOND: Duration = Duration::from_secs(1);
@@ -44,7 +45,7 @@ pub(super) fn constrain<'g>(
 ) -> Result<Constrained<'g>, GatewayError> {
     let asked = asked::resolve(gateway, principal, &request.model, wishes.policy.as_deref())?;
     let labels = resolve_labels(gateway, principal, wishes)?;
-    let allowed = policy::constrain(asked.policy, &principal.tenant, &labels, &asked.considered(gateway));
+    let allowed = policy::constrain(asked.policy, &principal.tenant, &labels, &asked.considered(gateway, request)?);
     record.constrained(asked.policy, &labels, &allowed);
     if allowed.is_empty() {
         record.nothing_allowed(&allowed);
@@ -105,7 +106,7 @@ pub(super) async fn classify(
     if constrained.asked.meant != Meant::Auto {
         return None;
     }
-    let texts = openai::request::prompt(request);
+    let texts = ask::prompt(request);
     let prompt = Prompt { texts: &texts, tools: request.tools, images: request.media };
     Some(gateway.classifier.score(&prompt).await)
 }
@@ -126,6 +127,7 @@ pub(super) fn choose(
     let meant = &constrained.asked.meant;
     let reason = if matches!(meant, Meant::Alias(_)) { Reason::Alias } else { Reason::Named };
     let now = Instant::now();
+    let pinned = pinned(gateway, constrained, request).map(|target| [(target, 1)]);
     let inputs = Inputs {
         difficulty: score.and_then(|score| score.difficulty),
         input_tokens: request.input_tokens_estimate,
@@ -135,18 +137,59 @@ pub(super) fn choose(
         ttft: &|id| gateway.latency.first_token_p95(id, now),
         healthy: &|id| gateway.health.is_healthy(id, now) && gateway.places.has_room(id),
         ceiling: wishes.max_cost,
-        named: meant.weighted().map(|targets| Named { targets, random: rand::random(), reason }),
+        named: pinned
+            .as_ref()
+            .map(|pinned| Named { targets: pinned, random: 0, reason: Reason::Pinned })
+            .or_else(|| meant.weighted().map(|targets| Named { targets, random: rand::random(), reason })),
     };
     match route::choose(allowed, &allowed.policy().objective, &inputs) {
         Ok(plan) => {
-            record.planned(allowed, &plan);
             let order = plan.order.iter().filter_map(|&place| plan.candidates.get(place));
-            Ok(order.filter_map(|candidate| allowed.permit(candidate.target)).collect())
+            let mut order: Vec<TargetId> = order.map(|candidate| candidate.target).collect();
+            if let Some([(target, _)]) = pinned {
+                order.retain(|id| *id == target);
+                if order.is_empty() {
+                    record.considered(allowed, &plan.candidates);
+                    let message = "the model that began this tool loop is failing or full at the moment";
+                    return Err(GatewayError::new(Code::NoHealthyTarget, message).retry_after(ONE_SECOND));
+                }
+            } else if request.format == Format::Embeddings {
+                // Vectors of two models do not mix.
+                let model = |id: &TargetId| &gateway.config.targets[id.index()].model;
+                let first = order.first().map(|id| model(id).clone());
+                order.retain(|id| first.as_ref() == Some(model(id)));
+            }
+            record.planned(allowed, &plan);
+            Ok(order.into_iter().filter_map(|id| allowed.permit(id)).collect())
         }
         Err(none) => {
             record.considered(allowed, &none.candidates);
             Err(no_candidate(gateway, allowed, &none, now, record))
         }
+    }
+}
+
+/// The target that began the tool loop this request is in the middle of, if it is known and still allowed. A model
+/// asked for by name is where it was.
+fn pinned(gateway: &Gateway, constrained: &Constrained<'_>, request: &chat::Request) -> Option<TargetId> {
+    if !request.in_tool_loop {
+        return None;
+    }
+    let turn = Turn::of(&constrained.tenant, request)?;
+    gateway.pins.get(&turn).filter(|id| constrained.allowed.contains(*id))
+}
+
+/// Remembers who answers, in case it calls tools and their results come back.
+pub(super) fn pin(
+    gateway: &Gateway,
+    constrained: &Constrained<'_>,
+    request: &chat::Request,
+    target: &Permitted<Arc<Target>>,
+) {
+    if constrained.allowed.len() > 1
+        && let Some(turn) = Turn::of(&constrained.tenant, request)
+    {
+        gateway.pins.put(turn, target.id);
     }
 }
 

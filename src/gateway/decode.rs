@@ -2,13 +2,15 @@
 
 use std::time::Instant;
 
+use bytes::Bytes;
+
 use super::client::Client;
 use super::error::{Code, GatewayError};
 use super::record::Record;
 use super::{Gateway, headers};
-use crate::chat;
+use crate::chat::{self, Format};
 use crate::telemetry::metrics::InFlight;
-use crate::wire::{RequestError, openai};
+use crate::wire::{RequestError, ask};
 
 /// Bodies up to this many bytes are checked in place: at about a gigabyte a second that keeps a worker for less than
 /// a tenth of a millisecond. Larger ones go to a thread of their own.
@@ -20,10 +22,22 @@ pub(super) struct Decoded {
     _held: InFlight,
 }
 
+/// A request for a model's answer in this format.
 pub(super) async fn request<C: Client>(
     gateway: &Gateway,
     client: &mut C,
+    format: Format,
     record: &mut Record<'_>,
+) -> Result<Decoded, GatewayError> {
+    body(gateway, client, record, move |body| ask::judge(format, body)).await
+}
+
+/// A body that `judge` accepts.
+pub(super) async fn body<C: Client>(
+    gateway: &Gateway,
+    client: &mut C,
+    record: &mut Record<'_>,
+    judge: impl FnOnce(Bytes) -> Result<chat::Request, RequestError> + Send + 'static,
 ) -> Result<Decoded, GatewayError> {
     let listen = &gateway.config.listen;
     headers::expect_json(&client.head().headers)?;
@@ -34,9 +48,9 @@ pub(super) async fn request<C: Client>(
     let body = client.body(listen.max_body, listen.body_timeout, &mut room).await?;
     record.waited(reading.elapsed());
     let decoded = if body.len() <= IN_PLACE {
-        openai::request::judge(body)
+        judge(body)
     } else {
-        tokio::task::spawn_blocking(move || openai::request::judge(body))
+        tokio::task::spawn_blocking(move || judge(body))
             .await
             .map_err(|_| GatewayError::new(Code::InvalidRequest, "the request body could not be checked"))?
     };
@@ -47,11 +61,14 @@ pub(super) async fn request<C: Client>(
 
 /// A refused body in the gateway's words.
 pub(super) fn checked(decoded: Result<chat::Request, RequestError>) -> Result<chat::Request, GatewayError> {
-    decoded.map_err(|error| {
-        let plain = GatewayError::new(Code::InvalidRequest, error.message);
-        match error.param {
-            Some(param) => plain.param(param),
-            None => plain,
-        }
-    })
+    decoded.map_err(refused)
+}
+
+/// What the client is told of it.
+pub(super) fn refused(error: RequestError) -> GatewayError {
+    let plain = GatewayError::new(Code::InvalidRequest, error.message);
+    match error.param {
+        Some(param) => plain.param(param),
+        None => plain,
+    }
 }

@@ -6,7 +6,9 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use super::client::BodyError;
-use crate::wire::openai::error::error_body;
+use crate::chat::Format;
+use crate::id::RequestId;
+use crate::wire::{Refusal, anthropic, openai, responses};
 
 /// Tells the official SDKs not to repeat a request that cannot succeed.
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
@@ -29,6 +31,8 @@ pub struct GatewayError {
 pub enum Code {
     InvalidRequest,
     LabelInvalid,
+    UnsupportedInFormat,
+    ServerToolDenied,
     ContextLengthExceeded,
     ContentFilter,
     InvalidApiKey,
@@ -54,9 +58,12 @@ impl Code {
     #[must_use]
     pub fn status(self) -> StatusCode {
         match self {
-            Self::InvalidRequest | Self::LabelInvalid | Self::ContextLengthExceeded | Self::ContentFilter => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::InvalidRequest
+            | Self::LabelInvalid
+            | Self::UnsupportedInFormat
+            | Self::ServerToolDenied
+            | Self::ContextLengthExceeded
+            | Self::ContentFilter => StatusCode::BAD_REQUEST,
             Self::InvalidApiKey => StatusCode::UNAUTHORIZED,
             Self::PolicyDenied | Self::PermissionDenied => StatusCode::FORBIDDEN,
             Self::ModelNotFound | Self::NotFound | Self::NotProxied => StatusCode::NOT_FOUND,
@@ -79,6 +86,8 @@ impl Code {
                 "invalid_request"
             }
             Self::LabelInvalid => "label_invalid",
+            Self::UnsupportedInFormat => "unsupported_in_format",
+            Self::ServerToolDenied => "server_tool_denied",
             Self::ContextLengthExceeded => "context_length_exceeded",
             Self::ContentFilter => "content_filter",
             Self::InvalidApiKey => "invalid_api_key",
@@ -111,7 +120,7 @@ impl Code {
     /// Whether the refusal is the gateway's own decision, as opposed to a failure.
     #[must_use]
     pub fn is_denial(self) -> bool {
-        matches!(self, Self::PolicyDenied | Self::PermissionDenied | Self::RateLimitExceeded)
+        matches!(self, Self::PolicyDenied | Self::PermissionDenied | Self::ServerToolDenied | Self::RateLimitExceeded)
     }
 }
 
@@ -135,21 +144,39 @@ impl GatewayError {
         self
     }
 
-    /// The body in OpenAI's shape.
+    /// What a client is told, before its format gives it a shape.
     #[must_use]
-    pub fn body(&self) -> Bytes {
-        error_body(&self.message, self.code.kind(), self.param.as_deref(), Some(self.code.word()))
+    pub fn refusal<'a>(&'a self, request_id: &'a RequestId) -> Refusal<'a> {
+        Refusal {
+            status: self.code.status().as_u16(),
+            kind: self.code.kind(),
+            code: self.code.word(),
+            message: &self.message,
+            param: self.param.as_deref(),
+            request_id: request_id.as_str(),
+        }
     }
 
-    /// The same as an in-band event of a stream that has begun.
+    /// The body in the client's shape.
     #[must_use]
-    pub fn event(&self) -> Bytes {
-        crate::wire::openai::error::stream_error_event(
-            &self.message,
-            self.code.kind(),
-            self.param.as_deref(),
-            Some(self.code.word()),
-        )
+    pub fn body(&self, format: Format, request_id: &RequestId) -> Bytes {
+        let refusal = self.refusal(request_id);
+        match format {
+            Format::Messages => anthropic::error::body(&refusal),
+            Format::Responses => responses::error::body(&refusal),
+            Format::Chat | Format::Gemini | Format::Completions | Format::Embeddings => openai::error::body(&refusal),
+        }
+    }
+
+    /// The same as an in-band event of a stream of which nothing but comments has been sent.
+    #[must_use]
+    pub fn event(&self, format: Format, request_id: &RequestId) -> Bytes {
+        let refusal = self.refusal(request_id);
+        match format {
+            Format::Messages => anthropic::error::event(&refusal),
+            Format::Responses => responses::mend::failed(&refusal, 0).into(),
+            Format::Chat | Format::Gemini | Format::Completions | Format::Embeddings => openai::error::event(&refusal),
+        }
     }
 
     /// Headers that belong to the error itself.

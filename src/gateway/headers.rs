@@ -30,6 +30,8 @@ const UPSTREAM_ID: HeaderName = HeaderName::from_static("x-waypost-upstream-id")
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit-requests");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining-requests");
+const DROPPED: HeaderName = HeaderName::from_static("x-waypost-dropped");
+const ESTIMATED: HeaderName = HeaderName::from_static("x-waypost-estimated");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset-requests");
 
 /// Said by proxies in between.
@@ -50,7 +52,7 @@ pub(super) struct Wishes {
     pub(super) max_cost: Option<NanoUsd>,
     pub(super) cache: CacheWish,
     /// Goes to the provider.
-    pub(super) passed: Vec<(HeaderName, HeaderValue)>,
+    pub(super) passed: upstream::Passed,
 }
 
 /// `x-waypost-cache`
@@ -168,6 +170,10 @@ pub(super) struct Notes<'a> {
     pub(super) cache: Option<&'static str>,
     pub(super) cost: Option<NanoUsd>,
     pub(super) upstream_id: Option<HeaderValue>,
+    /// Settings that the target's format could not say.
+    pub(super) dropped: &'a [String],
+    /// The figures in the body are the gateway's own guess.
+    pub(super) estimated: bool,
     pub(super) rate: Option<RateLimit>,
     pub(super) overhead: Option<Duration>,
 }
@@ -216,6 +222,12 @@ impl Notes<'_> {
         if let Some(id) = &self.upstream_id {
             headers.insert(UPSTREAM_ID, id.clone());
         }
+        if !self.dropped.is_empty() {
+            headers.insert(DROPPED, printable(&listed(self.dropped)));
+        }
+        if self.estimated {
+            headers.insert(ESTIMATED, HeaderValue::from_static("true"));
+        }
         if let Some(rate) = self.rate {
             headers.insert(LIMIT, HeaderValue::from(rate.limit));
             headers.insert(REMAINING, HeaderValue::from(rate.remaining));
@@ -259,6 +271,25 @@ fn fixed(text: &mut BytesMut, thousandths: u64) {
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates")]
 fn thousandths(number: f64) -> u64 {
     (number * 1e3).round() as u64
+}
+
+/// Longest list of dropped settings in a header, in bytes.
+const MAX_DROPPED: usize = 1024;
+
+/// Names in one line; what is too long for a header ends in `…` as ASCII.
+fn listed(names: &[String]) -> String {
+    let mut list = String::new();
+    for name in names {
+        if list.len() + name.len() > MAX_DROPPED {
+            list.push_str(", ...");
+            break;
+        }
+        if !list.is_empty() {
+            list.push_str(", ");
+        }
+        list.extend(name.chars().map(|c| if c.is_ascii_graphic() { c } else { '?' }));
+    }
+    list
 }
 
 fn printable(text: &str) -> HeaderValue {

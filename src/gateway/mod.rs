@@ -1,6 +1,6 @@
 //! The request path, told from top to bottom.
 //!
-//! [`serve`] finds the operation; [`answer`] is the life of a chat request. Each step takes a value that only the step
+//! [`serve`] finds the operation; [`answer`] is the life of a request for a model's answer, whatever format it speaks. Each step takes a value that only the step
 //! before can make, so the order cannot be got wrong: no upstream can be called without a target that `constrain` has
 //! permitted, and nothing is permitted before the principal is known.
 
@@ -9,11 +9,13 @@ mod build;
 mod cached;
 mod call;
 mod client;
+mod count;
 mod decide;
 mod decode;
 mod error;
 mod headers;
 mod other;
+mod pins;
 mod record;
 mod relay;
 
@@ -25,16 +27,20 @@ use http::{HeaderMap, Method, StatusCode};
 
 pub use self::build::{BuildError, classifier_settings};
 use self::cached::Lookup;
+use self::call::Ask;
 pub use self::client::{BodyError, Client, HungUp};
 pub use self::error::{Code, GatewayError};
 pub use self::headers::was_forwarded;
 use self::headers::{Notes, ServedBy, Wishes};
 pub use self::other::{Question, explain};
+use self::pins::Pins;
 use self::record::Record;
 use crate::auth::{Authenticator, Principal};
 use crate::cache::Cache;
+use crate::chat::Format;
 use crate::classify::Classifier;
 use crate::config::Config;
+use crate::id::RequestId;
 use crate::ledger::Decisions;
 use crate::limit::{Admitted, Limiter, RateLimit};
 use crate::policy::Policies;
@@ -44,6 +50,7 @@ use crate::route::latency::Observed;
 use crate::store::Redis;
 use crate::telemetry::{Metrics, RequestLog};
 use crate::upstream::Upstreams;
+use crate::wire::ask::Asking;
 
 /// One gateway instance: everything the request path needs, shared by all requests.
 pub struct Gateway {
@@ -58,6 +65,7 @@ pub struct Gateway {
     latency: Observed,
     health: Health,
     places: Arc<InFlight>,
+    pins: Pins,
     metrics: Metrics,
     decisions: Decisions,
     log: RequestLog,
@@ -83,7 +91,8 @@ enum Stop {
 /// The client is gone, or its answer was cut off: the connection cannot be used again.
 pub async fn serve<C: Client>(gateway: &Gateway, client: &mut C) -> Result<(), HungUp> {
     match Route::of(client.head()) {
-        Route::Chat => chat(gateway, client).await,
+        Route::Ask(format) => ask(gateway, client, format).await,
+        Route::Count => count::serve(gateway, client).await,
         Route::Preflight => {
             let headers = headers::preflight(&client.head().headers);
             client.respond(StatusCode::NO_CONTENT, headers, bytes::Bytes::new()).await
@@ -94,7 +103,10 @@ pub async fn serve<C: Client>(gateway: &Gateway, client: &mut C) -> Result<(), H
 
 /// What a request is for.
 enum Route {
-    Chat,
+    /// A model's answer, in this format.
+    Ask(Format),
+    /// How many tokens a Messages request has.
+    Count,
     Preflight,
     Other(other::Asked),
 }
@@ -102,36 +114,59 @@ enum Route {
 impl Route {
     fn of(head: &http::request::Parts) -> Self {
         match (&head.method, head.uri.path()) {
-            (&Method::POST, "/v1/chat/completions") => Self::Chat,
+            (&Method::POST, "/v1/chat/completions") => Self::Ask(Format::Chat),
+            (&Method::POST, "/v1/responses") => Self::Ask(Format::Responses),
+            (&Method::POST, "/v1/messages") => Self::Ask(Format::Messages),
+            (&Method::POST, "/v1/messages/count_tokens") => Self::Count,
+            (&Method::POST, "/v1/completions") => Self::Ask(Format::Completions),
+            (&Method::POST, "/v1/embeddings") => Self::Ask(Format::Embeddings),
             (&Method::OPTIONS, _) => Self::Preflight,
             (&Method::POST, "/v1/route") => Self::Other(other::Asked::DryRun),
             (&Method::GET, "/v1/models") => Self::Other(other::Asked::Models),
             (&Method::GET, path) if path.starts_with("/v1/models/") => Self::Other(other::Asked::Model),
             (&Method::GET, path) if path.starts_with("/v1/decisions/") => Self::Other(other::Asked::Decision),
-            (_, "/v1/chat/completions" | "/v1/route" | "/v1/models") => Self::Other(other::Asked::Nothing(
-                GatewayError::new(Code::MethodNotAllowed, "this path takes another method"),
-            )),
+            (_, path) if PATHS.contains(&path) => Self::Other(other::Asked::Nothing(GatewayError::new(
+                Code::MethodNotAllowed,
+                "this path takes another method",
+            ))),
             (_, path) => Self::Other(other::Asked::Nothing(not_served(path))),
         }
     }
 }
 
-/// A chat completion: answered, or refused in the client's own shape.
-async fn chat<C: Client>(gateway: &Gateway, client: &mut C) -> Result<(), HungUp> {
+/// Paths that are served with one method only.
+const PATHS: [&str; 8] = [
+    "/v1/chat/completions",
+    "/v1/responses",
+    "/v1/messages",
+    "/v1/messages/count_tokens",
+    "/v1/completions",
+    "/v1/embeddings",
+    "/v1/route",
+    "/v1/models",
+];
+
+/// The format in which a path's errors are told.
+fn format_of(path: &str) -> Format {
+    if path.starts_with("/v1/messages") { Format::Messages } else { Format::Chat }
+}
+
+/// A request for a model's answer: answered, or refused in the client's own shape.
+async fn ask<C: Client>(gateway: &Gateway, client: &mut C, format: Format) -> Result<(), HungUp> {
     let started = Instant::now();
     let request_id = headers::request_id(&client.head().headers);
     let principal = match authenticate(gateway, client).await {
         Ok(principal) => principal,
         Err(error) => {
             // Nobody is known: there is a line in the log, but nobody's record.
-            other::log(gateway, &request_id, "chat", Some(&error), started);
+            other::log(gateway, &request_id, format.as_str(), Some(&error), started);
             let notes = Notes { request_id: Some(&request_id), ..Notes::default() };
-            return refuse(client, &error, &notes).await;
+            return refuse(client, &error, format, &request_id, &notes).await;
         }
     };
-    let mut record = Record::begin(gateway, Arc::clone(&principal), request_id, started);
+    let mut record = Record::begin(gateway, Arc::clone(&principal), format.as_str(), request_id, started);
     let mut rate = None;
-    match answer(gateway, client, &principal, &mut record, &mut rate).await {
+    match answer(gateway, client, format, &principal, &mut record, &mut rate).await {
         Ok(()) => Ok(()),
         Err(Stop::HungUp) => Err(HungUp),
         Err(Stop::Told(error)) => {
@@ -141,7 +176,7 @@ async fn chat<C: Client>(gateway: &Gateway, client: &mut C) -> Result<(), HungUp
         Err(Stop::Refused(error)) => {
             record.failed(&error);
             let notes = Notes { rate, overhead: Some(record.overhead()), ..record.notes() };
-            refuse(client, &error, &notes).await
+            refuse(client, &error, format, &record.request_id, &notes).await
         }
     }
 }
@@ -150,13 +185,14 @@ async fn chat<C: Client>(gateway: &Gateway, client: &mut C) -> Result<(), HungUp
 async fn answer<'g, C: Client>(
     gateway: &'g Gateway,
     client: &mut C,
+    format: Format,
     principal: &Principal,
     record: &mut Record<'g>,
     rate: &mut Option<RateLimit>,
 ) -> Result<(), Stop> {
     let _permit = admit(gateway, principal, rate)?;
     let wishes = Wishes::read(&client.head().headers)?;
-    let decoded = decode::request(gateway, client, record).await?;
+    let decoded = decode::request(gateway, client, format, record).await?;
     let request = &decoded.request;
     let constrained = decide::constrain(gateway, principal, &wishes, request, record)?;
     let lookup = while_there(client, cached::look_up(gateway, &constrained, &wishes, request)).await?;
@@ -168,7 +204,10 @@ async fn answer<'g, C: Client>(
     };
     let score = while_there(client, decide::classify(gateway, &constrained, request)).await?;
     let plan = decide::choose(gateway, &constrained, score.as_ref(), &wishes, request, record)?;
-    let answer = call::until_content(gateway, client, &plan, &wishes, request, record, *rate).await?;
+    let asking = Asking::new(request);
+    let ask = Ask { asking: &asking, keep: slot.is_some() };
+    let answer = call::until_content(gateway, client, &plan, &wishes, ask, record, *rate).await?;
+    decide::pin(gateway, &constrained, request, &answer.target);
     let kept = relay::answer(gateway, client, answer, record, *rate, slot.is_some()).await?;
     cached::store(gateway, slot, kept);
     Ok(())
@@ -208,12 +247,18 @@ fn admit(gateway: &Gateway, principal: &Principal, rate: &mut Option<RateLimit>)
 }
 
 /// Tells the client why not.
-async fn refuse<C: Client>(client: &mut C, error: &GatewayError, notes: &Notes<'_>) -> Result<(), HungUp> {
+async fn refuse<C: Client>(
+    client: &mut C,
+    error: &GatewayError,
+    format: Format,
+    request_id: &RequestId,
+    notes: &Notes<'_>,
+) -> Result<(), HungUp> {
     let mut headers = HeaderMap::with_capacity(12);
     error.write_headers(&mut headers);
     notes.write(&mut headers);
     headers::allow_origin(&client.head().headers, &mut headers);
-    client.respond(error.code.status(), headers, error.body()).await
+    client.respond(error.code.status(), headers, error.body(format, request_id)).await
 }
 
 fn not_served(path: &str) -> GatewayError {

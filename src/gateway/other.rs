@@ -13,12 +13,13 @@ use super::headers::{Notes, Wishes};
 use super::record::Record;
 use super::{Gateway, admit, asked, authenticate, decide, decode, headers, refuse};
 use crate::auth::Principal;
-use crate::chat::{self, Outcome};
+use crate::chat::{self, Format, Outcome};
 use crate::config::Permission;
 use crate::id::{DecisionId, RequestId, TenantName};
 use crate::ledger::Decision;
 use crate::limit::RateLimit;
 use crate::telemetry::RequestLine;
+use crate::wire::ask;
 
 /// A body to answer with, and the limits to tell of; or why not.
 type Answer = Result<(String, Option<RateLimit>), GatewayError>;
@@ -54,7 +55,10 @@ pub(super) async fn serve<C: Client>(gateway: &Gateway, client: &mut C, asked: A
             headers::allow_origin(&client.head().headers, &mut headers);
             client.respond(StatusCode::OK, headers, body.into()).await
         }
-        Err(error) => refuse(client, &error, &notes).await,
+        Err(error) => {
+            let format = super::format_of(client.head().uri.path());
+            refuse(client, &error, format, &request_id, &notes).await
+        }
     }
 }
 
@@ -135,7 +139,7 @@ async fn dry_run<C: Client>(gateway: &Gateway, client: &mut C, request_id: &Requ
     let _permit = admit(gateway, &principal, &mut rate)?;
     let wishes = Wishes::read(&client.head().headers)?;
     let mut record = Record::rehearse(gateway, Arc::clone(&principal), request_id.clone(), started);
-    let decoded = decode::request(gateway, client, &mut record).await?;
+    let decoded = decode::request(gateway, client, Format::Chat, &mut record).await?;
     let decision = decide_only(gateway, &principal, &wishes, &decoded.request, record).await?;
     Ok((show(&decision)?, rate))
 }
@@ -187,7 +191,7 @@ pub async fn explain(gateway: &Gateway, question: Question<'_>) -> Result<Decisi
         )
     })?;
     let principal = Arc::new(Principal::open(Arc::clone(tenant)));
-    let request = decode::checked(crate::wire::openai::request::judge(question.body))?;
+    let request = decode::checked(ask::judge(Format::Chat, question.body))?;
     let wishes = Wishes { labels: question.labels, ..Wishes::default() };
     let mut record = Record::rehearse(gateway, Arc::clone(&principal), RequestId::new(), Instant::now());
     record.asked(&request.model);

@@ -14,7 +14,7 @@ use super::Gateway;
 use super::error::GatewayError;
 use super::headers::Notes;
 use crate::auth::Principal;
-use crate::chat::{self, Outcome, Usage};
+use crate::chat::{self, Format, Outcome, Usage};
 use crate::config::Target;
 use crate::cost;
 use crate::id::{DecisionId, RequestId, TargetId};
@@ -22,15 +22,14 @@ use crate::ledger::{self, Attempt, Candidate};
 use crate::money::NanoUsd;
 use crate::policy::{Allowed, Labels, Policy};
 use crate::route::{self, Plan, RemovedBy};
-use crate::wire::openai::stream::Relay;
-
-/// Bytes of JSON that an unknown token count is estimated from, a token.
-const BYTES_PER_TOKEN: u64 = 4;
+use crate::wire::passage::Relay;
+use crate::wire::{Envelope, responses};
 
 /// One authenticated request.
 pub(super) struct Record<'g> {
     gateway: &'g Gateway,
     rehearsal: bool,
+    operation: &'static str,
     pub(super) id: DecisionId,
     pub(super) request_id: RequestId,
     principal: Arc<Principal>,
@@ -60,6 +59,8 @@ pub(super) struct Record<'g> {
     /// Answered from the cache.
     free: bool,
     usage: Option<Usage>,
+    /// Settings that the target's format could not say.
+    dropped: Vec<String>,
     pub(super) first_token: Option<Duration>,
     status: StatusCode,
     outcome: Outcome,
@@ -74,7 +75,7 @@ impl<'g> Record<'g> {
         request_id: RequestId,
         started: Instant,
     ) -> Self {
-        let mut record = Self::begin(gateway, principal, request_id, started);
+        let mut record = Self::begin(gateway, principal, "chat", request_id, started);
         record.rehearsal = true;
         record
     }
@@ -82,12 +83,14 @@ impl<'g> Record<'g> {
     pub(super) fn begin(
         gateway: &'g Gateway,
         principal: Arc<Principal>,
+        operation: &'static str,
         request_id: RequestId,
         started: Instant,
     ) -> Self {
         Self {
             gateway,
             rehearsal: false,
+            operation,
             id: DecisionId::new(),
             request_id,
             principal,
@@ -111,6 +114,7 @@ impl<'g> Record<'g> {
             max_output: None,
             free: false,
             usage: None,
+            dropped: Vec::new(),
             first_token: None,
             // What a log shows for a client that is gone; nginx' word for it.
             status: StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
@@ -236,14 +240,15 @@ impl<'g> Record<'g> {
         self.usage = None;
     }
 
-    /// A whole answer of this many bytes has come.
-    pub(super) fn used(&mut self, usage: Option<Usage>, answer_bytes: usize) {
+    /// What an attempt's body had to leave out.
+    pub(super) fn dropped(&mut self, dropped: Vec<String>) {
+        self.dropped = dropped;
+    }
+
+    /// A whole answer has come.
+    pub(super) fn used(&mut self, usage: Usage) {
         self.sent_at = None;
-        let estimate = || {
-            let output = u64::try_from(answer_bytes).unwrap_or(u64::MAX).div_ceil(BYTES_PER_TOKEN);
-            Usage { output, ..self.usage.unwrap_or_default() }
-        };
-        self.usage = Some(usage.unwrap_or_else(estimate));
+        self.usage = Some(usage);
     }
 
     /// Tokens, as far as they are known.
@@ -251,10 +256,11 @@ impl<'g> Record<'g> {
         self.usage.unwrap_or_default()
     }
 
-    /// A stream has ended or was cut: what the provider counted, else one token for each event that was passed on.
+    /// A stream has ended or was cut: what the provider counted, else an estimate of what was passed on.
     pub(super) fn streamed(&mut self, relay: &Relay) {
         self.sent_at = None;
-        self.usage = Some(relay.usage().unwrap_or(Usage { output: relay.events(), ..self.usage.unwrap_or_default() }));
+        let estimate = || Usage { output: relay.estimate(), estimated: true, ..self.usage.unwrap_or_default() };
+        self.usage = Some(relay.usage().unwrap_or_else(estimate));
     }
 
     /// Answered from the cache: nothing is paid, and what it would have cost is saved.
@@ -271,6 +277,7 @@ impl<'g> Record<'g> {
             served_by: self.target.as_ref().map(|target| &self.gateway.served_by[target.id.index()]),
             reason: self.reason,
             attempts: (!self.attempts.is_empty()).then_some(self.attempts.len()),
+            dropped: &self.dropped,
             ..self.early_notes()
         }
     }
@@ -306,6 +313,24 @@ impl<'g> Record<'g> {
             .as_ref()
             .and_then(|target| target.price.as_ref())
             .map_or(NanoUsd::ZERO, |price| cost::cost(&usage, price))
+    }
+
+    /// What stands around an answer of this target.
+    pub(super) fn envelope(&self, target: &Target, request: &chat::Request) -> Envelope {
+        let price = target.price;
+        let prefix = match request.format {
+            Format::Responses => "resp_",
+            Format::Messages => "msg_",
+            Format::Chat | Format::Gemini | Format::Completions | Format::Embeddings => "chatcmpl-",
+        };
+        Envelope {
+            id: format!("{prefix}{}", self.id),
+            model: target.upstream.clone(),
+            created: self.at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs(),
+            show_usage: request.include_usage,
+            echo: (request.format == Format::Responses).then(|| responses::echo::echo(request)),
+            cost: Arc::new(move |usage| price.map(|price| cost::cost(usage, &price))),
+        }
     }
 
     /// The client has its whole answer.

@@ -19,10 +19,7 @@ use crate::limit::RateLimit;
 use crate::policy::Permitted;
 use crate::upstream::{Incoming, upstream_id};
 use crate::wire::StreamError;
-use crate::wire::openai::stream::{Collector, Relay};
-
-/// Largest streamed answer that is put together for the cache, in bytes.
-const MAX_COLLECTED: usize = 1 << 20;
+use crate::wire::passage::{self, Relay};
 
 /// How long an upstream may take to end its answer after the closing mark.
 const LAST_BYTES: Duration = Duration::from_millis(100);
@@ -47,24 +44,23 @@ pub(super) async fn answer<C: Client>(
     let _place = place;
     let upstream_id = upstream_id(incoming.headers()).cloned();
     match content {
-        Content::Whole { body, answer } => {
-            record.used(answer.usage, body.len());
+        Content::Whole(whole) => {
+            record.used(whole.usage);
             let notes = Notes { upstream_id, rate, cost: Some(record.cost()), ..record.notes() };
             incoming.release().await;
             let writing = Instant::now();
-            respond(client, &notes, record, body.clone()).await?;
+            respond(client, &notes, record, whole.body.clone()).await?;
             record.waited(writing.elapsed());
             record.completed();
-            Ok(answer.good.then(|| Whole { target, body, usage: record.usage() }))
+            Ok((keep && whole.good).then(|| Whole { target, body: whole.body, usage: record.usage() }))
         }
         Content::Stream { mut relay, held, over } => {
             if !committed {
                 let notes = Notes { upstream_id, rate, ..record.notes() };
                 client.start(StatusCode::OK, stream_headers(client, &notes, record)).await?;
             }
-            let mut collector = keep.then(|| Collector::new(MAX_COLLECTED));
             let begun = Instant::now();
-            let streamed = pass_on(client, &mut relay, held, over, &mut incoming, &mut collector, record).await;
+            let streamed = pass_on(client, &mut relay, held, over, &mut incoming, record).await;
             // From here the time is the model's and the client's; what the gateway does in between is measured per event
             // in benches/.
             record.waited(begun.elapsed());
@@ -78,18 +74,15 @@ pub(super) async fn answer<C: Client>(
                     let_end(incoming).await;
                     record.waited(over.elapsed());
                     ended?;
-                    // The pieces lack the usage if the client did not ask for it.
-                    if let (Some(collector), Some(usage)) = (&mut collector, relay.usage_json()) {
-                        collector.counted(usage);
-                    }
-                    let whole = collector.and_then(Collector::whole);
+                    let whole = relay.whole().filter(|_| keep);
                     Ok(whole.map(|body| Whole { target, body, usage: record.usage() }))
                 }
                 Err(Cut::HungUp) => Err(Stop::HungUp),
                 Err(Cut::Upstream(what)) => {
                     gateway.health.record_failure(target.id, Instant::now());
                     let error = bad_answer(&target, &what);
-                    end_with(client, &error).await?;
+                    let told = relay.fail(&error.refusal(&record.request_id));
+                    end_with(client, told).await?;
                     Err(Stop::Told(error))
                 }
             }
@@ -124,16 +117,12 @@ async fn pass_on<C: Client>(
     mut pieces: Vec<Bytes>,
     mut over: bool,
     incoming: &mut Incoming,
-    collector: &mut Option<Collector>,
     record: &mut Record<'_>,
 ) -> Result<(), Cut> {
     loop {
         // If this is where the process ends, what was passed on is known.
         record.streamed(relay);
         if let Some(piece) = joined(&mut pieces) {
-            if let Some(collector) = collector {
-                collector.push(&piece);
-            }
             client.write(piece).await?;
         }
         // Nothing that counts comes after the closing mark, and the client does not wait for the upstream to hang up.
@@ -183,8 +172,8 @@ fn joined(pieces: &mut Vec<Bytes>) -> Option<Bytes> {
 }
 
 /// Tells a failure inside a stream that has begun, in the client's format and without its closing mark.
-pub(super) async fn end_with<C: Client>(client: &mut C, error: &GatewayError) -> Result<(), HungUp> {
-    client.write(error.event()).await?;
+pub(super) async fn end_with<C: Client>(client: &mut C, told: Bytes) -> Result<(), HungUp> {
+    client.write(told).await?;
     client.end().await
 }
 
@@ -204,7 +193,8 @@ pub(super) async fn cached<C: Client>(
         record.completed();
         return Ok(());
     }
-    let events = crate::wire::openai::stream::replay(body, request.include_usage)
+    let envelope = record.envelope(&hit.target, request);
+    let events = passage::replay(request.format, body, envelope)
         .map_err(|error| GatewayError::new(Code::UpstreamError, format!("a kept answer cannot be read: {error}")))?;
     client.start(StatusCode::OK, stream_headers(client, &notes, record)).await?;
     client.write(events).await?;

@@ -8,6 +8,7 @@ use super::{LabelSources, Labels, MaySet, Policy, labels};
 use crate::config::*;
 use crate::id::TargetId;
 use crate::money::Rate;
+use crate::wire::dialect::ReasoningModel;
 
 /// A target being described.
 pub(crate) struct Described {
@@ -75,6 +76,7 @@ pub(crate) fn config(targets: Vec<Described>) -> Config {
     let provider = Arc::new(Provider {
         name: "p".into(),
         kind: ProviderKind::OpenaiCompatible,
+        native: crate::catalog::plain(),
         endpoints: vec![],
         credentials: vec![],
         timeouts: Timeouts {
@@ -94,6 +96,11 @@ pub(crate) fn config(targets: Vec<Described>) -> Config {
                 model: described.name.into(),
                 upstream: described.name.to_owned(),
                 provider: Arc::clone(&provider),
+                kind: ModelKind::Chat,
+                wire: None,
+                reasoning: ReasoningModel::default(),
+                show_reasoning: true,
+                drop_unsupported: false,
                 tier: described.tier,
                 facts: described.facts,
                 price: described.price,

@@ -138,6 +138,8 @@ pub enum Reason {
     Named,
     /// The client named an alias.
     Alias,
+    /// It began the tool loop that the request is in the middle of.
+    Pinned,
 }
 
 impl Reason {
@@ -152,6 +154,7 @@ impl Reason {
             Self::NoScore => "no_score",
             Self::Named => "named",
             Self::Alias => "alias",
+            Self::Pinned => "pinned",
         }
     }
 }

@@ -61,6 +61,8 @@ pub struct TargetLabels {
 /// What one finished request adds.
 #[derive(Debug)]
 pub struct Settled<'a> {
+    /// What was asked for: `chat`, `responses`, `embeddings`, …
+    pub operation: &'a str,
     pub tenant: &'a str,
     pub policy: Option<&'a str>,
     /// The name the client asked for.
@@ -125,6 +127,18 @@ pub struct Metrics {
 impl std::fmt::Debug for Metrics {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Metrics").field("shape", &self.shape).finish_non_exhaustive()
+    }
+}
+
+/// `gen_ai.operation.name`, in the conventions' words (Responses and Messages are chat to them).
+const OPERATIONS: [&str; 4] = ["chat", "text_completion", "embeddings", "count_tokens"];
+
+fn operation_place(operation: &str) -> usize {
+    match operation {
+        "completions" => 1,
+        "embeddings" => 2,
+        "count_tokens" => 3,
+        _ => 0,
     }
 }
 
@@ -202,7 +216,7 @@ impl Metrics {
             inflight_requests: add.add(IntGauge::new("waypost_inflight_requests", "Requests being served.")),
             inflight_bytes: add.add(IntGauge::new("waypost_inflight_bytes", "Bytes of request bodies being held.")),
             store_up: add.add(Gauge::new("waypost_store_up", "Whether the store answers: 1 or 0.")),
-            operation_series: Table::new(models.len(), targets),
+            operation_series: Table::new(models.len() * OPERATIONS.len(), targets),
             spend_series: Table::new(tenants.len(), targets),
             decision_series: Table::new(policies.len() * Outcome::COUNT, targets + 1),
             attempt_ok: Table::new(1, targets),
@@ -227,7 +241,7 @@ impl Metrics {
         self.overhead.observe(settled.overhead.as_secs_f64());
         let Some(target) = settled.target else { return };
 
-        let operation = self.operation(settled.model, target);
+        let operation = self.operation(settled.operation, settled.model, target);
         operation.duration.observe(settled.duration.as_secs_f64());
         if let Some(first_token) = settled.first_token {
             operation.first_token.observe(first_token.as_secs_f64());
@@ -240,11 +254,12 @@ impl Metrics {
         spend.saving.inc_by(settled.saving.as_usd().max(0.0));
     }
 
-    fn operation(&self, model: &str, target: TargetId) -> &Operation {
+    fn operation(&self, operation: &str, model: &str, target: TargetId) -> &Operation {
         let place = self.models.place(model);
-        self.operation_series.get(place, target.index(), || {
+        let operation = operation_place(operation);
+        self.operation_series.get(place * OPERATIONS.len() + operation, target.index(), || {
             let labels = &self.shape.targets[target.index()];
-            let values = ["chat", &labels.provider, self.models.name(place), &labels.upstream];
+            let values = [OPERATIONS[operation], &labels.provider, self.models.name(place), &labels.upstream];
             let tokens = |kind| self.token_usage.with_label_values(&[&values[..], &[kind]].concat());
             Operation {
                 input_tokens: tokens("input"),
@@ -346,6 +361,7 @@ impl Metrics {
     fn touch(&self) {
         let target = TargetId(0);
         self.settled(&Settled {
+            operation: "chat",
             tenant: OTHER,
             policy: None,
             model: OTHER,

@@ -10,21 +10,11 @@ use http::header::{HeaderName, HeaderValue};
 use super::client::{Call, Client, Incoming};
 use super::error::{CallError, ClientError};
 use super::failure::Failure;
+use super::forwarded::FORWARDED;
 use super::line::Line;
 use super::retry::Budget;
 use crate::config::{Config, Provider, Retry, Target, Timeouts};
 use crate::policy::Permitted;
-
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const OPENAI_BETA: HeaderName = HeaderName::from_static("openai-beta");
-
-/// Values of `openai-beta` that go on: those OpenAI's own SDKs send. Another might switch on what no policy has seen.
-/// <https://github.com/openai/openai-python>
-const BETAS: [&str; 3] = ["assistants=v2", "realtime=v1", "responses=experimental"];
-
-/// Longest header of the client that goes on, in bytes.
-const FORWARDED: usize = 256;
 
 /// Most of an error body that is read.
 const ERROR_BODY: usize = 64 << 10;
@@ -45,11 +35,13 @@ pub struct Upstreams {
 
 /// What is sent, whoever gets it.
 pub struct Exchange<'a> {
+    /// The native path below the endpoint: one of those that the target's kind has.
+    pub path: &'a str,
     /// The body for this target, its own model name in it.
     pub body: Bytes,
     /// Whether a stream is asked for. A whole answer sends no byte before it is complete, so only `total` bounds it.
     pub stream: bool,
-    /// The client's headers that go on: what [`forwarded`] took from them.
+    /// The client's headers that go on: what [`forwarded`](super::forwarded()) took from them.
     pub passed: &'a [(HeaderName, HeaderValue)],
     /// When all tries at this target must be over.
     pub by: Option<Instant>,
@@ -61,14 +53,20 @@ impl Upstreams {
     /// # Errors
     /// Root certificates or credentials that cannot be used.
     pub fn new(config: &Config) -> Result<Self, ClientError> {
-        Self::with(Client::new(config)?, &config.providers, config.retry)
+        Self::with(Client::new(config)?, &config.providers, &config.targets, config.retry)
     }
 
-    fn with(client: Client, providers: &[Arc<Provider>], retry: Retry) -> Result<Self, ClientError> {
+    fn with(
+        client: Client,
+        providers: &[Arc<Provider>],
+        targets: &[Arc<Target>],
+        retry: Retry,
+    ) -> Result<Self, ClientError> {
         let mut lines = Vec::with_capacity(providers.len());
         // Group 0 is the client's own, for key sets.
         for (group, provider) in (1..).zip(providers) {
-            lines.push(Line::new(&client, provider, group)?);
+            let served = targets.iter().filter(|target| target.provider.name == provider.name);
+            lines.push(Line::new(&client, provider, group, served.map(|target| target.upstream.as_str()))?);
         }
         Ok(Self { client, lines, budget: Budget::new(retry), retry })
     }
@@ -92,7 +90,7 @@ impl Upstreams {
         let line = self.line(&target.provider).ok_or_else(missing)?;
         let place = line.endpoint().ok_or_else(missing)?;
         let call = Call {
-            opening: line.opening(place).ok_or_else(missing)?,
+            opening: line.opening(place, exchange.path).ok_or_else(missing)?,
             own: exchange.passed,
             body: exchange.body.clone(),
             timeouts: limits(target.provider.timeouts, exchange.stream, exchange.by),
@@ -130,25 +128,6 @@ pub fn upstream_id(headers: &HeaderMap) -> Option<&HeaderValue> {
         }
     }
     other.filter(|id| id.len() <= FORWARDED)
-}
-
-/// The client's headers that go to the provider, each once. The trace and the client's own key for repeats are passed
-/// as they are; nothing else of the client's is.
-#[must_use]
-pub fn forwarded(client: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
-    let mut passed: Vec<(HeaderName, HeaderValue)> = Vec::new();
-    for (name, value) in client {
-        let (name, passes) = match name.as_str() {
-            "traceparent" => (TRACEPARENT, value.len() <= FORWARDED),
-            "idempotency-key" => (IDEMPOTENCY_KEY, value.len() <= FORWARDED),
-            "openai-beta" => (OPENAI_BETA, BETAS.iter().any(|beta| beta.as_bytes() == value.as_bytes())),
-            _ => continue,
-        };
-        if passes && passed.iter().all(|(before, _)| *before != name) {
-            passed.push((name, value.clone()));
-        }
-    }
-    passed
 }
 
 fn limits(timeouts: Timeouts, stream: bool, by: Option<Instant>) -> Timeouts {

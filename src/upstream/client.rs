@@ -149,7 +149,7 @@ impl Client {
             return Err(GetError::Address);
         };
         let authority = url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"));
-        let endpoint = Endpoint { tls, host: bare(host).to_owned(), port, authority, chat_path: String::new() };
+        let endpoint = Endpoint { tls, host: bare(host).to_owned(), port, authority, prefix: String::new() };
         let timeouts = Timeouts { connect: within, first_token: within, idle: within, total: within };
         let path = &url[url::Position::BeforePath..url::Position::AfterQuery];
         // Rarely sent, each to another place: its connection is not kept.

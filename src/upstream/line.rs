@@ -1,5 +1,6 @@
 //! One provider as calls see it: its endpoints and credentials in turn, endpoints that just failed last.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -9,6 +10,8 @@ use http::{HeaderValue, Method};
 
 use super::client::{Client, Opening, Way};
 use super::error::{CallError, ClientError};
+use crate::catalog::{KeyHeader, Kind};
+use crate::chat::Format;
 use crate::config::{Endpoint, Provider};
 
 /// How long an endpoint that failed is passed over while others are left.
@@ -19,6 +22,8 @@ const JSON: (HeaderName, HeaderValue) = (CONTENT_TYPE, HeaderValue::from_static(
 /// The way to one provider.
 pub(super) struct Line {
     pub(super) provider: Arc<Provider>,
+    /// Every native path that a request may take, in the order of each place's openings.
+    paths: Vec<Cow<'static, str>>,
     endpoints: Vec<Place>,
     next_credential: AtomicUsize,
     next_endpoint: AtomicUsize,
@@ -28,22 +33,30 @@ pub(super) struct Line {
 /// One endpoint of a provider.
 pub(super) struct Place {
     pub(super) way: Way,
-    /// How a request for an answer begins: one per credential, one without where there is none.
-    openings: Vec<Opening>,
+    /// How a request begins: for each path one per credential, or one without where there is none.
+    openings: Vec<Vec<Opening>>,
     /// Milliseconds since the line began until which it rests; 0: it is well.
     resting: AtomicU64,
 }
 
 impl Line {
-    pub(super) fn new(client: &Client, provider: &Arc<Provider>, group: u64) -> Result<Self, ClientError> {
+    /// The way to a provider for these models of it.
+    pub(super) fn new<'m>(
+        client: &Client,
+        provider: &Arc<Provider>,
+        group: u64,
+        models: impl Iterator<Item = &'m str>,
+    ) -> Result<Self, ClientError> {
         let headers = headers(provider)?;
+        let paths = paths(provider.native, models);
         let mut endpoints = Vec::with_capacity(provider.endpoints.len());
         for endpoint in &provider.endpoints {
-            let place = Place::new(client, endpoint, group, &headers);
+            let place = Place::new(client, endpoint, group, &headers, &paths);
             endpoints.push(place.map_err(|cause| ClientError::Endpoint { provider: provider.name.clone(), cause })?);
         }
         Ok(Self {
             provider: Arc::clone(provider),
+            paths,
             endpoints,
             next_credential: AtomicUsize::new(0),
             next_endpoint: AtomicUsize::new(0),
@@ -65,11 +78,12 @@ impl Line {
         (first..count).chain(0..first).find(well).unwrap_or(first)
     }
 
-    /// The next credential in turn, as how a request to this endpoint begins.
-    pub(super) fn opening<'p>(&self, place: &'p Place) -> Option<&'p Opening> {
-        match place.openings.len() {
-            0 | 1 => place.openings.first(),
-            count => place.openings.get(self.next_credential.fetch_add(1, Ordering::Relaxed) % count),
+    /// The next credential in turn, as how a request to this endpoint on this native path begins.
+    pub(super) fn opening<'p>(&self, place: &'p Place, path: &str) -> Option<&'p Opening> {
+        let openings = place.openings.get(self.paths.iter().position(|known| known == path)?)?;
+        match openings.len() {
+            0 | 1 => openings.first(),
+            count => openings.get(self.next_credential.fetch_add(1, Ordering::Relaxed) % count),
         }
     }
 
@@ -95,11 +109,31 @@ impl Place {
         endpoint: &Endpoint,
         group: u64,
         headers: &[Vec<(HeaderName, HeaderValue)>],
+        paths: &[Cow<'static, str>],
     ) -> Result<Self, CallError> {
         let way = client.way(endpoint.clone(), group)?;
-        let openings = headers.iter().map(|headers| way.opening(Method::POST, &endpoint.chat_path, headers));
-        Ok(Self { openings: openings.collect::<Result<_, _>>()?, way, resting: AtomicU64::new(0) })
+        let mut openings = Vec::with_capacity(paths.len());
+        for path in paths {
+            let path = Kind::under(&endpoint.prefix, path);
+            let each = headers.iter().map(|headers| way.opening(Method::POST, &path, headers));
+            openings.push(each.collect::<Result<_, _>>()?);
+        }
+        Ok(Self { openings, way, resting: AtomicU64::new(0) })
     }
+}
+
+/// Every native path of a kind that requests for these models can take.
+fn paths<'m>(kind: &'static Kind, models: impl Iterator<Item = &'m str>) -> Vec<Cow<'static, str>> {
+    let mut paths: Vec<Cow<'static, str>> = kind.counter.map(Cow::Borrowed).into_iter().collect();
+    for model in models {
+        for format in Format::ALL {
+            for stream in [false, true] {
+                let path = kind.path(format, model, stream);
+                paths.extend(path.filter(|path| !paths.contains(path)));
+            }
+        }
+    }
+    paths
 }
 
 /// The headers of every request, once per credential.
@@ -109,10 +143,15 @@ fn headers(provider: &Provider) -> Result<Vec<Vec<(HeaderName, HeaderValue)>>, C
     }
     let mut headers = Vec::with_capacity(provider.credentials.len());
     for secret in &provider.credentials {
-        let mut bearer = HeaderValue::try_from(format!("Bearer {}", secret.expose()))
-            .map_err(|_| ClientError::Credential { provider: provider.name.clone() })?;
-        bearer.set_sensitive(true);
-        headers.push(vec![JSON, (AUTHORIZATION, bearer)]);
+        let (name, value) = match provider.native.key {
+            KeyHeader::Bearer => (AUTHORIZATION, format!("Bearer {}", secret.expose())),
+            KeyHeader::XApiKey => (HeaderName::from_static("x-api-key"), secret.expose().to_owned()),
+            KeyHeader::XGoogApiKey => (HeaderName::from_static("x-goog-api-key"), secret.expose().to_owned()),
+        };
+        let mut value =
+            HeaderValue::try_from(value).map_err(|_| ClientError::Credential { provider: provider.name.clone() })?;
+        value.set_sensitive(true);
+        headers.push(vec![JSON, (name, value)]);
     }
     Ok(headers)
 }

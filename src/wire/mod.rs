@@ -10,12 +10,14 @@
 //! `answer::encode`, `stream::Decoder` and `stream::Encoder`.
 
 pub mod anthropic;
+pub mod ask;
 pub mod dialect;
 pub mod envelope;
 pub mod gemini;
 pub mod json;
 pub mod losses;
 pub mod openai;
+pub mod passage;
 pub mod provider_error;
 #[cfg(test)]
 pub(crate) mod recorded;
@@ -26,6 +28,7 @@ pub mod seal;
 pub mod sse;
 pub mod stream;
 pub mod think;
+pub mod tokens;
 pub mod tool_ids;
 
 pub use dialect::{Dialect, Shape};

@@ -5,6 +5,10 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use bytes::{Bytes, BytesMut};
+
+use super::stream::StreamError;
+
 /// Finds the ends of events in bytes that arrive in pieces.
 #[derive(Clone, Debug, Default)]
 pub struct Splitter {
@@ -52,6 +56,72 @@ impl Splitter {
             }
         }
     }
+}
+
+/// Cuts a stream into its events.
+#[derive(Debug, Default)]
+pub struct Events {
+    splitter: Splitter,
+    /// The beginning of an event whose end has not come.
+    held: BytesMut,
+    /// How much of `held` the splitter has seen.
+    looked: usize,
+}
+
+impl Events {
+    /// Takes the next piece.
+    pub fn push(&mut self, piece: &[u8]) {
+        let late = self.splitter.owes_line_feed(piece, !self.held.is_empty());
+        self.held.extend_from_slice(piece.get(usize::from(late)..).unwrap_or_default());
+    }
+
+    /// The next whole event, its empty line included.
+    ///
+    /// # Errors
+    /// An event of more than `most` bytes.
+    pub fn next(&mut self, most: usize) -> Result<Option<Bytes>, StreamError> {
+        let unseen = self.held.get(self.looked..).unwrap_or_default();
+        let Some(length) = self.splitter.end(unseen) else {
+            self.looked = self.held.len();
+            return if self.looked > most { Err(StreamError::TooLarge(most)) } else { Ok(None) };
+        };
+        let end = self.looked + length;
+        self.looked = 0;
+        if end > most {
+            return Err(StreamError::TooLarge(most));
+        }
+        Ok(Some(self.held.split_to(end).freeze()))
+    }
+
+    /// What has come of an event that never ended.
+    #[must_use]
+    pub fn rest(&self) -> Bytes {
+        Bytes::copy_from_slice(&self.held)
+    }
+}
+
+/// Whether an event without its empty line is an event all the same: its data is whole JSON, or `[DONE]`.
+#[must_use]
+pub fn is_whole(raw: &[u8]) -> bool {
+    let event = parse(raw);
+    let data = event.data.as_deref().unwrap_or_default().trim_ascii();
+    data == b"[DONE]" || serde_json::from_slice::<&serde_json::value::RawValue>(data).is_ok()
+}
+
+/// One event with this name and JSON.
+#[must_use]
+pub fn event(name: Option<&[u8]>, json: &[u8]) -> Bytes {
+    let mut bytes = Vec::with_capacity(json.len() + 64);
+    if let Some(name) = name {
+        bytes.extend_from_slice(b"event: ");
+        bytes.extend_from_slice(name);
+        bytes.push(b'\n');
+    }
+    bytes.extend_from_slice(b"data: ");
+    // Between tokens a line end is a blank like any other; inside an event it would be the end of the data.
+    bytes.extend(json.iter().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { *byte }));
+    bytes.extend_from_slice(b"\n\n");
+    bytes.into()
 }
 
 /// One event, its fields found.

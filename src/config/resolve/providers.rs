@@ -46,7 +46,8 @@ fn provider(written: &written::Provider, context: Context<'_>) -> Provider {
     let kind = written.kind.value;
     let endpoints = endpoints(written, context);
     let credentials = credentials(written, &endpoints, context);
-    let public = catalog::kind(kind.as_str()).is_some_and(|kind| kind.endpoint.is_some());
+    let native = native(kind);
+    let public = native.endpoint.is_some();
     let hosts = endpoints.iter().map(|endpoint| endpoint.host.as_str());
     let operator = catalog::operator(kind.as_str(), hosts).filter(|_| public && !endpoints.is_empty());
     Provider {
@@ -55,6 +56,7 @@ fn provider(written: &written::Provider, context: Context<'_>) -> Provider {
         running: Arc::new(running::Provider {
             name: written.name.value.as_str().into(),
             kind,
+            native,
             endpoints,
             credentials,
             timeouts: timeouts(&written.timeouts, context),
@@ -62,14 +64,18 @@ fn provider(written: &written::Provider, context: Context<'_>) -> Provider {
     }
 }
 
+/// A kind as data.
+pub(in crate::config) fn native(kind: ProviderKind) -> &'static catalog::Kind {
+    // A test looks every kind up, so the plain one never stands in.
+    catalog::kind(kind.as_str()).unwrap_or(catalog::plain())
+}
+
 fn endpoints(written: &written::Provider, context: Context<'_>) -> Vec<Endpoint> {
     let kind = written.kind.value;
-    let Some(native) = catalog::kind(kind.as_str()) else {
-        return Vec::new();
-    };
+    let native = native(kind);
     let mut endpoints = Vec::new();
     for text in &written.endpoints.0 {
-        match endpoint(&text.value, native) {
+        match endpoint(&text.value) {
             Ok(endpoint) if endpoints.contains(&endpoint) => {
                 context.error(text.place, format!("endpoint `{}` is listed twice", text.value), "remove one");
             }
@@ -81,7 +87,7 @@ fn endpoints(written: &written::Provider, context: Context<'_>) -> Vec<Endpoint>
     }
     if written.endpoints.0.is_empty() && kind != ProviderKind::Scripted {
         match native.endpoint {
-            Some(public) => endpoints.extend(endpoint(public, native)),
+            Some(public) => endpoints.extend(endpoint(public)),
             None => context.error(
                 written.name.place,
                 format!("provider `{}` of kind {} needs an endpoint", written.name.value, kind.as_str()),
@@ -98,7 +104,7 @@ fn shown(text: &str) -> &str {
 }
 
 /// Reads `http(s)://host[:port][/prefix]`, or says what to write.
-fn endpoint(text: &str, kind: &catalog::Kind) -> Result<Endpoint, String> {
+fn endpoint(text: &str) -> Result<Endpoint, String> {
     if !text.starts_with("http://") && !text.starts_with("https://") {
         return Err(format!("begin with the scheme: `http://{text}` or `https://{text}`"));
     }
@@ -118,7 +124,7 @@ fn endpoint(text: &str, kind: &catalog::Kind) -> Result<Endpoint, String> {
         host: bracketed.trim_start_matches('[').trim_end_matches(']').to_owned(),
         port,
         authority: url.port().map_or_else(|| bracketed.clone(), |port| format!("{bracketed}:{port}")),
-        chat_path: kind.chat_path(url.path()),
+        prefix: url.path().trim_end_matches('/').to_owned(),
     })
 }
 

@@ -6,11 +6,14 @@ use std::time::Duration;
 use super::providers::{Provider, set_text};
 use super::{Context, digest, price};
 use crate::catalog;
+use crate::chat::Format;
 use crate::config::facts::{Fact, FactName, Facts};
+use crate::config::reader::listing;
 use crate::config::running::{LatencyPrior, Price, Target, Tier};
 use crate::config::values::{At, List};
 use crate::config::written;
 use crate::id::TargetId;
+use crate::wire::dialect::ReasoningModel;
 
 /// Assumed where nothing is stated: a typical hosted model.
 const FIRST_TOKEN: Duration = Duration::from_millis(400);
@@ -20,6 +23,7 @@ const TOKENS_PER_SECOND: f64 = 40.0;
 pub(super) fn targets(
     written: &List<written::Model>,
     providers: &[Provider],
+    drop_unsupported: bool,
     context: Context<'_>,
 ) -> Vec<Arc<Target>> {
     let mut targets: Vec<Arc<Target>> = Vec::new();
@@ -33,7 +37,7 @@ pub(super) fn targets(
             context.error(model.name.place, message, "split them over several gateways");
             break;
         };
-        let target = target(model, provider, TargetId(id), context);
+        let target = target(model, provider, TargetId(id), drop_unsupported, context);
         if targets.iter().any(|other| other.name == target.name) {
             let message = format!("model `{}` is defined twice at `{}`", model.name.value, model.provider.value);
             context.error(model.name.place, message, "rename or remove one of the two");
@@ -71,7 +75,13 @@ fn find<'p>(name: &At<String>, providers: &'p [Provider], context: Context<'_>) 
     found
 }
 
-fn target(written: &written::Model, provider: &Provider, id: TargetId, context: Context<'_>) -> Target {
+fn target(
+    written: &written::Model,
+    provider: &Provider,
+    id: TargetId,
+    drop_unsupported: bool,
+    context: Context<'_>,
+) -> Target {
     let upstream = written.upstream.as_ref().unwrap_or(&written.name);
     if upstream.value.is_empty() || upstream.value.chars().any(char::is_control) {
         context.error(upstream.place, "this cannot be a model's name", "write what the provider calls the model");
@@ -96,6 +106,14 @@ fn target(written: &written::Model, provider: &Provider, id: TargetId, context: 
         model: written.name.value.as_str().into(),
         upstream: upstream.value.clone(),
         provider: Arc::clone(&provider.running),
+        kind: written.kind.as_ref().map(|kind| kind.value).unwrap_or_default(),
+        wire: wire(written, provider, context),
+        reasoning: reasoning(&written.reasoning),
+        show_reasoning: written.reasoning.show.as_ref().is_none_or(|show| show.value),
+        drop_unsupported: written
+            .on_unsupported
+            .as_ref()
+            .map_or(drop_unsupported, |at| at.value == written::OnUnsupported::Drop),
         tier,
         facts: facts(written, provider, price, context),
         price,
@@ -122,6 +140,34 @@ fn latency(written: &written::LatencyPrior, context: Context<'_>) -> LatencyPrio
         speed.value
     });
     LatencyPrior { first_token, tokens_per_second }
+}
+
+/// The format a model is always called in, if its provider's kind can be called so.
+fn wire(written: &written::Model, provider: &Provider, context: Context<'_>) -> Option<Format> {
+    let at = written.wire.as_ref()?;
+    let format = match at.value {
+        written::Wire::Chat => Format::Chat,
+        written::Wire::Responses => Format::Responses,
+        written::Wire::Messages => Format::Messages,
+        written::Wire::Gemini => Format::Gemini,
+    };
+    let kind = provider.running.native;
+    if kind.speaks(format) {
+        return Some(format);
+    }
+    let known: Vec<_> = kind.formats.iter().chain(kind.on_request).map(|(spoken, _)| spoken.as_str()).collect();
+    let message = format!("providers of kind {} do not speak `{}`", kind.name, format.as_str());
+    context.error(at.place, message, format!("leave it out, or write one of {}", listing(known)));
+    None
+}
+
+fn reasoning(written: &written::Reasoning) -> ReasoningModel {
+    ReasoningModel {
+        style: written.style.as_ref().map(|style| style.value),
+        parser: written.parser.as_ref().map(|parser| parser.value).unwrap_or_default(),
+        efforts: written.efforts.iter().map(|(effort, tokens)| (*effort, tokens.value)).collect(),
+        template_key: written.switch.as_ref().map(|switch| switch.value.clone()),
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "no context window reaches 2^53 tokens")]

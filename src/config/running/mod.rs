@@ -78,7 +78,7 @@ impl Config {
             host: at.ip().to_string(),
             port: at.port(),
             authority: at.to_string(),
-            chat_path: "/v1/chat/completions".to_owned(),
+            prefix: String::new(),
         };
         for provider in self.providers.iter_mut().filter(|provider| provider.endpoints.is_empty()) {
             Arc::make_mut(provider).endpoints.push(endpoint.clone());

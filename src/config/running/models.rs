@@ -4,9 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::facts::Facts;
+use crate::catalog;
+use crate::chat::Format;
+use crate::config::facts::{Fact, FactName, Facts};
 use crate::id::{ModelName, ProviderName, TargetId, TargetName};
 use crate::money::Rate;
+use crate::wire::Shape;
+use crate::wire::dialect::ReasoningModel;
 
 /// One model at one provider.
 #[derive(Clone, Debug)]
@@ -21,6 +25,16 @@ pub struct Target {
     pub upstream: String,
     /// Who serves it.
     pub provider: Arc<Provider>,
+    /// What it is for.
+    pub kind: ModelKind,
+    /// The format it is always called in; `None`: the client's own where the provider speaks it.
+    pub wire: Option<Format>,
+    /// How it reasons.
+    pub reasoning: ReasoningModel,
+    /// Whether clients are shown what it thinks.
+    pub show_reasoning: bool,
+    /// Whether what its format cannot say is dropped and named, instead of refused.
+    pub drop_unsupported: bool,
     /// The prior for quality; mid where nobody said, and then no fact.
     pub tier: Tier,
     /// What is known of it.
@@ -35,6 +49,53 @@ pub struct Target {
     pub max_concurrent: Option<u32>,
     /// Speed to assume until measured.
     pub latency_prior: LatencyPrior,
+}
+
+impl Target {
+    /// The format in which it is called for a client that speaks `client`; `None`: it cannot serve such a client.
+    #[must_use]
+    pub fn format_for(&self, client: Format) -> Option<Format> {
+        let native = self.provider.native;
+        match client {
+            Format::Embeddings => (self.kind == ModelKind::Embedding && native.speaks(client)).then_some(client),
+            _ if self.kind == ModelKind::Embedding => None,
+            Format::Completions => native.speaks(client).then_some(client),
+            Format::Chat | Format::Responses | Format::Messages | Format::Gemini => self.wire.or_else(|| {
+                let own = native.formats.iter().find(|(spoken, _)| *spoken == client);
+                own.or_else(|| native.formats.first()).map(|(spoken, _)| *spoken)
+            }),
+        }
+    }
+
+    /// The target as an encoder of this format sees it.
+    #[must_use]
+    pub fn shape(&self, format: Format) -> Shape<'_> {
+        Shape {
+            format,
+            dialect: &self.provider.native.dialect,
+            model: &self.upstream,
+            max_output: self.max_output,
+            reasoning: &self.reasoning,
+            drop_unsupported: self.drop_unsupported,
+        }
+    }
+
+    /// Whether it is stated to be able to do this (`server_tools`, `state`, …).
+    #[must_use]
+    pub fn states(&self, capability: &str) -> bool {
+        matches!(self.facts.get(FactName::Supports), Some(Fact::Set(words)) if words.contains(capability))
+    }
+}
+
+/// What a model is for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ModelKind {
+    /// It answers.
+    #[default]
+    Chat,
+    /// It turns texts into vectors.
+    Embedding,
 }
 
 /// The prior for quality until calibrated.
@@ -80,6 +141,8 @@ pub struct Provider {
     pub name: ProviderName,
     /// Which native paths and habits apply.
     pub kind: ProviderKind,
+    /// The same as data.
+    pub native: &'static catalog::Kind,
     /// At least one. Empty only for `scripted` without an endpoint: `serve` starts one in the process and fills it in.
     pub endpoints: Vec<Endpoint>,
     /// Used in turn; none: requests go without.
@@ -94,6 +157,10 @@ pub struct Provider {
 pub enum ProviderKind {
     /// OpenAI.
     Openai,
+    /// Anthropic.
+    Anthropic,
+    /// Google's Gemini API.
+    Gemini,
     /// Mistral AI.
     Mistral,
     /// DeepSeek.
@@ -124,6 +191,8 @@ impl ProviderKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Openai => "openai",
+            Self::Anthropic => "anthropic",
+            Self::Gemini => "gemini",
             Self::Mistral => "mistral",
             Self::Deepseek => "deepseek",
             Self::Groq => "groq",
@@ -150,8 +219,8 @@ pub struct Endpoint {
     pub port: u16,
     /// `host` or `host:port`, as the Host header wants it.
     pub authority: String,
-    /// Whole path of chat completions: `/v1/chat/completions`.
-    pub chat_path: String,
+    /// What stands before the native paths: empty or like `/gpu/a`.
+    pub prefix: String,
 }
 
 /// Longest waits for a provider; none is zero.

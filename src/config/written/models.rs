@@ -1,10 +1,14 @@
 //! Who answers: providers, models, prices, aliases.
 
+use std::collections::BTreeMap;
+
 use schemars::{JsonSchema, Schema, json_schema};
 use serde::Deserialize;
 
-use crate::config::running::{ProviderKind, Tier};
+use crate::chat::Effort;
+use crate::config::running::{ModelKind, ProviderKind, Tier};
 use crate::config::values::{At, CountryText, DecimalText, DurationText, List, SCALAR, SecretText};
+use crate::wire::dialect::{Parser, Style};
 
 /// An endpoint that serves models.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -103,6 +107,18 @@ pub(in crate::config) struct Model {
     /// What the provider calls it. Default: the name.
     #[serde(default)]
     pub(in crate::config) upstream: Option<At<String>>,
+    /// What it is for. Default: chat.
+    #[serde(default)]
+    pub(in crate::config) kind: Option<At<ModelKind>>,
+    /// The format it is called in. Default: the client's own if its provider's kind speaks it, else the kind's first.
+    #[serde(default)]
+    pub(in crate::config) wire: Option<At<Wire>>,
+    /// How it reasons.
+    #[serde(default)]
+    pub(in crate::config) reasoning: Reasoning,
+    /// What becomes of settings that its format cannot say. Default: as `on_unsupported` at the top says.
+    #[serde(default)]
+    pub(in crate::config) on_unsupported: Option<At<OnUnsupported>>,
     /// How good it is, until measured. Default: mid, with a warning.
     #[serde(default)]
     pub(in crate::config) tier: Option<At<Tier>>,
@@ -127,6 +143,48 @@ pub(in crate::config) struct Model {
     /// Speed to assume until measured.
     #[serde(default)]
     pub(in crate::config) latency_prior: LatencyPrior,
+}
+
+/// A format that a model can be called in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::config) enum Wire {
+    /// OpenAI Chat Completions.
+    Chat,
+    /// OpenAI Responses.
+    Responses,
+    /// Anthropic Messages.
+    Messages,
+    /// Gemini `generateContent`.
+    Gemini,
+}
+
+/// What becomes of a setting that the target's format cannot say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::config) enum OnUnsupported {
+    /// The request is refused: 400 `unsupported_in_format`, naming the field.
+    Reject,
+    /// It is dropped and named in `x-waypost-dropped`.
+    Drop,
+}
+
+/// How a model reasons.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::config) struct Reasoning {
+    /// What can be asked of it: `none`, `always` (DeepSeek R1), `toggle` (Qwen3), `effort` (gpt-oss), `budget`. Default: a
+    /// client's wish goes on as its provider's kind says it.
+    pub(in crate::config) style: Option<At<Style>>,
+    /// Where it stands in the answer: in the format's own `field`, or in the text between `<think>` and `</think>`
+    /// (`think`), for servers that leave it there. Default: field.
+    pub(in crate::config) parser: Option<At<Parser>>,
+    /// Tokens for each degree, where the model takes a budget: `{ low: 1024, high: 16384 }`.
+    pub(in crate::config) efforts: BTreeMap<Effort, At<u64>>,
+    /// The switch in `chat_template_kwargs` that turns it on: `enable_thinking` (the default) or `thinking`.
+    pub(in crate::config) switch: Option<At<String>>,
+    /// Whether clients are shown it. Default: true.
+    pub(in crate::config) show: Option<At<bool>>,
 }
 
 /// Where a model's weights come from.
@@ -194,6 +252,7 @@ pub(in crate::config) enum Capability {
     Reasoning,
     ServerTools,
     State,
+    Embeddings,
 }
 
 impl Capability {
@@ -210,6 +269,7 @@ impl Capability {
             Self::Reasoning => "reasoning",
             Self::ServerTools => "server_tools",
             Self::State => "state",
+            Self::Embeddings => "embeddings",
         }
     }
 }

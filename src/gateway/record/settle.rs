@@ -24,6 +24,7 @@ impl Drop for Record<'_> {
         let cost = self.cost();
         self.log(duration, cost);
         self.gateway.metrics.settled(&Settled {
+            operation: self.operation,
             tenant: self.principal.tenant.name.as_str(),
             policy: self.policy.map(|policy| policy.name.as_str()),
             model: self.model.as_deref().unwrap_or(""),
@@ -68,7 +69,7 @@ impl Record<'_> {
             tenant: self.principal.tenant.name.clone(),
             team: self.principal.team.clone(),
             key: self.principal.key.clone(),
-            operation: "chat",
+            operation: self.operation,
             model: self.model.take(),
             config: Arc::clone(&self.gateway.config_hash),
             policy: self
@@ -118,7 +119,7 @@ impl Record<'_> {
             decision: Some(self.id),
             tenant: Some(self.principal.tenant.name.as_str()),
             key: self.principal.key.as_ref().map(crate::id::KeyId::as_str),
-            operation: "chat",
+            operation: self.operation,
             model: self.model.as_deref().unwrap_or(""),
             target: self.target.as_ref().map(|target| target.name.as_str()),
             reason: self.reason,

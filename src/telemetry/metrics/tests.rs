@@ -17,6 +17,7 @@ fn shape() -> Shape {
 
 fn settled(model: &str) -> Settled<'_> {
     Settled {
+        operation: "chat",
         tenant: "default",
         policy: Some("default"),
         model,

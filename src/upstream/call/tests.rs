@@ -6,8 +6,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::config::{Endpoint, Facts, LatencyPrior, ProviderKind, Secret, Tier};
+use crate::config::{Endpoint, Facts, LatencyPrior, ModelKind, ProviderKind, Secret, Tier};
 use crate::id::TargetId;
+use crate::wire::dialect::ReasoningModel;
 
 const RETRY: Retry = Retry { attempts: 2, budget: 0.2 };
 
@@ -48,7 +49,7 @@ fn at(port: u16) -> Endpoint {
         host: "127.0.0.1".to_owned(),
         port,
         authority: format!("127.0.0.1:{port}"),
-        chat_path: "/v1/chat/completions".to_owned(),
+        prefix: String::new(),
     }
 }
 
@@ -61,6 +62,7 @@ fn target(endpoints: Vec<Endpoint>, keys: &[&str]) -> Target {
     let provider = Arc::new(Provider {
         name: "p".into(),
         kind: ProviderKind::Openai,
+        native: crate::catalog::kind("openai").unwrap(),
         endpoints,
         credentials: keys.iter().map(|key| Secret::new((*key).to_owned())).collect(),
         timeouts: Timeouts { connect: long, first_token: long, idle: long, total: long },
@@ -71,6 +73,11 @@ fn target(endpoints: Vec<Endpoint>, keys: &[&str]) -> Target {
         model: "m".into(),
         upstream: "m".to_owned(),
         provider,
+        kind: ModelKind::Chat,
+        wire: None,
+        reasoning: ReasoningModel::default(),
+        show_reasoning: true,
+        drop_unsupported: false,
         tier: Tier::Weak,
         facts: Facts::default(),
         price: None,
@@ -83,11 +90,12 @@ fn target(endpoints: Vec<Endpoint>, keys: &[&str]) -> Target {
 
 fn upstreams(target: &Target) -> Upstreams {
     let client = Client::for_hosts(&["127.0.0.1"]).unwrap();
-    Upstreams::with(client, &[Arc::clone(&target.provider)], RETRY).unwrap()
+    Upstreams::with(client, std::slice::from_ref(&Arc::clone(&target.provider)), &[Arc::new(target.clone())], RETRY)
+        .unwrap()
 }
 
 fn exchange(passed: &[(HeaderName, HeaderValue)]) -> Exchange<'_> {
-    Exchange { body: Bytes::from_static(b"{}"), stream: true, passed, by: None }
+    Exchange { path: "/v1/chat/completions", body: Bytes::from_static(b"{}"), stream: true, passed, by: None }
 }
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-request-id: up-1\r\n\r\n{}";
@@ -225,6 +233,13 @@ async fn a_stream_is_bounded_by_its_first_token_and_a_whole_answer_by_the_total(
 fn a_credential_that_no_header_can_hold_is_an_error_without_the_credential() {
     let target = target(vec![], &["sk-\n1"]);
     let client = Client::for_hosts(&[]).unwrap();
-    let error = Upstreams::with(client, &[Arc::clone(&target.provider)], RETRY).err().unwrap();
+    let error = Upstreams::with(
+        client,
+        std::slice::from_ref(&Arc::clone(&target.provider)),
+        &[Arc::new(target.clone())],
+        RETRY,
+    )
+    .err()
+    .unwrap();
     assert!(!error.to_string().contains("sk-"));
 }

@@ -69,7 +69,7 @@ fn endpoint(address: SocketAddr) -> Endpoint {
         host: address.ip().to_string(),
         port: address.port(),
         authority: address.to_string(),
-        chat_path: "/v1/chat/completions".to_owned(),
+        prefix: String::new(),
     }
 }
 

@@ -1,0 +1,133 @@
+//! A stream passed on in its own format, with a decoder that reads along.
+
+use bytes::Bytes;
+
+use super::stream::MAX_EVENT;
+use super::translated::Said;
+use super::{Passage, bare_error, encode};
+use crate::chat::{self, Event, Format, Usage};
+use crate::wire::openai::stream::{End, Seen};
+use crate::wire::sse::{self, Events};
+use crate::wire::{Decoder, StreamError, anthropic, responses};
+
+/// One stream's way.
+pub(super) struct Same {
+    passage: Passage,
+    events: Events,
+    decoder: Box<dyn Decoder>,
+    said: Said,
+    count: u64,
+    answer: Option<chat::Answer>,
+}
+
+impl Same {
+    pub(super) fn new(passage: Passage) -> Self {
+        Self {
+            decoder: passage.decoder(),
+            passage,
+            events: Events::default(),
+            said: Said::default(),
+            count: 0,
+            answer: None,
+        }
+    }
+
+    pub(super) fn collect(&mut self) {
+        self.answer = Some(chat::Answer::default());
+    }
+
+    pub(super) fn push(&mut self, piece: &[u8], out: &mut Vec<Bytes>) -> Result<Seen, StreamError> {
+        self.events.push(piece);
+        while !self.said.seen.done
+            && let Some(raw) = self.events.next(MAX_EVENT)?
+        {
+            self.pass(raw, out)?;
+        }
+        Ok(self.said.seen)
+    }
+
+    fn pass(&mut self, raw: Bytes, out: &mut Vec<Bytes>) -> Result<(), StreamError> {
+        let event = sse::parse(&raw);
+        let Some(data) = event.data.as_deref().map(<[u8]>::trim_ascii) else {
+            if let Some(error) = bare_error(&raw) {
+                return Err(StreamError::Provider(error));
+            }
+            out.push(raw);
+            return Ok(());
+        };
+        if data.is_empty() {
+            out.push(raw);
+            return Ok(());
+        }
+        self.count += 1;
+        let mut steps = Vec::new();
+        let result = self.decoder.event(event.name, data, &mut steps);
+        self.note(&steps);
+        result?;
+        let mended = match self.passage.to {
+            Format::Responses => responses::mend::event(data, self.passage.envelope.echo.as_ref()),
+            _ => anthropic::mend::event(data),
+        };
+        out.push(match mended {
+            Some(json) => sse::event(event.name, &json),
+            None => raw,
+        });
+        Ok(())
+    }
+
+    fn note(&mut self, steps: &[Event]) {
+        for step in steps {
+            self.said.add(step);
+            if let Some(answer) = &mut self.answer {
+                answer.add(step);
+            }
+        }
+    }
+
+    pub(super) fn finish(&mut self, out: &mut Vec<Bytes>) -> Result<End, StreamError> {
+        let rest = self.events.rest();
+        if !rest.is_empty() && !self.said.seen.done {
+            if let Some(error) = bare_error(&rest) {
+                return Err(StreamError::Provider(error));
+            }
+            if sse::is_whole(&rest) {
+                self.push(b"\n\n", out)?;
+            }
+        }
+        if !self.said.seen.done {
+            let mut steps = Vec::new();
+            let result = self.decoder.finish(&mut steps);
+            self.note(&steps);
+            result?;
+        }
+        Ok(End { usage: self.said.usage, good: self.said.good() })
+    }
+
+    /// How many events with data have gone by.
+    pub(super) fn events(&self) -> u64 {
+        self.count
+    }
+
+    pub(super) fn seen(&self) -> Seen {
+        self.said.seen
+    }
+
+    pub(super) fn usage(&self) -> Option<Usage> {
+        self.said.usage
+    }
+
+    pub(super) fn estimate(&self) -> u64 {
+        self.said.estimate()
+    }
+
+    pub(super) fn whole(self) -> Option<Bytes> {
+        let answer = self.answer.filter(chat::Answer::good)?;
+        Some(encode(self.passage.to, &answer, &self.passage.envelope))
+    }
+}
+
+impl std::fmt::Debug for Same {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Same").field("seen", &self.said.seen).finish_non_exhaustive()
+    }
+}

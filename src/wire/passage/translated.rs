@@ -1,0 +1,195 @@
+//! A stream written anew in another format.
+
+use bytes::Bytes;
+
+use super::stream::MAX_EVENT;
+use super::{Passage, bare_error, encode, encoder};
+use crate::chat::{self, Event, Usage};
+use crate::wire::openai::stream::{End, Seen};
+use crate::wire::sse::{self, Events};
+use crate::wire::{Decoder, Encoder, Refusal, StreamError, tokens};
+
+/// Most text that is kept to count its tokens, in bytes; beyond, four bytes are a token.
+const MAX_COUNTED: usize = 1 << 18;
+
+/// One stream's way.
+pub(super) struct Translated {
+    passage: Passage,
+    events: Events,
+    decoder: Box<dyn Decoder>,
+    encoder: Box<dyn Encoder>,
+    said: Said,
+    answer: Option<chat::Answer>,
+}
+
+/// What a stream has said so far.
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    pub(super) seen: Seen,
+    pub(super) usage: Option<Usage>,
+    pub(super) finishes: u32,
+    pub(super) ill: bool,
+    text: String,
+    more: usize,
+}
+
+impl Said {
+    pub(super) fn add(&mut self, event: &Event) {
+        self.seen.content |= event.is_content();
+        match event {
+            Event::Text { text, .. }
+            | Event::Refusal { text, .. }
+            | Event::Reasoning { text, .. }
+            | Event::Arguments { text, .. } => {
+                if self.text.len() + text.len() <= MAX_COUNTED {
+                    self.text.push_str(text);
+                } else {
+                    self.more += text.len();
+                }
+            }
+            Event::Usage(usage) => self.usage = Some(*usage),
+            Event::Finish { reason, .. } => {
+                self.finishes += 1;
+                self.ill |= !reason.is_good();
+            }
+            Event::End => self.seen.done = true,
+            _ => {}
+        }
+    }
+
+    pub(super) fn good(&self) -> bool {
+        self.finishes > 0 && !self.ill
+    }
+
+    /// Tokens of the text, by a tokenizer.
+    pub(super) fn estimate(&self) -> u64 {
+        tokens::count(&self.text) + self.more as u64 / 4
+    }
+}
+
+impl Translated {
+    pub(super) fn new(passage: Passage) -> Self {
+        Self {
+            decoder: passage.decoder(),
+            encoder: encoder(passage.to, passage.envelope.clone()),
+            passage,
+            events: Events::default(),
+            said: Said::default(),
+            answer: None,
+        }
+    }
+
+    pub(super) fn collect(&mut self) {
+        self.answer = Some(chat::Answer::default());
+    }
+
+    pub(super) fn push(&mut self, piece: &[u8], out: &mut Vec<Bytes>) -> Result<Seen, StreamError> {
+        let mut written = Vec::new();
+        let result = self.read(piece, &mut written);
+        if !written.is_empty() {
+            out.push(written.into());
+        }
+        result.map(|()| self.said.seen)
+    }
+
+    fn read(&mut self, piece: &[u8], written: &mut Vec<u8>) -> Result<(), StreamError> {
+        self.events.push(piece);
+        let mut steps = Vec::new();
+        while !self.said.seen.done
+            && let Some(raw) = self.events.next(MAX_EVENT)?
+        {
+            let event = sse::parse(&raw);
+            let result = match event.data.as_deref().map(<[u8]>::trim_ascii) {
+                Some([]) => Ok(()),
+                Some(data) => self.decoder.event(event.name, data, &mut steps),
+                None => bare_error(&raw).map_or(Ok(()), |error| Err(StreamError::Provider(error))),
+            };
+            self.write(&mut steps, written);
+            result?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, steps: &mut Vec<Event>, written: &mut Vec<u8>) {
+        for step in steps.drain(..) {
+            if self.said.seen.done {
+                return;
+            }
+            if step == Event::End && self.said.usage.is_none() {
+                self.say(&Event::Usage(self.passage.estimate(self.said.estimate())), written);
+            }
+            self.say(&step, written);
+        }
+    }
+
+    fn say(&mut self, step: &Event, written: &mut Vec<u8>) {
+        self.said.add(step);
+        let hidden = matches!(step, Event::Reasoning { .. } | Event::ReasoningPart { .. } | Event::Seal { .. });
+        if hidden && !self.passage.show_reasoning {
+            return;
+        }
+        if let Some(answer) = &mut self.answer {
+            answer.add(step);
+        }
+        self.encoder.event(step, written);
+    }
+
+    pub(super) fn finish(&mut self, out: &mut Vec<Bytes>) -> Result<End, StreamError> {
+        let mut written = Vec::new();
+        let result = self.end(&mut written);
+        if !written.is_empty() {
+            out.push(written.into());
+        }
+        result.map(|()| End { usage: self.said.usage, good: self.said.good() })
+    }
+
+    fn end(&mut self, written: &mut Vec<u8>) -> Result<(), StreamError> {
+        // The last event, where the empty line after it is missing.
+        let rest = self.events.rest();
+        if !rest.is_empty() && !self.said.seen.done {
+            if let Some(error) = bare_error(&rest) {
+                return Err(StreamError::Provider(error));
+            }
+            if sse::is_whole(&rest) {
+                self.read(b"\n\n", written)?;
+            }
+        }
+        if self.said.seen.done {
+            return Ok(());
+        }
+        let mut steps = Vec::new();
+        let result = self.decoder.finish(&mut steps);
+        self.write(&mut steps, written);
+        result
+    }
+
+    pub(super) fn seen(&self) -> Seen {
+        self.said.seen
+    }
+
+    pub(super) fn usage(&self) -> Option<Usage> {
+        self.said.usage
+    }
+
+    pub(super) fn estimate(&self) -> u64 {
+        self.said.estimate()
+    }
+
+    pub(super) fn fail(&mut self, refusal: &Refusal<'_>) -> Bytes {
+        let mut written = Vec::new();
+        self.encoder.fail(refusal, &mut written);
+        written.into()
+    }
+
+    pub(super) fn whole(self) -> Option<Bytes> {
+        let answer = self.answer.filter(chat::Answer::good)?;
+        Some(encode(self.passage.to, &answer, &self.passage.envelope))
+    }
+}
+
+impl std::fmt::Debug for Translated {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // What is held is part of an answer and stays out.
+        f.debug_struct("Translated").field("seen", &self.said.seen).finish_non_exhaustive()
+    }
+}
