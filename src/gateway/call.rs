@@ -4,39 +4,34 @@
 //! answers, the answer), so a failure can be retried or moved to the next target. Only when that takes longer than
 //! `streaming.commit_after` does a stream begin with comment pings, which no client shows.
 
-use std::borrow::Cow;
-use std::net::SocketAddr;
+mod attempt;
+mod failed;
+
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http::HeaderMap;
 use tokio::time::sleep_until;
 
+use self::attempt::attempt;
+pub(super) use self::attempt::counter;
+use self::failed::Failed;
+pub(super) use self::failed::bad_answer;
 use super::client::Client;
 use super::error::{Code, GatewayError};
 use super::headers::Wishes;
 use super::record::Record;
-use super::{Gateway, Stop, decode, relay};
-use crate::chat::{self, Format};
+use super::{Gateway, Stop, relay};
 use crate::config::Target;
-use crate::ledger::Attempt;
 use crate::limit::RateLimit;
 use crate::policy::Permitted;
 use crate::route::inflight::Place;
+use crate::upstream::Incoming;
 use crate::upstream::retry::{Next, next};
-use crate::upstream::{CallError, Exchange, Failure, FailureKind, Incoming, suited};
-use crate::wire::ask::{Asking, Unsendable};
-use crate::wire::dialect::{Parser, Style};
-use crate::wire::passage::{Passage, Relay, Whole};
-use crate::wire::{AnswerError, Encoded, StreamError, anthropic};
+use crate::wire::ask::Asking;
+use crate::wire::passage::{Relay, Whole};
 
-/// Largest whole answer that is read, in bytes.
-const MAX_ANSWER: usize = 64 << 20;
-/// Most that is held of a stream before its content.
-const MAX_HELD: usize = 1 << 20;
-/// Results of attempts that made no connection: nothing has left the gateway.
-const UNSENT: [&str; 6] = ["host_not_allowed", "request", "resolve", "connect", "connect_timeout", "tls"];
 const PING: Bytes = Bytes::from_static(b": ping\n\n");
 
 /// What is asked, of whomever.
@@ -158,285 +153,4 @@ async fn attempts(
         }
     }
     Err(last.unwrap_or_else(|| GatewayError::new(Code::NoHealthyTarget, "no target is left to ask")))
-}
-
-/// Why an attempt brought nothing to pass on.
-enum Failed {
-    /// No answer, or one with an error status.
-    Exchange(Failure),
-    /// An error inside an answer with status 200.
-    Inside(Failure),
-    /// An answer with status 200 that is none: broken, or cut off before its content.
-    Answer(GatewayError),
-    /// Nothing was sent: the target's format cannot say it.
-    Unsendable(Unsendable),
-}
-
-impl Failed {
-    fn of_stream(error: StreamError, target: &Target, peer: SocketAddr) -> Self {
-        match error {
-            StreamError::Provider(said) => Self::Inside(Failure::of_said(said, peer)),
-            other => Self::Answer(bad_answer(target, &other)),
-        }
-    }
-
-    fn of_answer(error: AnswerError, target: &Target, peer: SocketAddr) -> Self {
-        match error {
-            AnswerError::Provider(said) => Self::Inside(Failure::of_said(said, peer)),
-            other => Self::Answer(bad_answer(target, &other)),
-        }
-    }
-}
-
-impl From<CallError> for Failed {
-    fn from(error: CallError) -> Self {
-        Self::Exchange(Failure::of_call(error))
-    }
-}
-
-/// The format a target is called in for this request, and the native path; `None`: it cannot serve such a client.
-fn way(target: &Target, request: &chat::Request) -> Option<(Format, Cow<'static, str>)> {
-    let format = target.format_for(request.format)?;
-    Some((format, target.provider.native.path(format, &target.upstream, request.stream)?))
-}
-
-/// An answer's way back.
-struct Way {
-    stream: bool,
-    passage: Passage,
-}
-
-fn passage(target: &Target, from: Format, request: &chat::Request, record: &Record<'_>) -> Way {
-    let think = target.reasoning.parser == Parser::Think;
-    let passage = Passage {
-        from,
-        to: request.format,
-        think: think.then_some(target.reasoning.style == Some(Style::Always)),
-        show_reasoning: target.show_reasoning,
-        family: target.provider.native.dialect.seals,
-        choices: request.n,
-        input_tokens: request.input_tokens_estimate,
-        envelope: record.envelope(target, request),
-    };
-    Way { stream: request.stream, passage }
-}
-
-/// One call to one target.
-async fn attempt(
-    gateway: &Gateway,
-    target: &Permitted<Arc<Target>>,
-    wishes: &Wishes,
-    ask: Ask<'_>,
-    record: &mut Record<'_>,
-    by: Instant,
-) -> Result<Answer, Failed> {
-    let request = ask.asking.request();
-    let Some((format, path)) = way(target, request) else { return Err(Failed::Answer(speechless(target, request))) };
-    let Encoded { body, dropped } = ask.asking.body(&target.shape(format)).map_err(Failed::Unsendable)?;
-    record.dropped(dropped);
-    let bytes_sent = body.len();
-    let Some(place) = gateway.places.enter(target.id) else { return Err(Failed::Answer(full(target))) };
-    let sent = Instant::now();
-    record.sent(target, bytes_sent, request);
-    let passed = suited(&wishes.passed, format);
-    let exchange = Exchange { path: &path, body, stream: request.stream, passed: &passed, by: Some(by) };
-    let mut peer = None;
-    let result = match gateway.calls.call(target, &exchange).await {
-        Ok(incoming) => {
-            peer = Some(incoming.peer);
-            let passage = passage(target, format, request, record);
-            read_until_content(target, incoming, place, passage, ask.keep).await
-        }
-        Err(failure) => {
-            peer = peer.or(failure.peer);
-            Err(Failed::Exchange(failure))
-        }
-    };
-    let elapsed = sent.elapsed();
-    let (status, word) = match &result {
-        Ok(_) => (Some(200), "ok"),
-        Err(Failed::Exchange(failure)) => (failure.status, failure.word()),
-        Err(Failed::Inside(failure)) => (Some(200), failure.word()),
-        Err(Failed::Answer(_) | Failed::Unsendable(_)) => (Some(200), "bad_answer"),
-    };
-    let bytes_sent = if UNSENT.contains(&word) { 0 } else { bytes_sent };
-    let name = target.name.clone();
-    record.attempted(Attempt { target: name, peer, bytes_sent, status, result: word, elapsed }, target.id);
-    match &result {
-        Ok(_) => {
-            record.first_token = Some(elapsed);
-            gateway.health.record_success(target.id);
-            if request.stream {
-                gateway.latency.record(target.id, elapsed, Instant::now());
-            }
-        }
-        Err(failed) => {
-            record.not_answered();
-            if failed.is_the_targets_fault() {
-                gateway.health.record_failure(target.id, Instant::now());
-            }
-        }
-    }
-    result
-}
-
-async fn read_until_content(
-    target: &Permitted<Arc<Target>>,
-    mut incoming: Incoming,
-    place: Place,
-    passage: Way,
-    keep: bool,
-) -> Result<Answer, Failed> {
-    let content = if passage.stream {
-        let mut relay = passage.passage.stream();
-        if keep {
-            relay.collect();
-        }
-        stream_until_content(target, &mut incoming, relay).await?
-    } else {
-        let body = incoming.whole(MAX_ANSWER).await?;
-        let whole = passage.passage.whole(body).map_err(|error| Failed::of_answer(error, target, incoming.peer))?;
-        Content::Whole(whole)
-    };
-    Ok(Answer { target: target.clone(), incoming, place, content, committed: false })
-}
-
-async fn stream_until_content(
-    target: &Permitted<Arc<Target>>,
-    incoming: &mut Incoming,
-    relay: Relay,
-) -> Result<Content, Failed> {
-    let mut relay = Box::new(relay);
-    let mut held = Vec::new();
-    // How many pieces, and how many bytes in them.
-    let (mut counted, mut size) = (0, 0);
-    let peer = incoming.peer;
-    let broken = |error| Failed::of_stream(error, target, peer);
-    loop {
-        let Some(chunk) = incoming.chunk().await? else {
-            relay.finish(&mut held).map_err(broken)?;
-            return Ok(Content::Stream { relay, held, over: true });
-        };
-        if relay.push(chunk, &mut held).map_err(broken)?.content {
-            incoming.content_has_come();
-            return Ok(Content::Stream { relay, held, over: false });
-        }
-        size += held.iter().skip(counted).map(Bytes::len).sum::<usize>();
-        counted = held.len();
-        if size > MAX_HELD {
-            let message = format!("the provider `{}` sent {MAX_HELD} bytes without content", target.provider.name);
-            return Err(Failed::Answer(GatewayError::new(Code::UpstreamError, message)));
-        }
-    }
-}
-
-/// Asks a target how many tokens a Messages request has. Its answer goes to the client as it is.
-pub(super) async fn counter(
-    gateway: &Gateway,
-    target: &Permitted<Arc<Target>>,
-    wishes: &Wishes,
-    request: &chat::Request,
-    record: &mut Record<'_>,
-) -> Result<Bytes, GatewayError> {
-    let Encoded { body, dropped } = anthropic::request::pass(request, &target.shape(Format::Messages));
-    record.dropped(dropped);
-    let bytes_sent = body.len();
-    let passed = suited(&wishes.passed, Format::Messages);
-    let path = target.provider.native.counter.unwrap_or_default();
-    let by = Instant::now() + target.provider.timeouts.total;
-    let sent = Instant::now();
-    let exchange = Exchange { path, body, stream: false, passed: &passed, by: Some(by) };
-    let (status, peer, answered) = match gateway.calls.call(target, &exchange).await {
-        Ok(mut incoming) => {
-            let (status, peer) = (Some(incoming.status), Some(incoming.peer));
-            let body = incoming.whole(MAX_HELD).await.map_err(Failed::from);
-            incoming.release().await;
-            (status, peer, body)
-        }
-        Err(failure) => (failure.status, failure.peer, Err(Failed::Exchange(failure))),
-    };
-    let result = if answered.is_ok() { "ok" } else { "status" };
-    let name = target.name.clone();
-    record.attempted(Attempt { target: name, peer, bytes_sent, status, result, elapsed: sent.elapsed() }, target.id);
-    let body = answered.map_err(|failed| failed.into_error(target))?;
-    match anthropic::count::decode(&body) {
-        Some(_) => Ok(body),
-        None => Err(bad_answer(target, &"its count of tokens is none")),
-    }
-}
-
-fn full(target: &Target) -> GatewayError {
-    GatewayError::new(
-        Code::NoHealthyTarget,
-        format!("`{}` has as many requests as it may have (max_concurrent)", target.name),
-    )
-    .retry_after(Duration::from_secs(1))
-}
-
-fn speechless(target: &Target, request: &chat::Request) -> GatewayError {
-    let message = format!("`{}` does not serve {} requests", target.name, request.format.as_str());
-    GatewayError::new(Code::InvalidRequest, message).param("model")
-}
-
-/// A 200 that holds no answer.
-pub(super) fn bad_answer(target: &Target, error: &impl std::fmt::Display) -> GatewayError {
-    let message = format!("the provider `{}` broke off: {error}", target.provider.name);
-    GatewayError::new(Code::UpstreamError, scrub(&message, target))
-}
-
-impl Failed {
-    /// A fault of the request itself says nothing about the target's health.
-    fn is_the_targets_fault(&self) -> bool {
-        match self {
-            Self::Exchange(failure) | Self::Inside(failure) => failure.is_the_targets(),
-            Self::Answer(_) => true,
-            Self::Unsendable(_) => false,
-        }
-    }
-
-    fn into_error(self, target: &Target) -> GatewayError {
-        let failure = match self {
-            Self::Answer(error) => return error,
-            Self::Unsendable(Unsendable::Request(error)) => return decode::refused(error),
-            Self::Unsendable(Unsendable::Unsupported(error)) => {
-                let message = format!("{}: {error}", target.model);
-                return GatewayError::new(Code::UnsupportedInFormat, message).param(error.field);
-            }
-            Self::Exchange(failure) | Self::Inside(failure) => failure,
-        };
-        let provider = &target.provider.name;
-        let said = || failure.said.as_ref().map(|said| scrub(&said.message, target)).unwrap_or_default();
-        let error = match &failure.kind {
-            FailureKind::Call(error) if error.is_timeout() => {
-                GatewayError::new(Code::UpstreamTimeout, format!("the provider `{provider}` took too long: {error}"))
-            }
-            FailureKind::Call(error) => {
-                GatewayError::new(Code::UpstreamError, format!("the provider `{provider}` gave no answer: {error}"))
-            }
-            FailureKind::Credential => GatewayError::new(
-                Code::UpstreamCredential,
-                format!("the provider `{provider}` refused the gateway's own credential; yours is fine"),
-            ),
-            FailureKind::RateLimited => GatewayError::new(Code::RateLimitExceeded, said()),
-            FailureKind::BadRequest => GatewayError::new(Code::InvalidRequest, said()),
-            FailureKind::ContextLength => GatewayError::new(Code::ContextLengthExceeded, said()).param("messages"),
-            FailureKind::ContentFilter => GatewayError::new(Code::ContentFilter, said()).param("messages"),
-            FailureKind::NotFound => GatewayError::new(Code::ModelNotFound, said()).param("model"),
-            FailureKind::Status => GatewayError::new(
-                Code::UpstreamError,
-                format!("the provider `{provider}` answered {}: {}", failure.status.unwrap_or_default(), said()),
-            ),
-        };
-        match failure.retry_after {
-            Some(after) => error.retry_after(after),
-            None => error,
-        }
-    }
-}
-
-/// A provider's words without our keys and hosts.
-fn scrub(message: &str, target: &Target) -> String {
-    let keys: Vec<&str> = target.provider.credentials.iter().map(crate::config::Secret::expose).collect();
-    let hosts: Vec<&str> = target.provider.endpoints.iter().map(|endpoint| endpoint.authority.as_str()).collect();
-    crate::wire::provider_error::scrub(message, &keys, &hosts)
 }

@@ -1,0 +1,201 @@
+//! One call to one target, as far as its first content.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+
+use super::failed::{Failed, bad_answer, full, speechless};
+use super::{Answer, Ask, Content};
+use crate::chat::{self, Format};
+use crate::config::Target;
+use crate::gateway::Gateway;
+use crate::gateway::error::{Code, GatewayError};
+use crate::gateway::headers::Wishes;
+use crate::gateway::record::Record;
+use crate::ledger::Attempt;
+use crate::policy::Permitted;
+use crate::route::inflight::Place;
+use crate::upstream::{Exchange, Incoming, suited};
+use crate::wire::dialect::{Parser, Style};
+use crate::wire::passage::{Passage, Relay};
+use crate::wire::{Encoded, anthropic};
+
+/// Largest whole answer that is read, in bytes.
+const MAX_ANSWER: usize = 64 << 20;
+/// Most that is held of a stream before its content.
+const MAX_HELD: usize = 1 << 20;
+/// Results of attempts that made no connection: nothing has left the gateway.
+const UNSENT: [&str; 6] = ["host_not_allowed", "request", "resolve", "connect", "connect_timeout", "tls"];
+
+/// The format a target is called in for this request, and the native path; `None`: it cannot serve such a client.
+fn way(target: &Target, request: &chat::Request) -> Option<(Format, Cow<'static, str>)> {
+    let format = target.format_for(request.format)?;
+    Some((format, target.provider.native.path(format, &target.upstream, request.stream)?))
+}
+
+/// An answer's way back.
+struct Way {
+    stream: bool,
+    passage: Passage,
+}
+
+fn passage(target: &Target, from: Format, request: &chat::Request, record: &Record<'_>) -> Way {
+    let think = target.reasoning.parser == Parser::Think;
+    let passage = Passage {
+        from,
+        to: request.format,
+        think: think.then_some(target.reasoning.style == Some(Style::Always)),
+        show_reasoning: target.show_reasoning,
+        family: target.provider.native.dialect.seals,
+        choices: request.n,
+        input_tokens: request.input_tokens_estimate,
+        envelope: record.envelope(target, request),
+    };
+    Way { stream: request.stream, passage }
+}
+
+/// One call to one target.
+pub(super) async fn attempt(
+    gateway: &Gateway,
+    target: &Permitted<Arc<Target>>,
+    wishes: &Wishes,
+    ask: Ask<'_>,
+    record: &mut Record<'_>,
+    by: Instant,
+) -> Result<Answer, Failed> {
+    let request = ask.asking.request();
+    let Some((format, path)) = way(target, request) else { return Err(Failed::Answer(speechless(target, request))) };
+    let Encoded { body, dropped } = ask.asking.body(&target.shape(format)).map_err(Failed::Unsendable)?;
+    record.dropped(dropped);
+    let bytes_sent = body.len();
+    let Some(place) = gateway.places.enter(target.id) else { return Err(Failed::Answer(full(target))) };
+    let sent = Instant::now();
+    record.sent(target, bytes_sent, request);
+    let passed = suited(&wishes.passed, format);
+    let exchange = Exchange { path: &path, body, stream: request.stream, passed: &passed, by: Some(by) };
+    let mut peer = None;
+    let result = match gateway.calls.call(target, &exchange).await {
+        Ok(incoming) => {
+            peer = Some(incoming.peer);
+            let passage = passage(target, format, request, record);
+            read_until_content(target, incoming, place, passage, ask.keep).await
+        }
+        Err(failure) => {
+            peer = peer.or(failure.peer);
+            Err(Failed::Exchange(failure))
+        }
+    };
+    let elapsed = sent.elapsed();
+    let (status, word) = match &result {
+        Ok(_) => (Some(200), "ok"),
+        Err(Failed::Exchange(failure)) => (failure.status, failure.word()),
+        Err(Failed::Inside(failure)) => (Some(200), failure.word()),
+        Err(Failed::Answer(_) | Failed::Unsendable(_)) => (Some(200), "bad_answer"),
+    };
+    let bytes_sent = if UNSENT.contains(&word) { 0 } else { bytes_sent };
+    let name = target.name.clone();
+    record.attempted(Attempt { target: name, peer, bytes_sent, status, result: word, elapsed }, target.id);
+    match &result {
+        Ok(_) => {
+            record.first_token = Some(elapsed);
+            gateway.health.record_success(target.id);
+            if request.stream {
+                gateway.latency.record(target.id, elapsed, Instant::now());
+            }
+        }
+        Err(failed) => {
+            record.not_answered();
+            if failed.is_the_targets_fault() {
+                gateway.health.record_failure(target.id, Instant::now());
+            }
+        }
+    }
+    result
+}
+
+async fn read_until_content(
+    target: &Permitted<Arc<Target>>,
+    mut incoming: Incoming,
+    place: Place,
+    passage: Way,
+    keep: bool,
+) -> Result<Answer, Failed> {
+    let content = if passage.stream {
+        let mut relay = passage.passage.stream();
+        if keep {
+            relay.collect();
+        }
+        stream_until_content(target, &mut incoming, relay).await?
+    } else {
+        let body = incoming.whole(MAX_ANSWER).await?;
+        let whole = passage.passage.whole(body).map_err(|error| Failed::of_answer(error, target, incoming.peer))?;
+        Content::Whole(whole)
+    };
+    Ok(Answer { target: target.clone(), incoming, place, content, committed: false })
+}
+
+async fn stream_until_content(
+    target: &Permitted<Arc<Target>>,
+    incoming: &mut Incoming,
+    relay: Relay,
+) -> Result<Content, Failed> {
+    let mut relay = Box::new(relay);
+    let mut held = Vec::new();
+    // How many pieces, and how many bytes in them.
+    let (mut counted, mut size) = (0, 0);
+    let peer = incoming.peer;
+    let broken = |error| Failed::of_stream(error, target, peer);
+    loop {
+        let Some(chunk) = incoming.chunk().await? else {
+            relay.finish(&mut held).map_err(broken)?;
+            return Ok(Content::Stream { relay, held, over: true });
+        };
+        if relay.push(chunk, &mut held).map_err(broken)?.content {
+            incoming.content_has_come();
+            return Ok(Content::Stream { relay, held, over: false });
+        }
+        size += held.iter().skip(counted).map(Bytes::len).sum::<usize>();
+        counted = held.len();
+        if size > MAX_HELD {
+            let message = format!("the provider `{}` sent {MAX_HELD} bytes without content", target.provider.name);
+            return Err(Failed::Answer(GatewayError::new(Code::UpstreamError, message)));
+        }
+    }
+}
+
+/// Asks a target how many tokens a Messages request has. Its answer goes to the client as it is.
+pub(in crate::gateway) async fn counter(
+    gateway: &Gateway,
+    target: &Permitted<Arc<Target>>,
+    wishes: &Wishes,
+    request: &chat::Request,
+    record: &mut Record<'_>,
+) -> Result<Bytes, GatewayError> {
+    let Encoded { body, dropped } = anthropic::request::pass(request, &target.shape(Format::Messages));
+    record.dropped(dropped);
+    let bytes_sent = body.len();
+    let passed = suited(&wishes.passed, Format::Messages);
+    let path = target.provider.native.counter.unwrap_or_default();
+    let by = Instant::now() + target.provider.timeouts.total;
+    let sent = Instant::now();
+    let exchange = Exchange { path, body, stream: false, passed: &passed, by: Some(by) };
+    let (status, peer, answered) = match gateway.calls.call(target, &exchange).await {
+        Ok(mut incoming) => {
+            let (status, peer) = (Some(incoming.status), Some(incoming.peer));
+            let body = incoming.whole(MAX_HELD).await.map_err(Failed::from);
+            incoming.release().await;
+            (status, peer, body)
+        }
+        Err(failure) => (failure.status, failure.peer, Err(Failed::Exchange(failure))),
+    };
+    let result = if answered.is_ok() { "ok" } else { "status" };
+    let name = target.name.clone();
+    record.attempted(Attempt { target: name, peer, bytes_sent, status, result, elapsed: sent.elapsed() }, target.id);
+    let body = answered.map_err(|failed| failed.into_error(target))?;
+    match anthropic::count::decode(&body) {
+        Some(_) => Ok(body),
+        None => Err(bad_answer(target, &"its count of tokens is none")),
+    }
+}
