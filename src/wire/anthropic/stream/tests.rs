@@ -167,6 +167,29 @@ fn recorded_streams_are_read_as_they_say() {
     }
 }
 
+/// Bedrock wraps the same events in its own framing.
+#[test]
+fn a_stream_is_the_same_wherever_the_model_is_hosted() {
+    use base64::Engine as _;
+    let exchange = recorded::exchanges("invoke-stream").remove(0);
+    let stream = exchange.stream.unwrap();
+    let (mut decoder, mut events, mut rest) = (Decoder::new(), Vec::new(), &stream[..]);
+    let mut said = String::new();
+    while let Some(found) = memchr::memmem::find(rest, b"{\"bytes\":\"") {
+        rest = &rest[found + 10..];
+        let end = memchr::memchr(b'"', rest).unwrap();
+        let data = base64::engine::general_purpose::STANDARD.decode(&rest[..end]).unwrap();
+        decoder.event(None, &data, &mut events).unwrap();
+        assert_eq!(mend::event(&data), None);
+        let data: Value = serde_json::from_slice(&data).unwrap();
+        said.push_str(data["delta"]["text"].as_str().unwrap_or_default());
+    }
+    decoder.finish(&mut events).unwrap();
+    let answer = whole(&events);
+    assert!(!said.is_empty() && answer.good() && answer.usage.is_some());
+    assert_eq!(text(&answer), said);
+}
+
 #[test]
 fn any_cut_of_the_bytes_gives_the_same_events() {
     let mut seed = 7u64;
@@ -387,7 +410,73 @@ fn a_failure_is_an_event_and_the_last() {
     assert!(out[before..].starts_with(b"event: error\n"));
 }
 
+/// Any step in any place.
+fn step() -> impl Strategy<Value = Event> {
+    let seal = |kind| {
+        prop::sample::select(vec![Family::Anthropic, Family::Openai, Family::Gemini]).prop_map(move |family| Seal {
+            family,
+            kind,
+            id: None,
+            data: "c2Vh".to_owned(),
+        })
+    };
+    let sealed = |kind| seal(kind).prop_map(|seal| Event::Seal { choice: 0, seal });
+    let said = "[a-zü\"\n]{1,4}";
+    prop_oneof![
+        said.prop_map(|text| Event::Text { choice: 0, text }),
+        said.prop_map(|text| Event::Refusal { choice: 0, text }),
+        said.prop_map(|text| Event::Reasoning { choice: 0, text }),
+        said.prop_map(|text| Event::Text { choice: 1, text }),
+        Just(Event::ReasoningPart { choice: 0 }),
+        sealed(SealKind::Text),
+        sealed(SealKind::Hidden),
+        sealed(SealKind::Answer),
+        (0..3u32, prop::option::of(seal(SealKind::Call))).prop_map(|(index, seal)| {
+            Event::ToolCall { choice: 0, index, id: format!("t{index}"), name: "f".to_owned(), seal }
+        }),
+        (0..4u32, said).prop_map(|(index, text)| Event::Arguments { choice: 0, index, text }),
+        Just(Event::Usage(Usage { input: 3, output: 1, ..Usage::default() })),
+        Just(Event::Finish { choice: 0, reason: Finish::Stop }),
+    ]
+}
+
 proptest! {
+    #[test]
+    fn any_steps_make_a_stream_whose_blocks_follow_one_another(mut steps in prop::collection::vec(step(), 0..20)) {
+        steps.push(Event::End);
+        let said = written(&write(&steps));
+        let (mut open, mut next) = (None, 0);
+        for (at, event) in said.iter().enumerate() {
+            let index = event["index"].as_u64();
+            match event["type"].as_str().unwrap() {
+                "message_start" => prop_assert_eq!(at, 0),
+                "content_block_start" => {
+                    prop_assert_eq!((open, index), (None, Some(next)));
+                    (open, next) = (index, next + 1);
+                }
+                "content_block_delta" if event["delta"]["type"] == "input_json_delta" => prop_assert!(index < Some(next)),
+                "content_block_delta" => prop_assert_eq!(open, index),
+                "content_block_stop" => prop_assert_eq!(open.take(), index),
+                "message_delta" => prop_assert_eq!((open, at), (None, said.len() - 2)),
+                "message_stop" => prop_assert_eq!(at, said.len() - 1),
+                other => prop_assert!(false, "{other}"),
+            }
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(
+        place in any::<prop::sample::Index>(),
+        with in prop::sample::select(vec!["", "\"", "{", "null", "[7]", "\\u12", "-1", "99999999999999999999", ","]),
+    ) {
+        let lines = std::fs::read_to_string(recorded::folder().join("response-only/anthropic-tool-no-args.chunks.jsonl")).unwrap();
+        let at = place.index(lines.len());
+        let end = (at + with.len().max(1)).min(lines.len());
+        if lines.is_char_boundary(at) && lines.is_char_boundary(end) {
+            let _ = read_lines(&format!("{}{with}{}", &lines[..at], &lines[end..]));
+        }
+    }
+
     #[test]
     fn any_answer_survives_the_stream_and_is_what_the_whole_one_says(answer in sayable()) {
         let stream = write(&answer.events());
