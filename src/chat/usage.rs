@@ -9,10 +9,18 @@ pub struct Usage {
     pub cached: u64,
     /// Input tokens written to the provider's prompt cache.
     pub cache_write: u64,
+    /// Of those, the ones kept for an hour rather than for five minutes (Anthropic).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cache_write_1h: u64,
     /// All output tokens, reasoning included.
     pub output: u64,
     /// Output tokens spent on reasoning.
     pub reasoning: u64,
     /// Whether the provider named no figures and these are estimates.
     pub estimated: bool,
+}
+
+/// Most providers keep nothing for an hour; records stay as they were then.
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }

@@ -37,7 +37,7 @@ mod tests {
 
     #[test]
     fn cached_and_written_input_is_not_charged_twice() {
-        let usage = Usage { input: 1000, cached: 600, cache_write: 300, output: 50, reasoning: 20, estimated: false };
+        let usage = Usage { input: 1000, cached: 600, cache_write: 300, output: 50, reasoning: 20, ..Usage::default() };
         let expected = 100 * 3000 + 600 * 300 + 300 * 3750 + 50 * 15000;
         assert_eq!(cost(&usage, &price()), NanoUsd(expected));
     }

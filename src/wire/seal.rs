@@ -28,11 +28,18 @@ const KINDS: [(SealKind, &str); 4] =
 /// The signature that stands for a block's seal in a format that is not its own.
 #[must_use]
 pub fn sign(reasoning: &Reasoning) -> String {
-    let lengths = match reasoning.parts.len() {
-        0 | 1 => String::new(),
-        _ => reasoning.parts.iter().map(|part| part.len().to_string()).collect::<Vec<_>>().join("-"),
+    let lengths: Vec<usize> = reasoning.parts.iter().map(String::len).collect();
+    sign_lengths(&lengths, reasoning.seal.as_ref())
+}
+
+/// The same where only the lengths of the parts are known, in bytes: a stream does not keep what it has passed on.
+#[must_use]
+pub fn sign_lengths(lengths: &[usize], seal: Option<&Seal>) -> String {
+    let lengths = match lengths {
+        [] | [_] => String::new(),
+        _ => lengths.iter().map(usize::to_string).collect::<Vec<_>>().join("-"),
     };
-    let Some(seal) = &reasoning.seal else { return format!("{MARK}{OPEN}:{lengths}::") };
+    let Some(seal) = seal else { return format!("{MARK}{OPEN}:{lengths}::") };
     let family = word(&FAMILIES, seal.family);
     let kind = word(&KINDS, seal.kind);
     let id = utf8_percent_encode(seal.id.as_deref().unwrap_or_default(), ID);

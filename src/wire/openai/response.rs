@@ -115,7 +115,7 @@ mod tests {
             usage(
                 r#"{"prompt_tokens":10,"completion_tokens":7,"prompt_tokens_details":{"cached_tokens":4,"cache_write_tokens":2},"completion_tokens_details":{"reasoning_tokens":5}}"#
             ),
-            Some(Usage { input: 10, cached: 4, cache_write: 2, output: 7, reasoning: 5, estimated: false })
+            Some(Usage { input: 10, cached: 4, cache_write: 2, output: 7, reasoning: 5, ..Usage::default() })
         );
         let deepseek = usage(
             r#"{"prompt_tokens":10,"completion_tokens":7,"prompt_cache_hit_tokens":6,"prompt_cache_miss_tokens":4}"#,

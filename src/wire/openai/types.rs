@@ -97,7 +97,7 @@ impl Counts {
             cache_write: self.cache_write.min(input.saturating_sub(self.cached)),
             output,
             reasoning: self.reasoning.min(output),
-            estimated: false,
+            ..Usage::default()
         })
     }
 }
