@@ -42,6 +42,7 @@ pub(super) fn readable(kind: &[u8]) -> bool {
             | b"mcp_tool_use"
             | b"tool_reference"
             | b"compaction"
+            | b"fallback"
     );
     // What a fetch brings may be a PDF; it is a block of its own inside the result.
     known || kind.ends_with(b"_result") || kind.ends_with(b"_result_error")
@@ -57,6 +58,7 @@ pub(super) fn is_own_block(kind: &str) -> bool {
         "search_result",
         "document",
         "compaction",
+        "fallback",
         "browser_state",
         "tool_addition",
         "tool_removal",

@@ -1,3 +1,5 @@
+use proptest::prelude::*;
+
 use super::*;
 
 fn passed(body: &str, shape: &Shape<'_>) -> (String, Vec<String>) {
@@ -96,4 +98,48 @@ fn tool_ids_that_anthropic_refuses_are_rewritten_alike_in_call_and_result() {
     };
     let fitted = crate::wire::tool_ids::fit("functions.f:0", ToolIds::Word(64));
     assert_eq!(passed(&body("functions.f:0"), &shape(&reasoning, &DIALECT)), (body(&fitted), Vec::new()));
+}
+
+/// A body of these blocks, written with odd spacing, and what must be left of it.
+fn laid_out(messages: &[Vec<usize>], gap: &str) -> (String, Vec<Value>) {
+    let blocks: Vec<&str> = FOREIGN
+        .into_iter()
+        .chain([
+            r#"{"type":"thinking","thinking":"wp1:open:::","signature":"EqQB"}"#,
+            r#"{ "type":"text" , "text":"[,]}{ \"wp1:" }"#,
+            r#"{"type":"tool_use","id":"a","name":"f","input":{"signature":"wp1:open:::"}}"#,
+        ])
+        .collect();
+    let (mut written, mut left) = (Vec::new(), Vec::new());
+    for message in messages {
+        let content: Vec<&str> = message.iter().map(|block| blocks[*block % blocks.len()]).collect();
+        let comma = format!("{gap},{gap}");
+        written.push(format!(r#"{{"content":[{gap}{}{gap}],"role":"assistant"}}"#, content.join(&comma)));
+        let kept: Vec<Value> = content
+            .iter()
+            .filter(|block| !FOREIGN.contains(block))
+            .map(|block| serde_json::from_str(block).unwrap())
+            .collect();
+        if !kept.is_empty() || content.is_empty() {
+            left.push(json!({"content": kept, "role": "assistant"}));
+        }
+    }
+    let user = r#"{"role":"user","content":"wp1:"}"#;
+    written.insert(0, user.to_owned());
+    left.insert(0, serde_json::from_str(user).unwrap());
+    (format!(r#"{{"messages":[{gap}{}{gap}],"model":"auto"}}"#, written.join(&format!("{gap},{gap}"))), left)
+}
+
+proptest! {
+    #[test]
+    fn nothing_but_foreign_reasoning_is_cut_out(
+        messages in prop::collection::vec(prop::collection::vec(0usize..7, 0..6), 0..5),
+        gap in "[ \n\t]{0,2}",
+    ) {
+        let reasoning = styled(None);
+        let (body, left) = laid_out(&messages, &gap);
+        let (sent, _) = passed(&body, &shape(&reasoning, &DIALECT));
+        let sent: Value = serde_json::from_str(&sent).unwrap();
+        prop_assert_eq!(sent, json!({"messages": left, "model": "claude"}));
+    }
 }

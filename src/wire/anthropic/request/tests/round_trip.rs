@@ -307,7 +307,7 @@ fn conversation() -> impl Strategy<Value = Conversation> {
     (messages(), tools, choice, output, wish(), settings()).prop_map(
         |(messages, tools, (tool_choice, parallel), output, mut reasoning, mut settings)| {
             let forced = matches!(tool_choice, Some(ToolChoice::Required | ToolChoice::Function(_)));
-            let tools_needed = !matches!(tool_choice, None) && !forced && tools.is_empty();
+            let tools_needed = tool_choice.is_some() && !forced && tools.is_empty();
             if forced {
                 reasoning = ReasoningWish::default();
             }
