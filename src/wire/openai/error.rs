@@ -3,6 +3,19 @@
 use bytes::Bytes;
 
 use crate::wire::json::quote;
+use crate::wire::refusal::Refusal;
+
+/// A refusal as the whole body of an answer.
+#[must_use]
+pub fn body(refusal: &Refusal<'_>) -> Bytes {
+    error_body(refusal.message, refusal.kind, refusal.param, Some(refusal.code))
+}
+
+/// A refusal as the last event of a stream that has begun.
+#[must_use]
+pub fn event(refusal: &Refusal<'_>) -> Bytes {
+    stream_error_event(refusal.message, refusal.kind, refusal.param, Some(refusal.code))
+}
 
 /// `{"error":{message,type,param,code}}`.
 #[must_use]

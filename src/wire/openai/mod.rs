@@ -1,6 +1,8 @@
 //! OpenAI's Chat Completions format, which most providers and nearly all clients speak.
 
+pub mod answer;
 pub mod error;
+pub mod events;
 pub mod request;
 pub mod response;
 pub mod stream;

@@ -1,0 +1,117 @@
+//! A provider's stream, read.
+
+use super::super::answer::said::Said;
+use super::super::answer::voice::Voice;
+use crate::chat::Event;
+use crate::wire::provider_error::read_error_event;
+use crate::wire::stream::{self, StreamError};
+
+/// Reads the chunks of any OpenAI-compatible provider.
+///
+/// Why a choice ended is told when the stream goes on to its usage or ends: some providers say it while text still comes.
+#[derive(Debug, Default)]
+pub struct Decoder {
+    id: Option<String>,
+    started: bool,
+    done: bool,
+    voices: Vec<Voice>,
+    /// What stood before the choices of an earlier chunk: most providers repeat it in every one, and it is not read again.
+    known: Vec<u8>,
+    /// A chunk without it.
+    short: Vec<u8>,
+}
+
+impl Decoder {
+    /// At the beginning of a stream.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn chunk(&mut self, data: &[u8], out: &mut Vec<Event>) -> Result<(), StreamError> {
+        let mut short = std::mem::take(&mut self.short);
+        let rest = data.strip_prefix(&self.known[..]).filter(|_| !self.known.is_empty());
+        if let Some(rest) = rest {
+            short.clear();
+            short.push(b'{');
+            short.extend_from_slice(rest);
+        }
+        let said = Said::read(if rest.is_some() { &short } else { data }, !self.started)?;
+        if rest.is_none() && self.started {
+            data.get(..said.listed_at).unwrap_or_default().clone_into(&mut self.known);
+        }
+        // Azure's first chunk tells of its filter only, and has no id.
+        if !self.started && (said.id.is_some() || !said.choices.is_empty()) {
+            self.id = said.id.map(String::from);
+            self.start(said.model.map(String::from), said.created, out);
+        }
+        if said.choices.is_empty() {
+            self.close(out);
+        }
+        for spoken in said.choices {
+            let place = match self.voices.iter().position(|voice| voice.choice() == spoken.index) {
+                Some(place) => place,
+                None => {
+                    self.voices.push(Voice::new(spoken.index, false));
+                    self.voices.len() - 1
+                }
+            };
+            if let Some(voice) = self.voices.get_mut(place) {
+                voice.hear(spoken, self.id.as_deref(), out);
+            }
+        }
+        out.extend(said.usage.map(Event::Usage));
+        let error = said.error;
+        self.short = short;
+        error.map_or(Ok(()), |error| Err(StreamError::Provider(error)))
+    }
+
+    fn start(&mut self, model: Option<String>, created: Option<u64>, out: &mut Vec<Event>) {
+        self.started = true;
+        out.push(Event::Start { id: self.id.clone(), model, created });
+    }
+
+    fn close(&mut self, out: &mut Vec<Event>) {
+        for voice in &mut self.voices {
+            voice.close(self.id.as_deref(), out);
+        }
+    }
+
+    fn end(&mut self, out: &mut Vec<Event>) {
+        self.done = true;
+        if !self.started {
+            self.start(None, None, out);
+        }
+        self.close(out);
+        out.push(Event::End);
+    }
+}
+
+impl stream::Decoder for Decoder {
+    fn event(&mut self, name: Option<&[u8]>, data: &[u8], out: &mut Vec<Event>) -> Result<(), StreamError> {
+        if self.done {
+            return Ok(());
+        }
+        if name == Some(b"error") {
+            return Err(StreamError::Provider(read_error_event(data)));
+        }
+        let data = data.trim_ascii();
+        match data.first() {
+            Some(b'{') => self.chunk(data, out)?,
+            _ if data == b"[DONE]" => self.end(out),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, out: &mut Vec<Event>) -> Result<(), StreamError> {
+        if self.done {
+            return Ok(());
+        }
+        if self.voices.is_empty() || !self.voices.iter().all(Voice::finished) {
+            return Err(StreamError::Truncated);
+        }
+        self.end(out);
+        Ok(())
+    }
+}
