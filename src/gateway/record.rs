@@ -317,7 +317,7 @@ impl<'g> Record<'g> {
 
     /// What stands around an answer of this target.
     pub(super) fn envelope(&self, target: &Target, request: &chat::Request) -> Envelope {
-        let price = target.price;
+        let price = target.price.clone();
         let prefix = match request.format {
             Format::Responses => "resp_",
             Format::Messages => "msg_",
@@ -329,7 +329,7 @@ impl<'g> Record<'g> {
             created: self.at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs(),
             show_usage: request.include_usage,
             echo: (request.format == Format::Responses).then(|| responses::echo::echo(request)),
-            cost: Arc::new(move |usage| price.map(|price| cost::cost(usage, &price))),
+            cost: Arc::new(move |usage| price.as_ref().map(|price| cost::cost(usage, price))),
         }
     }
 
