@@ -13,6 +13,7 @@ pub fn decode(body: &[u8]) -> Result<Answer, AnswerError> {
     decoder.event(None, body, &mut events).map_err(|error| match error {
         StreamError::Provider(said) => AnswerError::Provider(said),
         StreamError::Json(fault) => AnswerError::Json(fault),
+        StreamError::Shape(what) => AnswerError::Shape(what),
         other => AnswerError::Shape(other.to_string()),
     })?;
     decoder.close(&mut events);

@@ -1,6 +1,7 @@
 //! The shape of an answer, the same for a whole one and for a piece of a stream. What is not named here is passed over.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::Number;
 use serde_json::value::RawValue;
 
@@ -57,6 +58,20 @@ pub(super) struct Part<'a> {
     pub(super) thought_signature: Option<String>,
     #[serde(borrow)]
     pub(super) function_call: Option<Call<'a>>,
+    inline_data: Option<IgnoredAny>,
+    file_data: Option<IgnoredAny>,
+    executable_code: Option<IgnoredAny>,
+    code_execution_result: Option<IgnoredAny>,
+    tool_call: Option<IgnoredAny>,
+    tool_response: Option<IgnoredAny>,
+}
+
+impl Part<'_> {
+    /// Whether it belongs to a tool that Google itself runs, or is no text.
+    pub(super) fn is_foreign(&self) -> bool {
+        let known = [&self.inline_data, &self.file_data, &self.executable_code, &self.code_execution_result];
+        known.iter().any(|data| data.is_some()) || self.tool_call.is_some() || self.tool_response.is_some()
+    }
 }
 
 /// A call, or the next piece of the one before (<https://docs.cloud.google.com/vertex-ai/generative-ai/docs/multimodal/function-calling#streaming-fc>).
@@ -166,7 +181,7 @@ pub(super) fn read(data: &[u8]) -> Result<Chunk<'_>, StreamError> {
 fn has_error(list: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Failed {
-        error: Option<serde::de::IgnoredAny>,
+        error: Option<IgnoredAny>,
     }
     serde_json::from_slice::<Vec<Failed>>(list).is_ok_and(|all| all.iter().any(|one| one.error.is_some()))
 }

@@ -9,6 +9,8 @@ pub(super) struct Model {
     /// Whether it is one of the large ones, which cannot stop thinking.
     pro: bool,
     lite: bool,
+    /// Whether it thinks at all; before 2.5 none did.
+    pub(super) thinks: bool,
 }
 
 impl Model {
@@ -16,7 +18,8 @@ impl Model {
     pub(super) fn of(name: &str) -> Self {
         let name = name.rsplit('/').next().unwrap_or(name);
         let older = ["gemini-1", "gemini-2", "gemma-"].iter().any(|start| name.starts_with(start));
-        Self { older, pro: name.contains("-pro"), lite: name.contains("-lite") }
+        let thinks = !["gemini-1", "gemini-2.0", "gemma-"].iter().any(|start| name.starts_with(start));
+        Self { older, thinks, pro: name.contains("-pro"), lite: name.contains("-lite") }
     }
 
     /// Least and most tokens to think with, where thinking is on

@@ -110,7 +110,8 @@ impl Reads for Decoder {
         if !self.started {
             self.started = true;
             let created = chunk.create_time.as_deref().and_then(seconds);
-            out.push(Event::Start { id: chunk.response_id, model: chunk.model_version, created });
+            let said = |text: Option<String>| text.filter(|text| !text.is_empty());
+            out.push(Event::Start { id: said(chunk.response_id), model: said(chunk.model_version), created });
         }
         for (place, candidate) in (0..).zip(chunk.candidates.unwrap_or_default()) {
             self.candidate(candidate, place, data, out)?;
@@ -141,6 +142,9 @@ impl Reads for Decoder {
 impl State {
     /// Text, reasoning or a call. Parts of the provider's own tools (`executableCode`, `inlineData`, …) are passed over.
     fn part(&mut self, part: Part<'_>, choice: u32, (id, data): (&str, &[u8]), out: &mut Vec<Event>) {
+        if part.is_foreign() {
+            return;
+        }
         let signature = part.thought_signature.filter(|signature| !signature.is_empty());
         let seal = |kind, data| Seal { family: Family::Gemini, kind, id: None, data };
         if let Some(call) = part.function_call {
@@ -149,7 +153,8 @@ impl State {
             return self.call(call, seal, choice, (id, data), out);
         }
         let thought = part.thought.unwrap_or(false);
-        let Some(text) = part.text else { return };
+        // A signature may stand alone.
+        let text = part.text.unwrap_or_default();
         let empty = text.is_empty();
         if !empty {
             out.push(if thought { Event::Reasoning { choice, text } } else { Event::Text { choice, text } });

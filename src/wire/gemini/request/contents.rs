@@ -3,6 +3,8 @@
 //! Messages of one speaker in a row are one turn. Results of tools are a turn apart from what the user says, as the API
 //! matches them one to one with the calls of the turn before.
 
+use std::collections::HashMap;
+
 use crate::chat::{
     Content, Conversation, Family, Json, Message, Part, Reasoning, Role, Seal, SealKind, ToolCall, ToolResult,
 };
@@ -56,7 +58,7 @@ pub(super) fn write(
     losses: &mut Losses,
 ) -> Result<String, Unsupported> {
     let (done, turn) = (List::new(), Turn::new(Speaker::User));
-    let mut contents = Contents { conversation, shape, model, losses, done, turn, seal: None };
+    let mut contents = Contents { called: HashMap::new(), shape, model, losses, done, turn, seal: None };
     for (place, message) in conversation.messages.iter().enumerate() {
         contents.message(place, message)?;
     }
@@ -111,7 +113,8 @@ impl Turn {
 }
 
 struct Contents<'a> {
-    conversation: &'a Conversation,
+    /// Names of the tools that were called so far, by the calls' ids. What is called later is no business of a result.
+    called: HashMap<&'a str, &'a str>,
     shape: &'a Shape<'a>,
     model: Model,
     losses: &'a mut Losses,
@@ -245,12 +248,13 @@ impl<'a> Contents<'a> {
             }
         }
         self.turn.called = true;
+        self.called.insert(&call.id, &call.name);
         self.turn.push(part);
         Ok(())
     }
 
     fn result(&mut self, path: &str, result: &ToolResult) -> Result<(), Unsupported> {
-        let Some(name) = self.conversation.called(&result.id) else {
+        let Some(&name) = self.called.get(result.id.as_str()) else {
             return self.losses.meaning(format!("{path}.tool_call_id"));
         };
         let (mut texts, mut media) = (Vec::new(), List::new());

@@ -102,8 +102,8 @@ fn thinking(wish: &ReasoningWish, shape: &Shape<'_>, model: Model, losses: &mut 
     if wish.is_empty() {
         return None;
     }
-    let style = shape.reasoning.style;
-    if shape.dialect.effort == EffortDialect::Unsayable || style == Some(Style::None) {
+    let style = shape.reasoning.style.or((!model.thinks).then_some(Style::None));
+    if style == Some(Style::None) || shape.dialect.effort == EffortDialect::Unsayable {
         if !(wish.off() && style == Some(Style::None)) {
             losses.hint(EFFORT);
         }
