@@ -1,5 +1,6 @@
 //! A client's request: checked whole in one pass, read where the gateway must judge it, rewritten in place for an attempt.
 
+mod decode;
 mod fault;
 mod judge;
 
@@ -7,6 +8,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+pub use decode::decode;
 pub use judge::judge;
 
 use super::types;
