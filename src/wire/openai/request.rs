@@ -1,6 +1,7 @@
 //! A client's request: checked whole in one pass, read where the gateway must judge it, rewritten in place for an attempt.
 
 mod decode;
+mod encode;
 mod fault;
 mod judge;
 
@@ -9,6 +10,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 pub use decode::decode;
+pub use encode::encode;
 pub use judge::judge;
 
 use super::types;
