@@ -25,9 +25,10 @@ use crate::policy::Permitted;
 use crate::route::inflight::Place;
 use crate::upstream::retry::{Next, next};
 use crate::upstream::{CallError, Exchange, Failure, FailureKind, Incoming};
+use crate::wire::dialect::ReasoningModel;
 use crate::wire::openai;
 use crate::wire::openai::stream::Relay;
-use crate::wire::{AnswerError, StreamError};
+use crate::wire::{AnswerError, Dialect, Shape, StreamError};
 
 /// Largest whole answer that is read, in bytes.
 const MAX_ANSWER: usize = 64 << 20;
@@ -183,7 +184,15 @@ async fn attempt(
     record: &mut Record<'_>,
     by: Instant,
 ) -> Result<Answer, Failed> {
-    let body = openai::request::pass(request, &target.upstream);
+    let shape = Shape {
+        format: request.format,
+        dialect: &Dialect::PLAIN,
+        model: &target.upstream,
+        max_output: None,
+        reasoning: &ReasoningModel::default(),
+        drop_unsupported: false,
+    };
+    let body = openai::request::pass(request, &shape);
     let bytes_sent = body.len();
     let Some(place) = gateway.places.enter(target.id) else { return Err(Failed::Answer(full(target))) };
     let sent = Instant::now();

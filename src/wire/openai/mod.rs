@@ -1,6 +1,9 @@
 //! OpenAI's Chat Completions format, which most providers and nearly all clients speak.
 
+pub mod completions;
+pub mod embeddings;
 pub mod error;
+mod input;
 pub mod request;
 pub mod response;
 pub mod stream;

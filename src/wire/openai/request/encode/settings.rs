@@ -20,7 +20,11 @@ pub(super) fn write(writer: &mut Writer<'_>) -> Result<(), Unsupported> {
     body.put_some(limit, settings.max_output_tokens.map(|wanted| wanted.min(most)));
     body.put_some("temperature", settings.temperature.as_ref()).put_some("top_p", settings.top_p.as_ref());
     if let Some(top_k) = &settings.top_k {
-        if dialect.open_sampling { drop(body.put("top_k", top_k)) } else { writer.losses.meaning("top_k")? }
+        if dialect.open_sampling {
+            body.put("top_k", top_k);
+        } else {
+            writer.losses.meaning("top_k")?;
+        }
     }
     let body = &mut writer.body;
     body.put_some("stop", (!settings.stop.is_empty()).then_some(&settings.stop));
@@ -32,7 +36,11 @@ pub(super) fn write(writer: &mut Writer<'_>) -> Result<(), Unsupported> {
     if let Some(user) = &settings.user {
         // Who refuses so common an option as `stream_options` refuses whatever it does not know (Mistral: 422, "extra inputs
         // are not permitted").
-        if writer.own || dialect.stream_options { drop(body.put("user", user)) } else { writer.losses.hint("user") }
+        if writer.own || dialect.stream_options {
+            body.put("user", user);
+        } else {
+            writer.losses.hint("user");
+        }
     }
     writer.body.put_some("verbosity", settings.verbosity.as_ref());
     output(writer)
