@@ -73,3 +73,6 @@ fn dotted(object: Members<'_>, prefix: &str, hint: bool, others: &mut Vec<Named>
 fn named(name: &str, value: Json, hint: bool) -> Named {
     Named { name: name.to_owned(), value, hint }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,5 @@
+mod roundtrip;
+
 use bytes::Bytes;
 
 use super::*;

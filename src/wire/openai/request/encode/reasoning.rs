@@ -1,9 +1,12 @@
 //! The model's earlier reasoning: back to whom it is of use, and in whose form.
 
 use super::{Writer, quoted};
-use crate::chat::{Content, Family, Message, Named, Reasoning, Role, Seal};
+use crate::chat::{Content, Family, Message, Named, Reasoning, Role, Seal, SealKind};
 use crate::wire::dialect::ReasoningBack;
 use crate::wire::json::{List, Object};
+
+/// Where Google's compatible endpoint has its signatures.
+const EXTRA: &str = "extra_content";
 
 /// What an assistant's message says of its reasoning.
 #[derive(Default)]
@@ -15,6 +18,10 @@ pub(super) struct Told {
 }
 
 impl Told {
+    fn is_sealed(&self) -> bool {
+        self.members.iter().any(|(name, _)| *name == EXTRA)
+    }
+
     /// Whether a seal stands in what goes back.
     pub(super) fn holds(&self, data: &str) -> bool {
         self.members.iter().any(|(_, json)| json.contains(data))
@@ -31,11 +38,11 @@ pub(super) fn others(writer: &Writer<'_>, message: &Message, told: &mut Told) ->
     others.retain(|other| match other.name.as_str() {
         "reasoning_details" | "reasoning_content" => false,
         // More than the signature stands in it: it goes back as it came, or not at all.
-        "extra_content" if sealed => writer.own && writer.dialect().seals == Some(Family::Gemini),
+        EXTRA if sealed => writer.own && writer.dialect().seals == Some(Family::Gemini),
         _ => true,
     });
-    if others.iter().any(|other| other.name == "extra_content") {
-        told.members.retain(|(name, _)| *name != "extra_content");
+    if others.iter().any(|other| other.name == EXTRA) {
+        told.members.retain(|(name, _)| *name != EXTRA);
     }
     others
 }
@@ -68,9 +75,11 @@ pub(super) fn of(writer: &mut Writer<'_>, index: usize, message: &Message, path:
     for part in &message.parts {
         let Content::Reasoning(Reasoning { seal: Some(seal), .. }) = &part.content else { continue };
         match seal.family {
-            _ if takes != Some(seal.family) => writer.losses.hint(format!("{path}.reasoning")),
-            Family::Details => add_details(&mut details, seal),
-            Family::Gemini => told.members.push(("extra_content", extra_content(&seal.data))),
+            Family::Details if takes == Some(Family::Details) => add_details(&mut details, seal),
+            // There is room for one.
+            Family::Gemini if takes == Some(Family::Gemini) && seal.kind == SealKind::Answer && !told.is_sealed() => {
+                told.members.push((EXTRA, extra_content(&seal.data)));
+            }
             _ => writer.losses.hint(format!("{path}.reasoning")),
         }
     }
