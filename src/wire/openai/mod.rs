@@ -1,8 +1,11 @@
 //! OpenAI's Chat Completions format, which most providers and nearly all clients speak.
 
 pub mod answer;
+pub mod completions;
+pub mod embeddings;
 pub mod error;
 pub mod events;
+mod input;
 pub mod request;
 pub mod response;
 pub mod stream;
