@@ -15,6 +15,7 @@ pub use judge::judge;
 pub use pass::{pass, passed_over};
 
 use crate::chat::{self, Role, Text};
+use crate::wire::dialect::{Shape, Style};
 use crate::wire::json::{JsonResult, Kind, Scanner};
 use crate::wire::openai::types;
 
@@ -42,6 +43,16 @@ pub fn prompt(request: &chat::Request) -> Vec<Text> {
         let _ = input.array(|scanner, _| item_text(scanner, &mut texts));
     }
     texts
+}
+
+/// Whether the model may reason, so that its reasoning is to be asked for in a form that can be sent back. Where nobody
+/// said, the client's own wish tells: OpenAI's models that do not reason refuse to be asked
+/// (github.com/pydantic/pydantic-ai/pull/2867).
+fn may_reason(shape: &Shape<'_>, wished: bool) -> bool {
+    match shape.reasoning.style {
+        Some(style) => style != Style::None,
+        None => wished,
+    }
 }
 
 /// The value of a member that `judge` took note of.

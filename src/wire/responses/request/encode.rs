@@ -6,16 +6,16 @@
 
 mod items;
 mod media;
-mod reasoning;
+pub(super) mod reasoning;
 mod tools;
 
 use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-use super::{ENCRYPTED, LOGPROBS};
+use super::{ENCRYPTED, LOGPROBS, may_reason};
 use crate::chat::{Conversation, Named, OutputFormat, Settings};
-use crate::wire::dialect::{Shape, Style};
+use crate::wire::dialect::Shape;
 use crate::wire::json::{List, Object};
 use crate::wire::losses::{Encoded, Losses, Unsupported};
 
@@ -168,7 +168,8 @@ fn settings(settings: &Settings, shape: &Shape<'_>, body: &mut Object, losses: &
 
 fn include(conversation: &Conversation, shape: &Shape<'_>, named: Option<&Named>, body: &mut Object) {
     let mut list = List::new();
-    if shape.reasoning.style != Some(Style::None) {
+    let wished = !conversation.reasoning.is_empty() && !conversation.reasoning.off();
+    if may_reason(shape, wished) {
         list.put(ENCRYPTED);
     }
     if conversation.settings.logprobs == Some(true) {

@@ -49,8 +49,8 @@ struct Input {
     in_tool_loop: bool,
     /// The first part or item that names something kept at the provider.
     kept: Option<String>,
-    /// The first item that one of our own signatures stands in.
-    signed: Option<Range<usize>>,
+    /// The first reasoning without a seal, or in one of our own signatures: a target may not take it so.
+    odd_reasoning: Option<Range<usize>>,
 }
 
 /// The members that lean on something kept at the provider.
@@ -89,7 +89,7 @@ pub fn judge(body: Bytes) -> Result<chat::Request, RequestError> {
     if !found.input.there && state.is_none() {
         return Err(Fault::missing("input").into());
     }
-    found.edits.others.extend(found.input.signed.map(|range| ("signed", range)));
+    found.edits.others.extend(found.input.odd_reasoning.map(|range| ("odd_reasoning", range)));
     found.edits.without_effect = without_effect(&found.members);
     Ok(chat::Request {
         format: chat::Format::Responses,
@@ -189,6 +189,11 @@ impl Found {
             b"max_output_tokens" => {
                 self.max_output_tokens = natural(scanner)?;
                 self.edits.others.push(("max_output_tokens", value_at..scanner.position()));
+            }
+            b"reasoning" => {
+                optional(scanner, Kind::Object, "an object")?;
+                scanner.skip()?;
+                self.edits.others.push(("reasoning", value_at..scanner.position()));
             }
             b"temperature" => self.cold = number(scanner)?.is_some_and(is_zero),
             b"tools" => self.tools(scanner)?,

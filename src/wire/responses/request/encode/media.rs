@@ -93,11 +93,12 @@ fn file(media: &Media, path: &str, object: &mut Object, losses: &mut Losses) -> 
     };
     object.put("type", "input_file").put(member, value);
     // Bytes without a name are refused.
-    let name = media.name.as_deref().or((member == "file_data").then(|| match media.media_type.as_str() {
-        "application/pdf" => "document.pdf",
-        _ if matches!(media.source, Source::Text(_)) => "document.txt",
+    let made_up = match (&media.source, media.media_type.as_str()) {
+        (Source::Text(_), _) => "document.txt",
+        (_, "application/pdf") => "document.pdf",
         _ => "document",
-    }));
+    };
+    let name = media.name.as_deref().or((member == "file_data").then_some(made_up));
     object.put_some("filename", name);
     match media.detail.as_deref() {
         Some("original") => losses.hint(format!("{path}.detail")),

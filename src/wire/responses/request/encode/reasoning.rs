@@ -31,7 +31,8 @@ pub(super) fn wish(
     }
 }
 
-fn effort(wish: &ReasoningWish, shape: &Shape<'_>, losses: &mut Losses) -> Option<Effort> {
+/// The degree to send, if the model can be told one.
+pub(in super::super) fn effort(wish: &ReasoningWish, shape: &Shape<'_>, losses: &mut Losses) -> Option<Effort> {
     let wished = match wish.off() {
         true => Effort::None,
         false => {

@@ -17,6 +17,8 @@ struct Item {
     output: bool,
     name: bool,
     arguments: bool,
+    /// The seal of reasoning: whether there is one, and whether it is one of our own signatures.
+    sealed: bool,
     signed: bool,
     /// The first part that is none: the member it stands in, its index, what is wrong.
     flaw: Option<(&'static str, usize, Fault)>,
@@ -73,6 +75,7 @@ impl Input {
                     self.text_bytes += scanner.string()?.raw().len();
                 }
                 b"encrypted_content" if scanner.is(Kind::String) => {
+                    item.sealed = true;
                     item.signed = seal::is_ours(&scanner.string()?.text());
                 }
                 b"call_id" => item.call_id = word(scanner)?,
@@ -82,8 +85,8 @@ impl Input {
             }
             Ok::<_, Fault>(())
         })?;
-        if item.signed && self.signed.is_none() {
-            self.signed = Some(start..scanner.position());
+        if item.kind.as_deref() == Some("reasoning") && (item.signed || !item.sealed) && self.odd_reasoning.is_none() {
+            self.odd_reasoning = Some(start..scanner.position());
         }
         self.in_tool_loop = item.kind.as_deref().is_some_and(|kind| kind.ends_with("_call_output"));
         let kept = match item.kind.as_deref() {

@@ -232,7 +232,6 @@ fn a_member_of_the_wrong_type_is_refused_by_its_place() {
         (r#""text":"json""#, "text"),
         (r#""text":{"format":{"type":"xml"}}"#, "text.format.type"),
         (r#""text":{"format":{"type":"json_schema","name":"n"}}"#, "text.format.schema"),
-        (r#""reasoning":"high""#, "reasoning"),
         (r#""reasoning":{"effort":3}"#, "reasoning.effort"),
         (r#""top_p":"x""#, "top_p"),
         (r#""parallel_tool_calls":1"#, "parallel_tool_calls"),

@@ -90,7 +90,6 @@ fn a_tool_loop_is_a_list_of_items() {
             {"type": "message", "id": "msg_8", "role": "assistant", "status": "completed",
                 "content": [{"type": "refusal", "refusal": "no"}]},
         ],
-        "include": ["reasoning.encrypted_content"],
         "store": false,
     });
     assert_eq!(json(&encoded), expected);
@@ -303,7 +302,11 @@ fn a_wish_to_reason_is_told_as_the_model_can_hear_it() {
         assert_eq!(json(&encoded).get("reasoning").cloned().unwrap_or_default(), sent, "{wish:?} {model:?}");
         let expected: &[&str] = if named { &["reasoning_effort"] } else { &[] };
         assert_eq!(encoded.dropped, expected, "{wish:?} {model:?}");
-        let asked = json(&encoded).get("include").is_some();
-        assert_eq!(asked, model.style != Some(Style::None), "a model that does not reason refuses the wish");
+        let may_reason = match model.style {
+            None => !wish.is_empty() && !wish.off(),
+            Some(style) => style != Style::None,
+        };
+        let asked = json(&encoded).get("include") == Some(&json!(["reasoning.encrypted_content"]));
+        assert_eq!(asked, may_reason, "a model that does not reason refuses to be asked");
     }
 }

@@ -78,6 +78,7 @@ fn every_flaw_names_its_place() {
         (r#"{"model":"m","stream_options":[]}"#.to_owned(), "stream_options", "expected an object"),
         (r#"{"model":"m","max_output_tokens":-1}"#.to_owned(), "max_output_tokens", "whole number"),
         (r#"{"model":"m","temperature":"hot"}"#.to_owned(), "temperature", "expected a number"),
+        (r#"{"model":"m","reasoning":"high"}"#.to_owned(), "reasoning", "expected an object"),
         (r#"{"model":"m","tools":[1]}"#.to_owned(), "tools[0]", "expected an object"),
         (r#"{"model":"m","tools":[{"name":"f"}]}"#.to_owned(), "tools[0].type", "Missing"),
         (item("1"), "input[0]", "expected an object"),

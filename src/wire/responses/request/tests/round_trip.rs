@@ -45,22 +45,22 @@ fn a_body_begins_with_that_of_the_turn_before() {
         r#"{"type":"message","id":"msg_1","role":"assistant","status":"completed","content":[{"type":"output_text","text":"fine","annotations":[]},{"type":"refusal","refusal":"no"}]},
         {"role":"user","content":[{"type":"input_text","text":"thanks"}]}"#,
     ];
-    let mut before: Option<(String, String)> = None;
+    // A body up to the end of its last item.
+    let items = |body: &str| body[..=body.rfind("}]").unwrap()].to_owned();
+    let mut before = (String::new(), String::new());
     for end in 1..=turns.len() {
         let input = turns[..end].join(",");
         let settings = ["", r#","temperature":0.5"#, r#","max_output_tokens":99,"tools":[]"#][end - 1];
         let body = format!(r#"{{"model":"m","instructions":"be kind","input":[{input}]{settings}}}"#);
         let translated = String::from_utf8(written(&read(&body)).body.to_vec()).unwrap();
         let passed = String::from_utf8(pass(&judged(&body), &shape(&UNSAID)).to_vec()).unwrap();
-        if let Some((before_translated, before_passed)) = before {
-            for (now, before, close) in [(&translated, before_translated, "],\""), (&passed, before_passed, "]")] {
-                let close = before.rfind("}]").map(|at| at + 1).filter(|_| !close.is_empty()).unwrap();
-                assert!(now.starts_with(&before[..close]), "{now}\nbegins with\n{before}");
-            }
-        }
-        before = Some((translated, passed));
+        assert!(translated.starts_with(&before.0), "{translated}\nbegins with\n{}", before.0);
+        assert!(passed.starts_with(&before.1), "{passed}\nbegins with\n{}", before.1);
+        before = (items(&translated), items(&passed));
     }
 }
+
+const CITATION: &str = r#"[{"type": "url_citation","url":"https://x/","start_index":0,"end_index":1,"title":"x"}]"#;
 
 fn text() -> impl Strategy<Value = String> {
     prop_oneof!["[a-z \"\\\\\n]{1,12}", "\\PC{1,8}"]
@@ -86,7 +86,8 @@ fn media(documents: bool) -> impl Strategy<Value = Media> {
 }
 
 fn heard() -> impl Strategy<Value = Part> {
-    let mark = Named { name: "prompt_cache_breakpoint".to_owned(), value: json_of("{}"), hint: true };
+    let mark =
+        Named { name: "prompt_cache_breakpoint".to_owned(), value: json_of(r#"{"mode": "explicit"}"#), hint: true };
     let content = prop_oneof![
         4 => text().prop_map(Content::Text),
         1 => media(false).prop_map(Content::Image),
@@ -108,7 +109,7 @@ fn said() -> impl Strategy<Value = Part> {
     let call = (word(), word(), text())
         .prop_map(|(id, name, arguments)| Content::ToolCall(ToolCall { id, name, arguments, seal: None }));
     let phase = Named { name: "phase".to_owned(), value: json_of(r#""commentary""#), hint: true };
-    let cited = Named { name: "annotations".to_owned(), value: json_of(r#"[{"type": "x"}]"#), hint: true };
+    let cited = Named { name: "annotations".to_owned(), value: json_of(CITATION), hint: true };
     prop_oneof![
         text().prop_map(|text| Part::from(Content::Text(text))),
         text().prop_map(move |text| Part { content: Content::Text(text), others: vec![phase.clone()] }),
@@ -117,7 +118,8 @@ fn said() -> impl Strategy<Value = Part> {
         thought.prop_map(Part::from),
         call.prop_map(Part::from),
         word().prop_map(|id| {
-            Content::Opaque(json_of(&format!(r#"{{"type": "web_search_call","id":"{id}"}}"#))).into()
+            Content::Opaque(json_of(&format!(r#"{{"type": "compaction","id":"{id}","encrypted_content":"gA"}}"#)))
+                .into()
         }),
     ]
 }
@@ -143,7 +145,7 @@ fn messages() -> impl Strategy<Value = Vec<Message>> {
 }
 
 fn settings() -> impl Strategy<Value = Settings> {
-    let number = || option::of((0u32..100).prop_map(|n| serde_json::Number::from_f64(f64::from(n) / 64.0).unwrap()));
+    let number = || option::of((0u32..100).prop_map(|n| serde_json::Number::from_f64(f64::from(n) / 128.0).unwrap()));
     (
         option::of(16u64..1 << 40),
         number(),
@@ -151,7 +153,7 @@ fn settings() -> impl Strategy<Value = Settings> {
         any::<bool>(),
         option::of(0u64..20),
         option::of(text()),
-        option::of(word()),
+        option::of(Just("high".to_owned())),
     )
         .prop_map(|(max_output_tokens, temperature, top_p, logprobs, top_logprobs, user, verbosity)| Settings {
             max_output_tokens,
