@@ -1,1 +1,5 @@
 //! OpenAI's Responses format.
+
+pub mod echo;
+pub mod error;
+pub mod request;
