@@ -6,14 +6,11 @@ use crate::wire::json::{JsonError, JsonResult, Kind, List, Object, Scanner};
 
 use super::read::text;
 
-/// The tokens of a `logprobs` list from its `from`th on, as Chat Completions writes them.
-pub(in super::super) fn read(list: &[u8], from: usize) -> JsonResult<Vec<Json>> {
+/// The tokens of a `logprobs` list, as Chat Completions writes them.
+pub(in super::super) fn read(list: &[u8]) -> JsonResult<Vec<Json>> {
     let mut tokens = Vec::new();
     let mut scanner = Scanner::lenient(list);
-    scanner.array(|scanner, place| {
-        if place < from {
-            return scanner.skip();
-        }
+    scanner.array(|scanner, _| {
         tokens.extend(token(scanner, false, true)?.and_then(|token| Json::new(token).ok()));
         Ok::<_, Box<JsonError>>(())
     })?;

@@ -16,6 +16,8 @@ pub(super) enum Shape {
     List(&'static Shape),
     /// An object whose `type` says which; other types are left alone.
     Tagged(&'static [(&'static str, Shape)]),
+    /// An object of nothing but texts: any other value becomes the text of its JSON, null an empty one.
+    Texts,
     /// One of these texts; the pairs are misspellings, and anything else becomes the last.
     Word(&'static [&'static str], &'static [(&'static str, &'static str)], &'static str),
 }
@@ -57,10 +59,10 @@ pub(super) enum Given {
 /// Who fills in what is [`Given`]: the members of the object so far, and its place in its list.
 pub(super) type Fill<'f> = &'f dyn Fn(Given, &Found<'_>, usize) -> Option<String>;
 
-/// The members of an object: name and value.
+/// The members of an object: name and value. Names are taken as written; nobody writes these with escapes.
 pub(super) struct Found<'a> {
     bytes: &'a [u8],
-    members: Vec<(String, Range<usize>)>,
+    members: Vec<(&'a [u8], Range<usize>)>,
     /// Where the closing brace stands.
     end: usize,
 }
@@ -71,8 +73,8 @@ impl<'a> Found<'a> {
         let mut members = Vec::new();
         let mut scanner = Scanner::lenient(bytes);
         scanner.object(|scanner, key| {
-            let name = String::from_utf8_lossy(key.name).into_owned();
-            members.push((name, scanner.value()?));
+            let name = key.span().start + 1..key.span().end - 1;
+            members.push((bytes.get(name).unwrap_or_default(), scanner.value()?));
             Ok::<_, Box<JsonError>>(())
         })?;
         let end = scanner.position() - 1;
@@ -81,7 +83,7 @@ impl<'a> Found<'a> {
     }
 
     fn place(&self, name: &str) -> Option<Range<usize>> {
-        self.members.iter().rfind(|(key, _)| key == name).map(|(_, place)| place.clone())
+        self.members.iter().rfind(|(key, _)| *key == name.as_bytes()).map(|(_, place)| place.clone())
     }
 
     /// A member's bytes.
@@ -141,6 +143,15 @@ fn walk(bytes: &[u8], base: usize, shape: &Shape, place: usize, fill: Fill<'_>, 
             for (place, value) in values.into_iter().enumerate() {
                 let start = base + value.start;
                 walk(bytes.get(value).unwrap_or_default(), start, of, place, fill, edits)?;
+            }
+        }
+        Shape::Texts if kind(bytes) == Some(Kind::Object) => {
+            for (_, value) in Found::read(bytes)?.members {
+                let text = bytes.get(value.clone()).unwrap_or_default();
+                if kind(text) != Some(Kind::String) {
+                    let text = if text == b"null" { "" } else { std::str::from_utf8(text).unwrap_or_default() };
+                    edits.push((base + value.start..base + value.end, quote(text)));
+                }
             }
         }
         Shape::Word(known, misspelt, other) if kind(bytes) == Some(Kind::String) => {

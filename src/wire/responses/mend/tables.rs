@@ -159,6 +159,7 @@ pub(super) const RESPONSE: Shape = Shape::Object(&[
         Shape::Object(&[word("reason", &["max_output_tokens", "max_messages", "content_filter", "steered"])]),
     ),
     may("usage", USAGE),
+    may("metadata", Shape::Texts),
     word("service_tier", &["auto", "default", "flex", "scale", "priority", "fast", "ultrafast"]),
     word("truncation", &["auto", "disabled"]),
     may("prompt_cache_retention", Shape::Word(&["in_memory", "24h"], &[("in-memory", "in_memory")], "null")),
@@ -197,6 +198,29 @@ pub(super) static EVENTS: &[(&str, Shape)] = &[
     ("response.output_item.done", ABOUT_ITEM),
     ("response.content_part.added", ABOUT_PART),
     ("response.content_part.done", ABOUT_PART),
+    // What vLLM calls the parts of reasoning: no official client knows the name, and all know this one.
+    (
+        "response.reasoning_part.added",
+        Shape::Object(&[
+            may("type", Shape::Word(&[], &[], "\"response.content_part.added\"")),
+            may("part", Shape::Tagged(&PARTS)),
+            INDEX,
+            ITEM_ID,
+            PLACE,
+            SEQUENCE,
+        ]),
+    ),
+    (
+        "response.reasoning_part.done",
+        Shape::Object(&[
+            may("type", Shape::Word(&[], &[], "\"response.content_part.done\"")),
+            may("part", Shape::Tagged(&PARTS)),
+            INDEX,
+            ITEM_ID,
+            PLACE,
+            SEQUENCE,
+        ]),
+    ),
     (
         "response.output_text.delta",
         Shape::Object(&[must("delta", TEXT), STREAMED_TOKENS, INDEX, ITEM_ID, PLACE, SEQUENCE]),

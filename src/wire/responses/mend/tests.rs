@@ -78,7 +78,7 @@ fn what_cannot_be_read_as_its_type_is_replaced() {
     let mended = corrected(
         json!({"id": "r", "object": "", "created_at": 1, "model": "m", "status": "complete", "service_tier": "on_demand",
             "prompt_cache_retention": "in-memory", "reasoning": {"effort": "odd", "summary": null},
-            "tools": null, "error": null, "usage": {"input_tokens": 2, "output_tokens": 3, "input_tokens_details": null},
+            "tools": null, "error": null, "metadata": {"a": 1.0, "b": null, "c": "d"}, "usage": {"input_tokens": 2, "output_tokens": 3, "input_tokens_details": null},
             "output": [
                 {"type": "message", "content": null, "status": null},
                 {"type": "message", "id": "x", "role": "assistant", "status": "completed",
@@ -91,6 +91,7 @@ fn what_cannot_be_read_as_its_type_is_replaced() {
     let wanted = json!({"id": "r", "object": "response", "created_at": 1, "model": "m", "status": "completed",
         "service_tier": null, "prompt_cache_retention": "in_memory", "reasoning": {"effort": null, "summary": null},
         "tools": [], "tool_choice": "auto", "parallel_tool_calls": true, "error": null,
+        "metadata": {"a": "1.0", "b": "", "c": "d"},
         "usage": {"input_tokens": 2, "output_tokens": 3, "total_tokens": 5,
             "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
             "output_tokens_details": {"reasoning_tokens": 0}},
@@ -158,4 +159,26 @@ fn a_stream_that_breaks_ends_with_a_failure_of_the_same_response() {
     assert!(mender.failed(&refusal).is_empty());
     let begun = String::from_utf8(Mender::new(envelope()).failed(&refusal)).unwrap();
     assert!(begun.starts_with("event: response.created\n"), "clients need a beginning");
+}
+
+#[test]
+fn vllms_names_for_parts_of_reasoning_become_those_that_clients_know() {
+    let event = json!({"type": "response.reasoning_part.done", "sequence_number": 3, "output_index": 0, "item_id": "r",
+        "content_index": 0, "part": {"type": "reasoning_text", "text": "a"}});
+    let mended = Mender::new(envelope()).event(event.to_string().as_bytes()).unwrap();
+    let mut wanted = event;
+    wanted["type"] = "response.content_part.done".into();
+    assert_eq!(serde_json::from_slice::<Value>(&mended).unwrap(), wanted);
+}
+
+#[test]
+fn bytes_that_break_off_are_left_alone() {
+    for exchange in exchanges("responses") {
+        let Some(body) = exchange.answered().filter(|_| exchange.status() == 200) else { continue };
+        for cut in (0..body.len()).step_by(7) {
+            assert!(whole(body.slice(..cut), None).is_err());
+            assert_eq!(Mender::new(envelope()).event(&body[..cut]), None);
+            assert!(super::super::answer::decode(&body[..cut]).is_err());
+        }
+    }
 }

@@ -7,14 +7,14 @@
 use std::collections::HashMap;
 
 use crate::chat::{Event, Family, Finish, Seal, SealKind};
-use crate::wire::json::{JsonError, JsonResult, Scanner, Str};
+use crate::wire::json::{JsonResult, Scanner, Str};
 use crate::wire::seal::{is_ours, unsign};
 use crate::wire::stream::{Decoder as Reads, StreamError};
 
 use super::super::answer::logprobs;
 use super::super::answer::read::{Item, Part, Response};
 use super::frame::Said;
-use super::known::{Known, Slot, failure, item_id};
+use super::known::{Known, Sent, Slot, failure, item_id};
 
 /// Reads the events of one answer.
 #[derive(Debug)]
@@ -26,8 +26,6 @@ pub struct Decoder {
     /// Items by their `output_index`, and by their ids.
     by_place: HashMap<u64, usize>,
     by_id: HashMap<String, usize>,
-    /// How many bytes of a text were put out, and how many of its tokens' chances.
-    sent: HashMap<(usize, Slot, u64), (usize, usize)>,
     calls: u32,
     said_text: bool,
     refused: bool,
@@ -49,7 +47,6 @@ impl Default for Decoder {
             items: Vec::new(),
             by_place: HashMap::new(),
             by_id: HashMap::new(),
-            sent: HashMap::new(),
             calls: 0,
             said_text: false,
             refused: false,
@@ -76,7 +73,7 @@ impl Reads for Decoder {
             b"error" => return Err(StreamError::Provider(failure(data))),
             b"response.failed" => {
                 out.extend(response.usage.map(Event::Usage));
-                return Err(StreamError::Provider(failure(response.error.unwrap_or(b"{}"))));
+                return Err(StreamError::Provider(failure(response.error.or(said.error).unwrap_or(b"{}"))));
             }
             b"response.completed" | b"response.incomplete" | b"response.cancelled" => {
                 return Ok(self.close(&response, kind, out)?);
@@ -96,30 +93,26 @@ impl Reads for Decoder {
                 };
                 if kind.ends_with(b"done") { self.done(known, &item, out)? } else { self.call(known, &item, out) }
             }
-            b"response.output_text.delta" | b"response.output_text.done" => {
+            // vLLM's own name for a part of reasoning (github.com/vllm-project/vllm/pull/24938).
+            b"response.content_part.added" | b"response.reasoning_part.added" => {
                 let known = self.at(place);
-                self.say(known, Slot::Text, said.part, delta, said.whole, out);
-                if delta.is_some() || kind.ends_with(b"delta") {
-                    self.chances(known, said.part, said.logprobs, false, out)?;
+                self.next_part(known);
+            }
+            _ => {
+                let Some((slot, done)) = Slot::of(kind) else { return Ok(()) };
+                let known = self.at(place);
+                if slot == Slot::Summary {
+                    self.part_is(known, said.part);
+                }
+                match delta {
+                    Some(delta) => self.put(known, slot, &delta.text(), out),
+                    None if done => self.part_done(known, slot, said.whole, out),
+                    None => {}
+                }
+                if slot == Slot::Text && !done {
+                    self.chances(known, said.logprobs, &mut 0, out)?;
                 }
             }
-            b"response.refusal.delta" | b"response.refusal.done" => {
-                let known = self.at(place);
-                self.say(known, Slot::Refusal, said.part, delta, said.whole, out);
-            }
-            b"response.reasoning_summary_text.delta" | b"response.reasoning_summary_text.done" => {
-                let known = self.at(place);
-                self.say(known, Slot::Summary, said.part, delta, said.whole, out);
-            }
-            b"response.reasoning_text.delta" | b"response.reasoning_text.done" => {
-                let known = self.at(place);
-                self.say(known, Slot::Thought, said.part, delta, said.whole, out);
-            }
-            b"response.function_call_arguments.delta" | b"response.function_call_arguments.done" => {
-                let known = self.at(place);
-                self.say(known, Slot::Arguments, 0, delta, said.whole, out);
-            }
-            _ => {}
         }
         Ok(())
     }
@@ -236,16 +229,18 @@ impl Decoder {
     fn done(&mut self, known: usize, item: &Item<'_>, out: &mut Vec<Event>) -> JsonResult<()> {
         match item.kind.map(|kind| kind.raw()) {
             Some(b"message") => {
-                for (place, part) in (0..).zip(&item.content) {
-                    self.rest(known, Slot::Text, place, part.text, out);
-                    self.chances(known, place, part.logprobs, true, out)?;
-                    self.rest(known, Slot::Refusal, place, part.refusal, out);
+                let (mut texts, mut refusals) = (self.sent(known, Slot::Text), self.sent(known, Slot::Refusal));
+                for (place, part) in item.content.iter().enumerate() {
+                    self.rest(known, Slot::Text, place, part.text, &mut texts.all, out);
+                    self.chances(known, part.logprobs, &mut texts.tokens, out)?;
+                    self.rest(known, Slot::Refusal, place, part.refusal, &mut refusals.all, out);
                 }
             }
             Some(b"reasoning") => self.reasoned(known, item, out),
             Some(b"function_call") => {
                 self.call(known, item, out);
-                self.rest(known, Slot::Arguments, 0, item.arguments, out);
+                let mut sent = self.sent(known, Slot::Arguments);
+                self.rest(known, Slot::Arguments, 0, item.arguments, &mut sent.all, out);
             }
             // What the provider's own tools did, and calls of tools that only this format knows.
             _ => {}
@@ -255,11 +250,12 @@ impl Decoder {
 
     fn reasoned(&mut self, known: usize, item: &Item<'_>, out: &mut Vec<Event>) {
         let says = |parts: &[Part<'_>]| parts.iter().any(|part| part.text.is_some_and(|text| !text.is_empty()));
-        let heard = self.items.get(known).and_then(|known| known.reasoning).map(|(slot, _)| slot);
+        let heard = self.items.get(known).and_then(|known| known.reasoning);
         let slot = heard.unwrap_or(if says(&item.content) { Slot::Thought } else { Slot::Summary });
         let parts = if slot == Slot::Thought { &item.content } else { &item.summary };
-        for (place, part) in (0..).zip(parts) {
-            self.rest(known, slot, place, part.text, out);
+        let mut sent = self.sent(known, slot);
+        for (place, part) in parts.iter().enumerate() {
+            self.rest(known, slot, place, part.text, &mut sent.all, out);
         }
         let Some(state) = self.items.get_mut(known) else { return };
         let Some(data) = item.encrypted.filter(|data| !data.is_empty() && !state.sealed) else { return };
@@ -296,39 +292,63 @@ impl Decoder {
         }
     }
 
-    /// Puts out a delta, or what deltas left out of a text that is done.
-    fn say(
+    fn sent(&self, known: usize, slot: Slot) -> Sent {
+        self.items.get(known).map(|known| known.sent[slot as usize]).unwrap_or_default()
+    }
+
+    /// Another part of the item begins. The number that a delta gives its part is no help: older vLLM counts it up with every
+    /// delta (github.com/vllm-project/vllm/pull/35184).
+    fn next_part(&mut self, known: usize) {
+        if let Some(known) = self.items.get_mut(known) {
+            known.in_part = false;
+            for sent in &mut known.sent {
+                sent.part = 0;
+            }
+        }
+    }
+
+    /// The part of the summary that is being told.
+    fn part_is(&mut self, known: usize, part: u64) {
+        let last = self.items.get_mut(known).map(|known| std::mem::replace(&mut known.summary, part));
+        if last != Some(part) {
+            self.next_part(known);
+        }
+    }
+
+    /// Puts out what the deltas left out of a part that is done.
+    fn part_done(&mut self, known: usize, slot: Slot, whole: Option<Str<'_>>, out: &mut Vec<Event>) {
+        let sent = self.sent(known, slot).part;
+        // A raw token is never shorter than its text.
+        if let Some(whole) = whole.filter(|whole| whole.raw().len() > sent) {
+            self.put(known, slot, whole.text().get(sent..).unwrap_or_default(), out);
+        }
+        if let Some(known) = self.items.get_mut(known) {
+            known.sent[slot as usize].part = 0;
+        }
+    }
+
+    /// Puts out what is still missing of a part of an item that is done; `sent` bytes of this part and those after it were
+    /// put out before.
+    fn rest(
         &mut self,
         known: usize,
         slot: Slot,
-        part: u64,
-        delta: Option<Str<'_>>,
-        whole: Option<Str<'_>>,
+        place: usize,
+        part: Option<Str<'_>>,
+        sent: &mut usize,
         out: &mut Vec<Event>,
     ) {
-        match delta {
-            Some(delta) => self.put(known, slot, part, &delta.text(), out),
-            None => self.rest(known, slot, part, whole, out),
+        let Some(text) = part.map(|part| part.text()) else { return };
+        if *sent == 0 && place > 0 {
+            self.next_part(known);
         }
+        self.put(known, slot, text.get(*sent..).unwrap_or_default(), out);
+        *sent = sent.saturating_sub(text.len());
     }
 
-    /// Puts out what of a whole text is still missing.
-    fn rest(&mut self, known: usize, slot: Slot, part: u64, whole: Option<Str<'_>>, out: &mut Vec<Event>) {
-        let Some(whole) = whole else { return };
-        let sent = self.sent.get(&(known, slot, part)).map_or(0, |(bytes, _)| *bytes);
-        // A raw token is never shorter than its text.
-        if whole.raw().len() > sent {
-            self.put(known, slot, part, whole.text().get(sent..).unwrap_or_default(), out);
-        }
-    }
-
-    fn put(&mut self, known: usize, slot: Slot, part: u64, text: &str, out: &mut Vec<Event>) {
-        if text.is_empty() {
-            return;
-        }
-        let Some(state) = self.items.get_mut(known) else { return };
-        let text = text.to_owned();
-        let bytes = text.len();
+    fn put(&mut self, known: usize, slot: Slot, text: &str, out: &mut Vec<Event>) {
+        let Some(state) = self.items.get_mut(known).filter(|_| !text.is_empty()) else { return };
+        let (text, bytes) = (text.to_owned(), text.len());
         let event = match slot {
             Slot::Text => Event::Text { choice: CHOICE, text },
             Slot::Refusal => Event::Refusal { choice: CHOICE, text },
@@ -336,42 +356,39 @@ impl Decoder {
                 Some(index) => Event::Arguments { choice: CHOICE, index, text },
                 None => return,
             },
+            // The same thoughts told in two ways: the first one counts.
+            Slot::Summary | Slot::Thought if state.reasoning.is_some_and(|heard| heard != slot) => return,
             Slot::Summary | Slot::Thought => {
-                match state.reasoning {
-                    // The same thoughts told in two ways: the first one counts.
-                    Some((heard, _)) if heard != slot => return,
-                    Some((_, last)) if last == part => {}
-                    _ if self.in_reasoning => out.push(Event::ReasoningPart { choice: CHOICE }),
-                    _ => {}
+                if self.in_reasoning && !state.in_part {
+                    out.push(Event::ReasoningPart { choice: CHOICE });
                 }
-                state.reasoning = Some((slot, part));
+                state.reasoning = Some(slot);
                 Event::Reasoning { choice: CHOICE, text }
             }
         };
+        state.in_part = true;
+        state.sent[slot as usize].all += bytes;
+        state.sent[slot as usize].part += bytes;
         self.in_reasoning =
             matches!(slot, Slot::Summary | Slot::Thought) || (self.in_reasoning && slot == Slot::Arguments);
         self.said_text |= slot == Slot::Text;
         self.refused |= slot == Slot::Refusal;
-        self.sent.entry((known, slot, part)).or_default().0 += bytes;
         out.push(event);
     }
 
-    /// Puts out the chances of a text's tokens: those of a delta, or of a `whole` list those still missing.
-    fn chances(
-        &mut self,
-        known: usize,
-        part: u64,
-        list: Option<&[u8]>,
-        whole: bool,
-        out: &mut Vec<Event>,
-    ) -> JsonResult<()> {
-        let Some(list) = list.filter(|list| list.first() == Some(&b'[') && *list != b"[]") else { return Ok(()) };
-        let (_, sent) = self.sent.entry((known, Slot::Text, part)).or_default();
-        let tokens = logprobs::read(list, if whole { *sent } else { 0 })?;
-        *sent += tokens.len();
+    /// Puts out the chances of a text's tokens, but for the first `skip` that were put out before.
+    fn chances(&mut self, known: usize, list: Option<&[u8]>, skip: &mut usize, out: &mut Vec<Event>) -> JsonResult<()> {
+        let Some(list) = list.filter(|list| *list != b"[]") else { return Ok(()) };
+        let mut tokens = logprobs::read(list)?;
+        let skipped = tokens.len().min(*skip);
+        *skip -= skipped;
+        tokens.drain(..skipped);
+        if let Some(known) = self.items.get_mut(known) {
+            known.sent[Slot::Text as usize].tokens += tokens.len();
+        }
         if !tokens.is_empty() {
             out.push(Event::Logprobs { choice: CHOICE, tokens });
         }
-        Ok::<_, Box<JsonError>>(())
+        Ok(())
     }
 }

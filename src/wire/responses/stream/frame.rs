@@ -1,8 +1,8 @@
 //! One event of a stream, read and written.
 
-use crate::wire::json::{JsonError, JsonResult, Scanner, Str, escape_into};
+use crate::wire::json::{JsonError, JsonResult, Kind, Scanner, Str, escape_into};
 
-use super::super::answer::read::{count, text, value_unless_null};
+use super::super::answer::read::{count, text, value_of, value_unless_null};
 
 /// The members of an event that mean something.
 #[derive(Debug, Default)]
@@ -31,9 +31,9 @@ impl<'a> Said<'a> {
                 b"content_index" | b"summary_index" => said.part = count(scanner)?.unwrap_or(0),
                 b"delta" => said.delta = text(scanner)?,
                 b"text" | b"refusal" | b"arguments" => said.whole = text(scanner)?,
-                b"logprobs" => said.logprobs = value_unless_null(scanner)?,
-                b"item" => said.item = value_unless_null(scanner)?,
-                b"response" => said.response = value_unless_null(scanner)?,
+                b"logprobs" => said.logprobs = value_of(scanner, Kind::Array)?,
+                b"item" => said.item = value_of(scanner, Kind::Object)?,
+                b"response" => said.response = value_of(scanner, Kind::Object)?,
                 b"error" => said.error = value_unless_null(scanner)?,
                 _ => scanner.skip()?,
             }
@@ -86,7 +86,9 @@ impl<'o> Frame<'o> {
 
     pub(in super::super) fn end(self) {
         // What was taken over as it came may have been written over several lines; none of them is inside a string.
-        if let Some(data) = self.out.get_mut(self.start..) {
+        if let Some(data) = self.out.get_mut(self.start..)
+            && memchr::memchr2(b'\n', b'\r', data).is_some()
+        {
             for byte in data.iter_mut().filter(|byte| matches!(byte, b'\n' | b'\r')) {
                 *byte = b' ';
             }

@@ -11,14 +11,32 @@ pub(super) struct Known {
     pub(super) kind: String,
     /// Which of the answer's tool calls it is, once that was put out.
     pub(super) call: Option<u32>,
-    /// Where its reasoning stands, and which part of it was put out last.
-    pub(super) reasoning: Option<(Slot, u64)>,
+    /// Where its reasoning stands.
+    pub(super) reasoning: Option<Slot>,
+    /// The part of its summary that came last.
+    pub(super) summary: u64,
+    /// Something of its current part was put out.
+    pub(super) in_part: bool,
+    /// What was put out, by [`Slot`].
+    pub(super) sent: [Sent; 5],
     pub(super) sealed: bool,
     /// The response's own list has named it.
     pub(super) closed: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// How much of a text was put out.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sent {
+    /// Bytes, in all parts.
+    pub(super) all: usize,
+    /// Bytes, in the current part.
+    pub(super) part: usize,
+    /// Tokens whose chances were put out.
+    pub(super) tokens: usize,
+}
+
+/// A text that an item can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Slot {
     Text,
     Refusal,
@@ -27,6 +45,26 @@ pub(super) enum Slot {
     /// What open models think, word by word.
     Thought,
     Arguments,
+}
+
+impl Slot {
+    /// Which text an event is about, and whether it has all of it.
+    pub(super) fn of(kind: &[u8]) -> Option<(Self, bool)> {
+        let name = kind.strip_prefix(b"response.")?;
+        let (name, done) = match name.strip_suffix(b".delta") {
+            Some(name) => (name, false),
+            None => (name.strip_suffix(b".done")?, true),
+        };
+        let slot = match name {
+            b"output_text" => Self::Text,
+            b"refusal" => Self::Refusal,
+            b"reasoning_summary_text" => Self::Summary,
+            b"reasoning_text" => Self::Thought,
+            b"function_call_arguments" => Self::Arguments,
+            _ => return None,
+        };
+        Some((slot, done))
+    }
 }
 
 /// What tells an item from all others of its answer. Results find their call by `call_id`, so that one is unique.

@@ -8,6 +8,7 @@ use super::*;
 use crate::chat::{Answer, Content, Event, Family, Finish, Json, Part, Reasoning, Seal, SealKind};
 use crate::money::NanoUsd;
 use crate::wire::Envelope;
+use crate::wire::json::Scanner;
 use crate::wire::provider_error::ProviderErrorKind;
 use crate::wire::recorded::exchanges;
 use crate::wire::refusal::Refusal;
@@ -17,7 +18,7 @@ use crate::wire::sse::{Splitter, parse};
 use crate::wire::stream::{Decoder as _, Encoder as _, StreamError};
 
 /// The events that a stream's bytes make, in these pieces.
-fn read<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Result<Vec<Event>, (StreamError, Vec<Event>)> {
+fn read<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Result<Vec<Event>, StreamError> {
     let (mut splitter, mut held, mut decoder, mut out) = (Splitter::default(), Vec::new(), Decoder::new(), Vec::new());
     for piece in pieces {
         let mut rest = piece;
@@ -30,16 +31,11 @@ fn read<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> Result<Vec<Event>, (Strea
             let event = std::mem::take(&mut held);
             let event = parse(&event);
             let Some(data) = event.data.filter(|data| !data.is_empty()) else { continue };
-            if let Err(error) = decoder.event(event.name, &data, &mut out) {
-                return Err((error, out));
-            }
+            decoder.event(event.name, &data, &mut out)?;
         }
         held.extend_from_slice(rest);
     }
-    match decoder.finish(&mut out) {
-        Ok(()) => Ok(out),
-        Err(error) => Err((error, out)),
-    }
+    decoder.finish(&mut out).map(|()| out)
 }
 
 fn whole(stream: &[u8]) -> Vec<Event> {
@@ -174,7 +170,7 @@ fn any_cut_gives_the_same_events() {
             );
         }
         for cut in (0..stream.len()).step_by(stream.len() / 40) {
-            let error = read([&stream[..cut]].into_iter()).unwrap_err().0;
+            let error = read([&stream[..cut]].into_iter()).unwrap_err();
             assert_eq!(error, StreamError::Truncated, "{} ends at {cut}", exchange.name);
         }
     }
@@ -222,6 +218,46 @@ fn what_comes_only_whole_is_put_out_once() {
 }
 
 #[test]
+fn parts_are_told_apart_by_their_announcement() {
+    let told = |events: &[&str]| {
+        let mut parts = collect(&whole(&stream(events))).choices.remove(0).parts;
+        assert_eq!(parts.len(), 1);
+        let Content::Reasoning(reasoning) = parts.remove(0).content else { panic!() };
+        reasoning.parts
+    };
+    let item = |texts: &[&str]| {
+        let parts: Vec<_> =
+            texts.iter().map(|text| serde_json::json!({"type": "reasoning_text", "text": text})).collect();
+        serde_json::json!({"type": "reasoning", "id": "r", "summary": [], "content": parts})
+    };
+    let delta = |index: u64, text: &str| {
+        serde_json::json!({"type": "response.reasoning_text.delta", "output_index": 0, "content_index": index, "delta": text})
+            .to_string()
+    };
+    let done = |index: u64, text: &str| {
+        serde_json::json!({"type": "response.reasoning_text.done", "output_index": 0, "content_index": index, "text": text})
+            .to_string()
+    };
+    let added = r#"{"type":"response.reasoning_part.added","output_index":0,"content_index":0,"part":{"type":"reasoning_text","text":""}}"#;
+    let end = |texts: &[&str]| {
+        serde_json::json!({"type": "response.completed", "response": {"output": [item(texts)]}}).to_string()
+    };
+    // vLLM before github.com/vllm-project/vllm/pull/35184.
+    assert_eq!(told(&[&delta(0, "a"), &delta(1, "b"), &delta(2, "c"), &done(3, "abc"), &end(&["abc"])]), ["abc"]);
+    assert_eq!(
+        told(&[added, &delta(0, "a"), &done(0, "a"), added, &delta(1, "b"), &done(1, "b"), &end(&["a", "b"])]),
+        ["a", "b"]
+    );
+    assert_eq!(told(&[added, &delta(0, "a"), &end(&["a", "b"])]), ["a", "b"]);
+    assert_eq!(told(&[added, &done(0, "a"), added, &done(1, "b"), &end(&["a", "b"])]), ["a", "b"]);
+    let summary = |index: u64, text: &str| {
+        delta(index, text).replace("_text.delta", "_summary_text.delta").replace("content_", "summary_")
+    };
+    let end = r#"{"type":"response.completed","response":{"output":[{"type":"reasoning","summary":[{"text":"a"},{"text":"b"},{"text":"c"}]}]}}"#;
+    assert_eq!(told(&[&summary(0, "a"), &summary(1, "b"), end]), ["a", "b", "c"]);
+}
+
+#[test]
 fn two_calls_under_one_item_id_stay_two() {
     let call = |id| format!(r#"{{"type":"function_call","id":"f","call_id":"{id}","name":"n","arguments":"{{}}"}}"#);
     let completed = format!(r#"{{"type":"response.completed","response":{{"output":[{},{}]}}}}"#, call("a"), call("b"));
@@ -237,11 +273,11 @@ fn a_failure_is_told_from_an_end() {
         (r#"{"error":{"message":"oh","code":"c"}}"#, "c"),
         (r#"{"type":"response.failed","response":{"status":"failed","error":{"code":"c","message":"oh"}}}"#, "c"),
     ] {
-        let Err((StreamError::Provider(error), _)) = read([&*stream(&[event])].into_iter()) else { panic!("{event}") };
+        let Err(StreamError::Provider(error)) = read([&*stream(&[event])].into_iter()) else { panic!("{event}") };
         assert_eq!((error.message.as_str(), error.code.as_deref()), ("oh", Some(code)), "{event}");
         assert_eq!(error.kind, ProviderErrorKind::Provider);
     }
-    let json = read([&*stream(&["{\"type\":"])].into_iter()).unwrap_err().0;
+    let json = read([&*stream(&["{\"type\":"])].into_iter()).unwrap_err();
     assert!(matches!(json, StreamError::Json(_)));
 }
 
@@ -360,7 +396,7 @@ fn a_failure_is_a_whole_response_and_never_a_clean_end() {
         assert_eq!(last["response"]["status"], "failed");
         assert_eq!(last["response"]["error"]["code"], "server_error");
         assert_eq!(last["response"]["error"]["message"], "upstream_timeout: too slow");
-        assert!(matches!(read([&*out].into_iter()), Err((StreamError::Provider(_), _))));
+        assert!(matches!(read([&*out].into_iter()), Err(StreamError::Provider(_))));
     }
 }
 
@@ -385,4 +421,72 @@ proptest! {
         is_sound(&written);
         prop_assert_eq!(collect(&whole(&written)), answer);
     }
+}
+
+proptest! {
+    #[test]
+    fn no_event_makes_a_reader_panic(events in proptest::collection::vec(odd_event(), 0..12)) {
+        let (mut decoder, mut mender, mut encoder) = (Decoder::new(), Mender::new(envelope()), Encoder::new(envelope()));
+        let mut out = Vec::new();
+        for event in &events {
+            let read = decoder.event(None, event.as_bytes(), &mut out);
+            prop_assert!(read.is_ok() || matches!(read, Err(StreamError::Provider(_))), "{:?}", read);
+            if let Some(mended) = mender.event(event.as_bytes()) {
+                let mut scanner = Scanner::lenient(&mended);
+                prop_assert!(scanner.skip().is_ok() && scanner.end().is_ok());
+            }
+        }
+        for event in &out {
+            encoder.event(event, &mut Vec::new());
+        }
+    }
+}
+
+/// Events whose members are those of the format, with values that are not.
+fn odd_event() -> impl Strategy<Value = String> {
+    let kinds = prop::sample::select(vec![
+        "response.created",
+        "response.completed",
+        "response.output_item.added",
+        "response.output_item.done",
+        "response.content_part.added",
+        "response.output_text.delta",
+        "response.output_text.done",
+        "response.failed",
+        "response.reasoning_text.delta",
+        "response.function_call_arguments.delta",
+        "response.reasoning_summary_text.done",
+    ]);
+    let value = prop::sample::select(vec![
+        "null",
+        "0",
+        "1",
+        "18446744073709551615",
+        "-1.5e3",
+        "\"é\"",
+        "\"\\ud800\"",
+        "[]",
+        "[null,{}]",
+        "{}",
+        r#"{"type":"message","content":[{"type":"output_text","text":"ab"},{"refusal":"é"}]}"#,
+        r#"{"type":"function_call","call_id":"c","name":"n","arguments":"{}"}"#,
+        r#"{"type":"reasoning","summary":[{"text":"s"}],"encrypted_content":"wp1:gemini.call::"}"#,
+        r#"{"output":[{"type":"reasoning","content":[{"text":"t"}],"encrypted_content":"x"}],"usage":{"input_tokens":-1}}"#,
+    ]);
+    let names = prop::sample::select(vec![
+        "output_index",
+        "content_index",
+        "summary_index",
+        "delta",
+        "text",
+        "item",
+        "response",
+        "logprobs",
+        "arguments",
+        "part",
+    ]);
+    (kinds, proptest::collection::vec((names, value), 0..6)).prop_map(|(kind, members)| {
+        let members: String = members.iter().map(|(name, value)| format!(",\"{name}\":{value}")).collect();
+        format!("{{\"type\":\"{kind}\"{members}}}")
+    })
 }
