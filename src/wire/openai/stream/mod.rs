@@ -2,9 +2,11 @@
 //!
 //! [`Relay`] takes the provider's bytes in any pieces and gives the client's. An event that may pass as it stands is
 //! passed as a slice of the piece it came in. Until the first content every event is read; from then on only those that
-//! name a usage, an error or an end. Usage goes to the client in one last chunk with `choices: []` if it asked, and not
+//! name a usage, an error or an end. A relay that [mends](Relay::mending) looks through every event that is not just like
+//! the last one but for its words. Usage goes to the client in one last chunk with `choices: []` if it asked, and not
 //! at all if not, wherever the provider puts it.
 
+mod alike;
 mod chunk;
 mod collect;
 mod replay;
@@ -14,12 +16,15 @@ use bytes::{Bytes, BytesMut};
 pub use collect::Collector;
 pub use replay::replay;
 
+use super::mend::{Mend, Mended, Mender};
 use crate::chat::Usage;
 use crate::money::NanoUsd;
+use crate::wire::envelope::Envelope;
 use crate::wire::json::{Scanner, member_cut, splice};
 use crate::wire::provider_error::{ProviderError, read_error_event};
 use crate::wire::sse::{Event, Splitter, parse};
 use crate::wire::stream::StreamError;
+use alike::Alike;
 use chunk::{Chunk, needs_reading};
 
 /// Largest event accepted, in bytes, unless said otherwise.
@@ -53,6 +58,7 @@ pub struct Relay {
     choices: u32,
     max_event: usize,
     cost: Cost,
+    mending: Option<Box<Mending>>,
     splitter: Splitter,
     /// The beginning of an event whose end has not come.
     held: BytesMut,
@@ -66,6 +72,12 @@ pub struct Relay {
     usage_json: Option<Bytes>,
     /// The JSON of the chunk that will show the usage.
     last_word: Option<Vec<u8>>,
+}
+
+/// What puts chunks right, and what a chunk looks like that needs it not.
+struct Mending {
+    mender: Mender,
+    alike: Alike,
 }
 
 /// What becomes of one event.
@@ -88,6 +100,7 @@ impl Relay {
             choices: 1,
             max_event: MAX_EVENT,
             cost: Box::new(cost),
+            mending: None,
             splitter: Splitter::default(),
             held: BytesMut::new(),
             last_kept: true,
@@ -111,6 +124,13 @@ impl Relay {
     #[must_use]
     pub fn at_most(mut self, max_event: usize) -> Self {
         self.max_event = max_event;
+        self
+    }
+
+    /// Puts right what breaks the format; what is missing is taken from `envelope`.
+    #[must_use]
+    pub fn mending(mut self, mend: Mend, envelope: Envelope) -> Self {
+        self.mending = Some(Box::new(Mending { mender: Mender::new(mend, envelope), alike: Alike::default() }));
         self
     }
 
@@ -278,6 +298,48 @@ impl Relay {
             _ => return Ok(Verdict::Keep),
         }
         self.events += 1;
+        let Some(Mending { mender, alike }) = self.mending.as_deref_mut() else {
+            return self.read(raw, &event, data);
+        };
+        // What it is like was read, and needed nothing.
+        if self.seen.content && alike.knows(data) {
+            return Ok(Verdict::Keep);
+        }
+        let Mended { json, spoke, words } = mender.chunk(data);
+        if let Some(json) = json {
+            return self.read_mended(raw, &event, json, spoke);
+        }
+        if let Some(mut words) = words.filter(|_| !needs_reading(data)) {
+            alike.learn(data, &mut words);
+        }
+        self.read(raw, &event, data)
+    }
+
+    /// Reads a chunk as it was put right.
+    fn read_mended(
+        &mut self,
+        raw: &[u8],
+        event: &Event<'_>,
+        json: Vec<u8>,
+        spoke: bool,
+    ) -> Result<Verdict, StreamError> {
+        let mended: Bytes = match &event.place {
+            Some(place) => splice(raw, &[(place.clone(), &json)]).into(),
+            None => as_event(json),
+        };
+        let now = parse(&mended);
+        let read = self.read(&mended, &now, now.data.as_deref().unwrap_or_default())?;
+        // Reasoning that is withheld is a sign of life all the same.
+        self.seen.content |= spoke;
+        Ok(match (read, &event.place) {
+            (Verdict::Keep, Some(_)) => Verdict::Replace(mended),
+            (Verdict::Keep, None) => Verdict::Rebuild(mended),
+            (Verdict::Replace(event), None) => Verdict::Rebuild(event),
+            (other, _) => other,
+        })
+    }
+
+    fn read(&mut self, raw: &[u8], event: &Event<'_>, data: &[u8]) -> Result<Verdict, StreamError> {
         // A cut event would break the client's parser: one that does not end like an object is read, and so found out.
         if self.seen.content && !needs_reading(data) && data.trim_ascii_end().last() == Some(&b'}') {
             return Ok(Verdict::Keep);
@@ -291,7 +353,7 @@ impl Relay {
         let Some(usage) = chunk.tokens else { return Ok(Verdict::Keep) };
         self.usage = Some(usage);
         self.usage_json = chunk.usage_value(data).map(Bytes::copy_from_slice);
-        Ok(self.without_usage(raw, &event, data, &chunk))
+        Ok(self.without_usage(raw, event, data, &chunk))
     }
 
     /// Takes the usage out of a chunk, and keeps it for the last word.
@@ -323,8 +385,11 @@ impl Relay {
         Verdict::Replace(splice(raw, &edits).into())
     }
 
-    /// Puts out the chunk that shows the usage, with its cost.
+    /// Puts out what was held back, and the chunk that shows the usage, with its cost.
     fn say_last_word(&mut self, out: &mut Vec<Bytes>) {
+        if let Some(rest) = self.mending.as_mut().and_then(|mending| mending.mender.rest()) {
+            out.push(as_event(rest));
+        }
         let Some(mut json) = self.last_word.take() else { return };
         if let Some(cost) = self.usage.as_ref().and_then(|usage| (self.cost)(usage)) {
             json = chunk::with_cost(&json, cost);
