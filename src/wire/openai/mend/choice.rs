@@ -33,6 +33,7 @@ impl Pass<'_> {
         let mut frame = Frame::at(scanner.position());
         let mut index = None;
         let mut reason = None;
+        let mut chances = None;
         let mut message: Option<Message> = None;
         let name: &[u8] = if self.whole { b"message" } else { b"delta" };
         scanner.object(|scanner, key| {
@@ -48,7 +49,11 @@ impl Pass<'_> {
                     let value = scanner.value()?;
                     reason = Some((kind, value));
                 }
-                b"logprobs" => self.logprobs(scanner, kind)?,
+                b"logprobs" => {
+                    let (start, noted) = (scanner.position(), self.edits.count());
+                    self.logprobs(scanner, kind)?;
+                    chances = Some((start..scanner.position(), noted..self.edits.count()));
+                }
                 b"error" => {
                     self.failed |= kind != Kind::Null && !self.whole;
                     scanner.skip()?;
@@ -89,14 +94,23 @@ impl Pass<'_> {
             _ => {}
         }
         let (ends, well) = (told.is_some(), told != Some(b"length"));
-        match message {
+        let withheld = match message {
             Some(message) if self.whole => self.settle_whole(bytes, message, well, index),
             Some(message) => self.settle_delta(bytes, message, index, ends),
-            None if self.whole => frame.add("message", br#"{"role":"assistant","content":null}"#),
+            None if self.whole => {
+                frame.add("message", br#"{"role":"assistant","content":null}"#);
+                false
+            }
             None => {
                 let rest = self.rest_of(index, ends);
                 frame.add("delta", &rest);
+                false
             }
+        };
+        // The tokens of reasoning that is withheld would tell it.
+        if let Some((chances, noted)) = chances.filter(|_| withheld) {
+            self.edits.forget(noted);
+            self.edits.replace(chances, *b"null");
         }
         frame.close(&mut self.edits);
         Ok(())

@@ -14,9 +14,14 @@ impl Edits {
         self.0.push((range, new.into()));
     }
 
-    /// Forgets what was noted from this place on.
-    pub(super) fn forget(&mut self, from: usize) {
-        self.0.retain(|(range, _)| range.start < from);
+    /// How many changes are noted.
+    pub(super) fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Forgets the changes of these numbers.
+    pub(super) fn forget(&mut self, numbers: Range<usize>) {
+        self.0.drain(numbers.start.min(self.0.len())..numbers.end.min(self.0.len()));
     }
 
     /// The body with the changes; `None`: there are none.

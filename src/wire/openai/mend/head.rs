@@ -174,7 +174,7 @@ impl Pass<'_> {
     /// The figures that must be there are, and are numbers.
     fn usage(&mut self, scanner: &mut Scanner<'_>) -> JsonResult<()> {
         const NAMES: [&str; 3] = ["prompt_tokens", "completion_tokens", "total_tokens"];
-        let start = scanner.position();
+        let (start, noted) = (scanner.position(), self.edits.count());
         let mut frame = Frame::at(start);
         let mut figures = [None; 3];
         scanner.object(|scanner, key| {
@@ -202,7 +202,7 @@ impl Pass<'_> {
         })?;
         let [prompt, completion, total] = figures;
         if prompt.is_none() && completion.is_none() {
-            self.edits.forget(start);
+            self.edits.forget(noted..self.edits.count());
             self.edits.replace(start..scanner.position(), *b"null");
             return Ok(());
         }

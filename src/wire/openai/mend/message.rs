@@ -104,8 +104,8 @@ impl Pass<'_> {
         Ok(message)
     }
 
-    /// Puts a whole message right; `well`: it was not cut off.
-    pub(super) fn settle_whole(&mut self, bytes: &[u8], mut message: Message, well: bool, choice: u64) {
+    /// Puts a whole message right; `well`: it was not cut off. Whether reasoning was withheld.
+    pub(super) fn settle_whole(&mut self, bytes: &[u8], mut message: Message, well: bool, choice: u64) -> bool {
         let (own, holder) = self.place_reasoning(bytes, &mut message);
         let calls = std::mem::take(&mut message.calls);
         self.settle_calls(bytes, choice, calls);
@@ -115,6 +115,7 @@ impl Pass<'_> {
             (None, Some(text), Some(always)) if !own => split_text(&text, always, well),
             _ => None,
         };
+        let thought = own || split.as_ref().is_some_and(|split| !split.reasoning.is_empty());
         if let Some(split) = split {
             self.say(&mut message, holder.as_ref(), split);
         } else {
@@ -124,10 +125,11 @@ impl Pass<'_> {
             message.frame.add("content", b"null");
         }
         message.frame.close(&mut self.edits);
+        self.mend.withhold && thought
     }
 
-    /// Puts a delta right; `ends`: its choice ends here.
-    pub(super) fn settle_delta(&mut self, bytes: &[u8], mut message: Message, choice: u64, ends: bool) {
+    /// Puts a delta right; `ends`: its choice ends here. Whether reasoning was withheld.
+    pub(super) fn settle_delta(&mut self, bytes: &[u8], mut message: Message, choice: u64, ends: bool) -> bool {
         let (own, holder) = self.place_reasoning(bytes, &mut message);
         let calls = std::mem::take(&mut message.calls);
         let interrupted = ends || !calls.is_empty();
@@ -155,12 +157,14 @@ impl Pass<'_> {
         } else if let Some(content) = message.content.as_ref().filter(|content| content.kind == Kind::String) {
             self.words.push(content.value.start + 1..content.value.end - 1);
         }
+        let thought = own || !reasoning.is_empty();
         if changed {
             self.say(&mut message, holder.as_ref(), Split { reasoning, text });
         } else {
             self.text_content(&message);
         }
         message.frame.close(&mut self.edits);
+        self.mend.withhold && thought
     }
 
     /// The delta of a choice that came without one.

@@ -503,6 +503,24 @@ fn what_is_held_of_a_block_comes_out_at_the_end() {
 }
 
 #[test]
+fn the_chances_of_withheld_tokens_are_withheld() {
+    let chances = |token: &str| json!({"content": [{"token": token, "logprob": -0.5}]});
+    let mut thought = chunk(json!({"content": "<think>secret"}), json!(null));
+    thought["choices"][0]["logprobs"] = chances("secret");
+    let mut said = chunk(json!({"content": "</think>open"}), json!("stop"));
+    said["choices"][0]["logprobs"] = chances("open");
+    let mend = Mend { withhold: true, ..THINK };
+    let seen = relayed(mend, false, [stream(&[thought.clone(), said.clone()]).as_bytes()]);
+    assert!(!seen.out.contains("secret") && seen.out.contains(r#""token":"open""#), "{}", seen.out);
+    let shown = relayed(THINK, false, [stream(&[thought, said]).as_bytes()]);
+    assert!(shown.out.contains(r#""token":"secret""#));
+    let mut whole = answer(json!({"role": "assistant", "content": "<think>secret</think>open"}));
+    whole["choices"][0]["logprobs"] = chances("secret");
+    assert!(!mended(&whole, mend).to_string().contains("secret"));
+    assert!(mended(&whole, THINK).to_string().contains(r#""token":"secret""#));
+}
+
+#[test]
 fn a_kept_answer_is_the_one_that_the_client_saw() {
     let bytes = exchanges()
         .into_iter()

@@ -9,6 +9,7 @@
 mod alike;
 mod chunk;
 mod collect;
+mod mending;
 mod replay;
 
 use bytes::{Bytes, BytesMut};
@@ -16,16 +17,14 @@ use bytes::{Bytes, BytesMut};
 pub use collect::Collector;
 pub use replay::replay;
 
-use super::mend::{Mend, Mended, Mender};
 use crate::chat::Usage;
 use crate::money::NanoUsd;
-use crate::wire::envelope::Envelope;
 use crate::wire::json::{Scanner, member_cut, splice};
 use crate::wire::provider_error::{ProviderError, read_error_event};
 use crate::wire::sse::{Event, Splitter, parse};
 use crate::wire::stream::StreamError;
-use alike::Alike;
 use chunk::{Chunk, needs_reading};
+use mending::Mending;
 
 /// Largest event accepted, in bytes, unless said otherwise.
 const MAX_EVENT: usize = 4 << 20;
@@ -74,12 +73,6 @@ pub struct Relay {
     last_word: Option<Vec<u8>>,
 }
 
-/// What puts chunks right, and what a chunk looks like that needs it not.
-struct Mending {
-    mender: Mender,
-    alike: Alike,
-}
-
 /// What becomes of one event.
 enum Verdict {
     Keep,
@@ -124,13 +117,6 @@ impl Relay {
     #[must_use]
     pub fn at_most(mut self, max_event: usize) -> Self {
         self.max_event = max_event;
-        self
-    }
-
-    /// Puts right what breaks the format; what is missing is taken from `envelope`.
-    #[must_use]
-    pub fn mending(mut self, mend: Mend, envelope: Envelope) -> Self {
-        self.mending = Some(Box::new(Mending { mender: Mender::new(mend, envelope), alike: Alike::default() }));
         self
     }
 
@@ -298,45 +284,7 @@ impl Relay {
             _ => return Ok(Verdict::Keep),
         }
         self.events += 1;
-        let Some(Mending { mender, alike }) = self.mending.as_deref_mut() else {
-            return self.read(raw, &event, data);
-        };
-        // What it is like was read, and needed nothing.
-        if self.seen.content && alike.knows(data) {
-            return Ok(Verdict::Keep);
-        }
-        let Mended { json, spoke, words } = mender.chunk(data);
-        if let Some(json) = json {
-            return self.read_mended(raw, &event, json, spoke);
-        }
-        if let Some(mut words) = words.filter(|_| !needs_reading(data)) {
-            alike.learn(data, &mut words);
-        }
-        self.read(raw, &event, data)
-    }
-
-    /// Reads a chunk as it was put right.
-    fn read_mended(
-        &mut self,
-        raw: &[u8],
-        event: &Event<'_>,
-        json: Vec<u8>,
-        spoke: bool,
-    ) -> Result<Verdict, StreamError> {
-        let mended: Bytes = match &event.place {
-            Some(place) => splice(raw, &[(place.clone(), &json)]).into(),
-            None => as_event(json),
-        };
-        let now = parse(&mended);
-        let read = self.read(&mended, &now, now.data.as_deref().unwrap_or_default())?;
-        // Reasoning that is withheld is a sign of life all the same.
-        self.seen.content |= spoke;
-        Ok(match (read, &event.place) {
-            (Verdict::Keep, Some(_)) => Verdict::Replace(mended),
-            (Verdict::Keep, None) => Verdict::Rebuild(mended),
-            (Verdict::Replace(event), None) => Verdict::Rebuild(event),
-            (other, _) => other,
-        })
+        self.mend(raw, &event, data)
     }
 
     fn read(&mut self, raw: &[u8], event: &Event<'_>, data: &[u8]) -> Result<Verdict, StreamError> {
