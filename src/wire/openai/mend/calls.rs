@@ -79,7 +79,8 @@ impl Pass<'_> {
                 (b"type", kind) => {
                     let value = scanner.value()?;
                     let said = scanner.bytes().get(value).unwrap_or_default();
-                    let known = said == br#""function""# || (self.whole && said == br#""custom""#);
+                    // OpenAI streams custom calls though its SDK's types for chunks do not name them.
+                    let known = said == br#""function""# || said == br#""custom""#;
                     call.sort = match (known, kind) {
                         (true, _) => Sort::Known,
                         (false, Kind::Null) if !self.whole => Sort::Known,
@@ -95,9 +96,9 @@ impl Pass<'_> {
                     goes = self.whole || kind != Kind::Null;
                     scanner.skip()?;
                 }
-                (b"custom", kind) => {
-                    call.custom = kind == Kind::Object;
-                    scanner.skip()?;
+                (b"custom", Kind::Object) => {
+                    call.custom = true;
+                    self.tool(scanner, ("input", br#""""#))?;
                 }
                 _ => scanner.skip()?,
             }
@@ -112,6 +113,11 @@ impl Pass<'_> {
 
     /// A function's name and arguments. Whether it has a name.
     pub(super) fn function(&mut self, scanner: &mut Scanner<'_>) -> JsonResult<bool> {
+        self.tool(scanner, ("arguments", br#""{}""#))
+    }
+
+    /// A tool's name, and what it is called with: the member's name, and its value where there is none.
+    fn tool(&mut self, scanner: &mut Scanner<'_>, (input, none): (&str, &[u8])) -> JsonResult<bool> {
         let mut frame = Frame::at(scanner.position());
         let (mut named, mut name, mut arguments) = (false, false, false);
         scanner.object(|scanner, key| {
@@ -122,16 +128,20 @@ impl Pass<'_> {
                     name = true;
                     named = !scanner.string()?.is_empty();
                 }
-                (b"arguments", Kind::String) => {
+                (key, Kind::String) if key == input.as_bytes() => {
                     arguments = true;
                     let span = scanner.string()?.span();
                     self.words.push(span.start + 1..span.end - 1);
                 }
-                (b"name" | b"arguments", Kind::Null) => {
+                (b"name", Kind::Null) => {
                     goes = self.whole;
                     scanner.skip()?;
                 }
-                (b"arguments", _) => {
+                (key, Kind::Null) if key == input.as_bytes() => {
+                    goes = self.whole;
+                    scanner.skip()?;
+                }
+                (key, _) if key == input.as_bytes() => {
                     arguments = true;
                     let value = scanner.value()?;
                     self.as_text(scanner.bytes(), value);
@@ -152,7 +162,7 @@ impl Pass<'_> {
             frame.add("name", br#""""#);
         }
         if self.whole && !arguments {
-            frame.add("arguments", br#""{}""#);
+            frame.add(input, none);
         }
         frame.close(&mut self.edits);
         Ok(named)

@@ -113,7 +113,7 @@ impl Faults {
         self.check(call["id"].is_string(), "id of a call is missing");
         let said = match call["type"].as_str() {
             Some("function") => function["name"].is_string() && function["arguments"].is_string(),
-            Some("custom") => call["custom"].is_object(),
+            Some("custom") => call["custom"]["name"].is_string() && call["custom"]["input"].is_string(),
             _ => false,
         };
         self.check(said, "call");
@@ -367,7 +367,7 @@ fn a_whole_answers_gaps_are_filled() {
             "choices": [{"index": 0, "finish_reason": "length", "logprobs": null, "message": {"role": "assistant", "content": null,
                 "refusal": null, "annotations": null, "audio": null, "function_call": null,
                 "tool_calls": [{"id": "a", "type": "function", "function": {"name": "f", "arguments": "{\"b\":[1,\"é\\\"\"]}"}},
-                    {"id": "call_chatcmpl-ours_0_1", "type": "custom", "custom": {}}]}}]})
+                    {"id": "call_chatcmpl-ours_0_1", "type": "custom", "custom": {"name": "", "input": ""}}]}}]})
     );
 }
 
