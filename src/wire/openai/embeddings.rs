@@ -4,11 +4,14 @@ use bytes::Bytes;
 
 use super::input::{self, Size};
 use super::request::fault::{Fault, What};
+use super::types::read_usage;
 use super::request::values::{expect, model, natural, optional};
-use crate::chat::{Edits, Format, Request, Text};
+use crate::chat::{Edits, Format, Request, Text, Usage};
 use crate::wire::Shape;
-use crate::wire::json::{Key, Kind, Scanner, escaped, splice};
+use crate::wire::json::{JsonError, Key, Kind, Members, Scanner, escaped, splice};
+use crate::wire::provider_error::read_error_event;
 use crate::wire::request_error::RequestError;
+use crate::wire::stream::AnswerError;
 
 /// What one pass finds.
 #[derive(Debug, Default)]
@@ -95,6 +98,45 @@ pub fn pass(request: &Request, shape: &Shape<'_>) -> Bytes {
         return request.body.clone();
     }
     splice(&request.body, &[(inside, &model)]).into()
+}
+
+/// Tokens of an embeddings answer, if the provider counted them.
+///
+/// # Errors
+/// The body is no such answer.
+pub fn usage(body: &[u8]) -> Result<Option<Usage>, AnswerError> {
+    let mut scanner = Scanner::lenient(body);
+    let (mut tokens, mut listed, mut failed) = (None, false, false);
+    scanner.object(|scanner, key| {
+        match key.name {
+            b"usage" => tokens = read_usage(scanner)?,
+            b"error" if !scanner.is(Kind::Null) => {
+                failed = true;
+                scanner.skip()?;
+            }
+            b"data" => {
+                listed = true;
+                scanner.skip()?;
+            }
+            _ => scanner.skip()?,
+        }
+        Ok::<_, Box<JsonError>>(())
+    })?;
+    scanner.end()?;
+    if failed {
+        return Err(AnswerError::Provider(read_error_event(body)));
+    }
+    if listed { Ok(tokens) } else { Err(AnswerError::NoChoices) }
+}
+
+/// Whether a client wants its vectors as base64 instead of numbers.
+#[must_use]
+pub fn in_base64(request: &Request) -> bool {
+    request.format == Format::Embeddings
+        && std::str::from_utf8(&request.body)
+            .ok()
+            .and_then(|body| Members::of_text(body, "").ok()?.text("encoding_format").ok()?)
+            .is_some_and(|encoding| encoding == "base64")
 }
 
 /// The bytes that can change the answer: all of them.
