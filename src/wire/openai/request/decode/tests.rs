@@ -122,6 +122,10 @@ fn googles_signature_stays_with_its_call() {
     assert_eq!(call.seal, seal(Family::Gemini, SealKind::Call, None, "sig"));
     let names: Vec<&str> = said[0].parts[0].others.iter().map(|other| other.name.as_str()).collect();
     assert_eq!(names, ["index"]);
+    let other = json!({"id": "c1", "function": {"name": "f", "arguments": "{}"}, "extra_content": {"vendor": 1}});
+    let said = messages(json!([{"role": "assistant", "tool_calls": [other], "reasoning": {"odd": 1}}]));
+    assert_eq!(said[0].parts[0].others[0].value.text(), r#"{"vendor":1}"#, "what is no signature stays as it came");
+    assert_eq!(said[0].others[0].value.text(), r#"{"odd":1}"#);
 }
 
 #[test]

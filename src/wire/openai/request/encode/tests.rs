@@ -306,6 +306,7 @@ fn a_wish_for_reasoning_is_said_as_the_target_understands_it() {
         (&low, Native, &always, json!({}), true),
         (&on, Native, &always, json!({}), false),
         (&off, Template, &always, json!({}), true),
+        (&low, Native, &tokens, json!({"reasoning_effort": "low"}), false),
         (&low, Object, &any, json!({"reasoning": {"effort": "low"}}), false),
         (&off, Object, &any, json!({"reasoning": {"enabled": false}}), false),
         (&budget, Object, &tokens, json!({"reasoning": {"max_tokens": 5000, "enabled": true}}), false),

@@ -77,26 +77,6 @@ fn every_recorded_request_says_the_same_when_written_anew() {
     }
 }
 
-/// For a look by another reader: every recorded request as each dialect writes it, one JSON object a line.
-#[test]
-#[ignore = "writes a file for a check by hand: WAYPOST_BODIES=FILE"]
-fn bodies_for_the_published_schema() {
-    let mut lines = String::new();
-    for exchange in recorded::exchanges("chat") {
-        for dialect in [Dialect::PLAIN, EVERYTHING, GOOGLE] {
-            let stream = judge(exchange.sent()).unwrap().stream;
-            let shape = Shape { dialect: &dialect, drop_unsupported: true, ..plain("gpt-4o", &NO_REASONING) };
-            for from in [Some(crate::chat::Format::Chat), None] {
-                let said = Conversation { from, ..read(exchange.sent()) };
-                let body = encode(&said, stream, &shape).unwrap().body;
-                lines.push_str(std::str::from_utf8(&body).unwrap());
-                lines.push('\n');
-            }
-        }
-    }
-    std::fs::write(std::env::var_os("WAYPOST_BODIES").unwrap(), lines).unwrap();
-}
-
 #[test]
 fn arguments_and_schemas_go_through_byte_for_byte() {
     let schema = r#"{ "b": 1.0, "a" : [1e2 , "\u00e9\/"] }"#;
