@@ -103,6 +103,10 @@ fn ask(writer: &mut Writer<'_>, wish: &ReasoningWish) -> Ask {
             Ask { effort: Some(effort), ..Ask::default() }
         }
         Some(Style::Budget) if wish.off() => Ask { budget: Some(0), enabled: Some(false), ..Ask::default() },
+        // A degree goes on as one where tokens cannot be said (Google's compatible endpoint).
+        Some(Style::Budget) if wish.effort.is_some() && writer.dialect().effort == EffortDialect::Native => {
+            Ask { effort: wish.effort.map(|effort| known(writer, effort)), ..Ask::default() }
+        }
         Some(Style::Budget) => {
             let budget = wish.budget.or_else(|| wish.effort.map(|effort| writer.shape.budget_of(effort)));
             Ask { budget, enabled: Some(true), ..Ask::default() }

@@ -58,7 +58,7 @@ fn assistant(writer: &mut Writer<'_>, index: usize, message: &Message, path: &st
     for (place, part) in message.parts.iter().enumerate() {
         let at = format!("{path}.content[{place}]");
         match &part.content {
-            Content::Reasoning(_) => {}
+            Content::Reasoning(_) => writer.losses.members(&at, &part.others)?,
             Content::Refusal(_) if refusal.is_some() => {}
             Content::ToolCall(call) => {
                 calls.raw(&tool_call(writer, call, part, &told, &at)?);

@@ -110,15 +110,13 @@ pub(super) fn of(writer: &mut Writer<'_>, index: usize, message: &Message, path:
     told
 }
 
-/// Whether the message stands in a turn in which tools are called. DeepSeek refuses later requests, too, that leave the
+/// Whether the message calls tools or stands in its turn after such calls. DeepSeek refuses later requests, too, that leave the
 /// reasoning out of such a turn, and ignores it in any other (<https://api-docs.deepseek.com/guides/thinking_mode>);
-/// a model that wants it only in the current turn leaves it out by its own template. So what was sent once is always sent.
+/// a model that wants it only in the current turn leaves it out by its own template. Nothing that follows the message
+/// matters, so what was sent once is always sent.
 fn in_tool_turn(writer: &Writer<'_>, index: usize) -> bool {
-    let messages = &writer.said.messages;
-    let is_user = |message: &Message| message.role == Role::User;
-    let start = messages.iter().take(index).rposition(is_user).map_or(0, |user| user + 1);
-    let mut turn = messages.iter().skip(start).take_while(|message| !is_user(message));
-    turn.any(|message| {
+    let so_far = writer.said.messages.iter().take(index + 1).rev();
+    so_far.take_while(|message| message.role != Role::User).any(|message| {
         message.role == Role::Tool || message.parts.iter().any(|part| matches!(part.content, Content::ToolCall(_)))
     })
 }
