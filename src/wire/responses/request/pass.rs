@@ -15,11 +15,13 @@ use crate::wire::{json, seal};
 
 type Edit = (Range<usize>, Vec<u8>);
 
-/// The body for an attempt at a target of this shape. The client's bytes, but for the model's name, a limit above the
-/// target's, a degree of reasoning that its model does not know, and what makes a conversation work without state at the provider: where the client did not speak of `store`,
-/// it is set to false and reasoning is asked for in a form that can be sent back. Reasoning that stands in one of our own
-/// signatures is written back for the family that can read it, and left out for any other; so is reasoning that only a
-/// provider with state could find again ([`passed_over`] names both).
+/// The body for an attempt at a target of this shape: the client's bytes, but for
+/// - the model's name, a limit above the target's, a degree of reasoning that its model does not know;
+/// - what makes a conversation work without state at the provider: where the client neither speaks of `store` nor leans
+///   on state, `store` is set to false and reasoning is asked for in a form that can be sent back;
+/// - reasoning in one of our own signatures: written back for the family that can read it, left out for any other; and
+///   reasoning that only a provider with state could find again, also left out ([`passed_over`] names both).
+///
 /// The same `Bytes` where all stands as it must.
 #[must_use]
 pub fn pass(request: &chat::Request, shape: &Shape<'_>) -> Bytes {
@@ -43,7 +45,8 @@ pub fn pass(request: &chat::Request, shape: &Shape<'_>) -> Bytes {
     // Beside the model, so that the input keeps its distance from the end of the body.
     let mut added = Vec::new();
     let store = named(request, "store");
-    if store.as_ref().is_none_or(|range| at(range) == b"null") {
+    let stateless = request.state.is_none() && store.as_ref().is_none_or(|range| at(range) == b"null");
+    if stateless {
         match store {
             Some(range) => edits.push((range, b"false".to_vec())),
             None => added.extend_from_slice(br#","store":false"#),
@@ -56,12 +59,17 @@ pub fn pass(request: &chat::Request, shape: &Shape<'_>) -> Bytes {
             }
         }
     }
+    if shape.reasoning.style == Some(Style::None)
+        && let Some(range) = named(request, "include")
+    {
+        edits.extend(ask_not(at(&range)).map(|list| (range, list)));
+    }
     if !added.is_empty() {
         let end = request.edits.model.end;
         edits.push((end..end, added));
     }
     if named(request, "odd_reasoning").is_some()
-        && let Some((items, _)) = readable(at(&request.edits.messages), shape)
+        && let Some((items, _)) = readable(request, shape)
     {
         edits.push((request.edits.messages.clone(), items));
     }
@@ -80,7 +88,7 @@ pub fn passed_over(request: &chat::Request, shape: &Shape<'_>) -> Vec<String> {
     let at = |range: &Range<usize>| request.body.get(range.clone()).unwrap_or_default();
     let mut left_out = Vec::new();
     if named(request, "odd_reasoning").is_some()
-        && let Some((_, places)) = readable(at(&request.edits.messages), shape)
+        && let Some((_, places)) = readable(request, shape)
     {
         left_out = places;
     }
@@ -134,9 +142,24 @@ fn ask_encrypted(include: &[u8]) -> Option<Vec<u8>> {
     Some(list.finish().into_bytes())
 }
 
+/// The list `include` without the wish for encrypted reasoning, which a model that does not reason refuses; `None`: it is
+/// not there.
+fn ask_not(include: &[u8]) -> Option<Vec<u8>> {
+    let wishes: Vec<&RawValue> = serde_json::from_slice(include).ok()?;
+    let (mut list, mut found) = (List::new(), false);
+    for wish in wishes {
+        match json::as_text(wish).as_deref() {
+            Some(ENCRYPTED) => found = true,
+            _ => _ = list.raw(wish.get()),
+        }
+    }
+    found.then(|| list.finish().into_bytes())
+}
+
 /// The items with all reasoning as this target can read it, or without; and the places of what is left out. The bytes of
 /// all others stay, and those between them. `None`: nothing changes.
-fn readable(input: &[u8], shape: &Shape<'_>) -> Option<(Vec<u8>, Vec<String>)> {
+fn readable(request: &chat::Request, shape: &Shape<'_>) -> Option<(Vec<u8>, Vec<String>)> {
+    let input = request.body.get(request.edits.messages.clone())?;
     let mut items = Vec::new();
     let read = Scanner::lenient(input).array(|scanner, _| {
         items.push(scanner.value()?);
@@ -147,7 +170,7 @@ fn readable(input: &[u8], shape: &Shape<'_>) -> Option<(Vec<u8>, Vec<String>)> {
     for (index, range) in items.iter().enumerate() {
         let item: &RawValue = serde_json::from_slice(input.get(range.clone())?).ok()?;
         let seal = match sealed(item) {
-            Sealed::No if shape.dialect.seals.is_none() => None,
+            Sealed::No if shape.dialect.seals.is_none() || request.state.is_some() => None,
             Sealed::Other => None,
             Sealed::By(seal) if Some(seal.family) == shape.dialect.seals => Some(seal),
             Sealed::No | Sealed::Open | Sealed::By(_) => {

@@ -1,5 +1,7 @@
 //! The conversation as items of the input, one after the other.
 
+use serde_json::value::RawValue;
+
 use super::media;
 use crate::chat::{Content, Conversation, Json, Message, Named, Part, Reasoning, Role, SealKind, ToolCall, ToolResult};
 use crate::wire::dialect::Shape;
@@ -126,7 +128,14 @@ impl Items<'_> {
 
     /// Writes what the model said. The short form says all there is to a text; more needs the whole one, and that an id.
     fn said(&mut self, kind: &str, member: &str, text: &str, others: &[Named], path: &str) -> Result<(), Unsupported> {
-        let find = |name: &str| others.iter().find(|other| other.name == name).map(|other| &other.value);
+        let (ours, left): (Vec<&Named>, Vec<&Named>) = others.iter().partition(|other| match other.name.as_str() {
+            "annotations" => are_annotations(&other.value),
+            name => matches!(name, "logprobs" | "status" | "phase"),
+        });
+        for other in left {
+            self.losses.members(path, std::slice::from_ref(other))?;
+        }
+        let find = |name: &str| ours.iter().find(|other| other.name == name).map(|other| &other.value);
         let mut item = Object::new();
         item.put("type", "message");
         if kind == "output_text" && ["annotations", "logprobs", "status"].iter().all(|name| find(name).is_none()) {
@@ -146,9 +155,7 @@ impl Items<'_> {
         }
         item.put_some("phase", find("phase"));
         self.put(item);
-        let written = ["annotations", "logprobs", "status", "phase"];
-        let left: Vec<Named> = others.iter().filter(|other| !written.contains(&&*other.name)).cloned().collect();
-        self.losses.members(path, &left)
+        Ok(())
     }
 
     /// Writes reasoning that the target's own family sealed; no other is of use to it.
@@ -219,6 +226,15 @@ impl Items<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether these are annotations as this format writes them; in Chat Completions each is one level deeper.
+fn are_annotations(json: &Json) -> bool {
+    let Ok(list) = json.read::<Vec<&RawValue>>() else { return false };
+    list.into_iter().all(|annotation| {
+        let Ok(mut members) = Members::read(annotation, "") else { return false };
+        members.raw("url").is_some() || members.raw("file_id").is_some()
+    })
 }
 
 fn is_known(json: &Json) -> bool {

@@ -211,10 +211,19 @@ fn hints_are_dropped_and_named() {
         message(Role::Tool, vec![result("c", vec![text("r")], true)]),
     ]);
     conversation.messages[0].parts[0].others.push(named("cache_control", "{}", true));
+    conversation.messages[1].parts.push(Part {
+        content: text("cited"),
+        others: vec![named("annotations", r#"[{"type":"url_citation","url_citation":{"url":"u"}}]"#, true)],
+    });
     conversation.others =
         vec![named("metadata", r#"{"a":1}"#, true), named("service_tier", r#""standard_only""#, true)];
-    let expected =
-        ["messages[0].content[0].cache_control", "messages[2].content[0].is_error", "metadata", "service_tier"];
+    let expected = [
+        "messages[0].content[0].cache_control",
+        "messages[1].content[1].annotations",
+        "messages[2].content[0].is_error",
+        "metadata",
+        "service_tier",
+    ];
     assert_eq!(written(&conversation).dropped, expected);
 }
 

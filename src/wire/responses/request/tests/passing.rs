@@ -35,6 +35,7 @@ fn a_conversation_works_without_state_at_the_provider() {
         ),
         (r#""model":"a","store":false"#, r#""model":"gpt-x","store":false"#),
         (r#""model":"a","store":true"#, r#""model":"gpt-x","store":true"#),
+        (r#""model":"a","previous_response_id":"r""#, r#""model":"gpt-x","previous_response_id":"r""#),
     ] {
         let body = |members: &str| format!(r#"{{{members},"input":"hi"}}"#);
         assert_eq!(sent(&body(members), &effort, None), body(becomes));
@@ -43,6 +44,9 @@ fn a_conversation_works_without_state_at_the_provider() {
         let plain = sent(r#"{"model":"a","input":"hi"}"#, &model, None);
         assert_eq!(plain, r#"{"model":"gpt-x","store":false,"input":"hi"}"#, "a model that does not reason refuses");
     }
+    let asked = r#"{"model":"gpt-x","store":false,"include":["x", "reasoning.encrypted_content"],"input":"hi"}"#;
+    assert_eq!(sent(asked, &effort, None), asked);
+    assert!(sent(asked, &reasons(Style::None), None).contains(r#""include":["x"],"#));
     let wished = sent(r#"{"model":"a","reasoning":{},"input":"hi"}"#, &UNSAID, None);
     assert!(wished.contains(r#""include":["reasoning.encrypted_content"]"#), "the client knows that it reasons");
 }
@@ -109,6 +113,8 @@ fn reasoning_that_only_a_store_could_find_is_left_out() {
     let openai = shape(&unsaid);
     assert_eq!(std::str::from_utf8(&pass(&request, &openai)).unwrap(), body(hi));
     assert_eq!(passed_over(&request, &openai), ["input[0]"]);
+    let stored = judged(&body(&format!("{bare}, {hi}")).replace("false", "true"));
+    assert_eq!(pass(&stored, &openai), stored.body, "a store finds it");
     let open = Shape { dialect: &Dialect::PLAIN, ..openai };
     assert_eq!(pass(&request, &open), request.body, "an open server takes plain reasoning");
     assert!(passed_over(&request, &open).is_empty());
