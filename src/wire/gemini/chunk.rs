@@ -145,10 +145,9 @@ impl Counts {
         Some(Usage {
             input: of(&self.prompt_token_count).saturating_add(of(&self.tool_use_prompt_token_count)),
             cached: of(&self.cached_content_token_count),
-            cache_write: 0,
             output: of(&self.candidates_token_count).saturating_add(reasoning),
             reasoning,
-            estimated: false,
+            ..Usage::default()
         })
     }
 }

@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use super::input::{self, Size};
 use super::request::fault::{Fault, What};
-use super::types::read_usage;
 use super::request::values::{expect, model, natural, optional};
+use super::types::read_usage;
 use crate::chat::{Edits, Format, Request, Text, Usage};
 use crate::wire::Shape;
 use crate::wire::json::{JsonError, Key, Kind, Members, Scanner, escaped, splice};

@@ -41,7 +41,9 @@ impl Same {
         Self {
             decoder: passage.decoder(),
             mender: match passage.to {
-                Format::Responses => Mender::Responses(Box::new(responses::mend::Mender::new(passage.envelope.clone()))),
+                Format::Responses => {
+                    Mender::Responses(Box::new(responses::mend::Mender::new(passage.envelope.clone())))
+                }
                 _ => Mender::Messages,
             },
             passage,
