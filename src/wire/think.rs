@@ -13,9 +13,9 @@
 //! A block without end is reasoning to the end. Where a model that always reasons does not after all, a stream gives its
 //! text as reasoning, for want of a sign; a whole answer that ended well and has no tag is given as text.
 //!
-//! Trimmed like SGLang and llama.cpp do (github.com/sgl-project/sglang, `reasoning_parser.py`; vLLM leaves the white space
-//! in): white space after `<think>` and before `</think>`, the rest of the line of `</think>` and blank lines after it. The
-//! indentation of the text's first line stays.
+//! Trimmed much as llama.cpp does (github.com/ggml-org/llama.cpp, `common/chat-parser.cpp`; vLLM and SGLang leave the white
+//! space in): white space after `<think>` and before `</think>`, the rest of the line of `</think>` and blank lines after
+//! it. The indentation of the text's first line stays.
 
 mod splitter;
 mod stream;
