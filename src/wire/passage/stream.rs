@@ -21,7 +21,7 @@ pub struct Relay(Way);
 #[derive(Debug)]
 enum Way {
     /// Chat to Chat, and Completions: read only where it must be.
-    Chat(Box<openai::stream::Relay>, Option<Collector>),
+    Chat(Box<openai::stream::Relay>, Option<Box<Collector>>),
     /// Another format to itself.
     Same(Box<Same>),
     /// One format to another.
@@ -49,7 +49,7 @@ impl Relay {
     /// Puts the answer together on the way, for [`whole`](Self::whole).
     pub fn collect(&mut self) {
         match &mut self.0 {
-            Way::Chat(_, collector) => *collector = Some(Collector::new(MAX_COLLECTED)),
+            Way::Chat(_, collector) => *collector = Some(Box::new(Collector::new(MAX_COLLECTED))),
             Way::Same(same) => same.collect(),
             Way::Translated(translated) => translated.collect(),
         }
@@ -147,7 +147,7 @@ impl Relay {
     }
 }
 
-fn note(collector: &mut Option<Collector>, out: &[Bytes], from: usize) {
+fn note(collector: &mut Option<Box<Collector>>, out: &[Bytes], from: usize) {
     if let Some(collector) = collector {
         for piece in out.iter().skip(from) {
             collector.push(piece);

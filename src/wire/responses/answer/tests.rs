@@ -298,7 +298,7 @@ pub(in crate::wire::responses) fn any_answer() -> impl Strategy<Value = Answer> 
                 Finish::Stop
             };
             let input = cached + cache_write + more;
-            let usage = Usage { input, cached, cache_write, output: reasoning + more, reasoning, estimated: false };
+            let usage = Usage { input, cached, cache_write, output: reasoning + more, reasoning, ..Usage::default() };
             let choices = vec![Choice { parts, finish: Some(finish), logprobs: Vec::new() }];
             Answer { id: Some(id), model: Some("m".to_owned()), created: Some(more), choices, usage: Some(usage) }
         },

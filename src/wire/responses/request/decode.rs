@@ -10,7 +10,9 @@ mod tools;
 use serde_json::value::RawValue;
 
 use super::{ENCRYPTED, LOGPROBS};
-use crate::chat::{self, Content, Conversation, Effort, Json, Message, Named, OutputFormat, ReasoningWish, Role};
+use crate::chat::{
+    self, Content, Conversation, Effort, Format, Json, Message, Named, OutputFormat, ReasoningWish, Role,
+};
 use crate::wire::json::{Members, Misshapen, as_text};
 use crate::wire::request_error::RequestError;
 
@@ -21,7 +23,7 @@ use crate::wire::request_error::RequestError;
 pub fn decode(request: &chat::Request) -> Result<Conversation, RequestError> {
     let body = std::str::from_utf8(&request.body).map_err(|_| Misshapen::new("", "must be UTF-8"))?;
     let mut members = Members::of_text(body, "")?;
-    let mut conversation = Conversation::default();
+    let mut conversation = Conversation { from: Some(Format::Responses), ..Conversation::default() };
     // These two stand beside the conversation, in `chat::Request`.
     members.raw("model");
     members.raw("stream");

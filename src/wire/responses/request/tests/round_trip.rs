@@ -231,7 +231,17 @@ fn conversation() -> impl Strategy<Value = Conversation> {
     )
         .prop_map(
             |((messages, tools, tool_choice, parallel_tool_calls), (output, reasoning, settings, others))| {
-                Conversation { messages, tools, tool_choice, parallel_tool_calls, output, reasoning, settings, others }
+                Conversation {
+                    from: Some(Format::Responses),
+                    messages,
+                    tools,
+                    tool_choice,
+                    parallel_tool_calls,
+                    output,
+                    reasoning,
+                    settings,
+                    others,
+                }
             },
         )
 }
