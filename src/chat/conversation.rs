@@ -5,11 +5,13 @@
 
 use serde_json::Number;
 
-use super::{Json, Reasoning, ReasoningWish, Role, Seal};
+use super::{Format, Json, Reasoning, ReasoningWish, Role, Seal};
 
 /// A request for an answer, whole.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Conversation {
+    /// The client's format: into it, and no other, members without a neutral name are written back. `None`: nobody said.
+    pub from: Option<Format>,
     /// What was said, in order; system messages stand where the client put them (Messages and Responses: first).
     pub messages: Vec<Message>,
     /// What the model may call.

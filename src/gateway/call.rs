@@ -79,7 +79,7 @@ pub(super) async fn until_content<C: Client>(
     let mut ping_at = tokio::time::Instant::now() + streaming.commit_after;
     // Only a stream can begin before it is known who will answer.
     let mut begun = if request.stream { relay::early_headers(client, record, rate) } else { HeaderMap::new() };
-    let request_id = record.request_id.clone();
+    let (request_id, envelope) = (record.request_id.clone(), record.early_envelope(request));
     let attempts = attempts(gateway, plan, wishes, ask, record);
     tokio::pin!(attempts);
     let outcome = loop {
@@ -101,7 +101,7 @@ pub(super) async fn until_content<C: Client>(
         Ok(answer) => Ok(Answer { committed, ..answer }),
         Err(error) if committed => {
             // The status is long sent: the failure is told in band.
-            relay::end_with(client, error.event(request.format, &request_id)).await?;
+            relay::end_with(client, error.event(request.format, envelope, &request_id)).await?;
             Err(Stop::Told(error))
         }
         Err(error) => Err(error.into()),

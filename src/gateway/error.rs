@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use super::client::BodyError;
 use crate::chat::Format;
 use crate::id::RequestId;
-use crate::wire::{Refusal, anthropic, openai, responses};
+use crate::wire::{Envelope, Refusal, anthropic, openai, passage, responses};
 
 /// Tells the official SDKs not to repeat a request that cannot succeed.
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
@@ -168,15 +168,10 @@ impl GatewayError {
         }
     }
 
-    /// The same as an in-band event of a stream of which nothing but comments has been sent.
+    /// The same in a stream of which nothing but comments has been sent.
     #[must_use]
-    pub fn event(&self, format: Format, request_id: &RequestId) -> Bytes {
-        let refusal = self.refusal(request_id);
-        match format {
-            Format::Messages => anthropic::error::event(&refusal),
-            Format::Responses => responses::mend::failed(&refusal, 0).into(),
-            Format::Chat | Format::Gemini | Format::Completions | Format::Embeddings => openai::error::event(&refusal),
-        }
+    pub fn event(&self, format: Format, envelope: Envelope, request_id: &RequestId) -> Bytes {
+        passage::failed(format, envelope, &self.refusal(request_id))
     }
 
     /// Headers that belong to the error itself.

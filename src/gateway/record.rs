@@ -318,6 +318,15 @@ impl<'g> Record<'g> {
     /// What stands around an answer of this target.
     pub(super) fn envelope(&self, target: &Target, request: &chat::Request) -> Envelope {
         let price = target.price.clone();
+        Envelope {
+            model: target.upstream.clone(),
+            cost: Arc::new(move |usage| price.as_ref().map(|price| cost::cost(usage, price))),
+            ..self.early_envelope(request)
+        }
+    }
+
+    /// The same before it is known who will answer.
+    pub(super) fn early_envelope(&self, request: &chat::Request) -> Envelope {
         let prefix = match request.format {
             Format::Responses => "resp_",
             Format::Messages => "msg_",
@@ -325,11 +334,11 @@ impl<'g> Record<'g> {
         };
         Envelope {
             id: format!("{prefix}{}", self.id),
-            model: target.upstream.clone(),
+            model: request.model.clone(),
             created: self.at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs(),
             show_usage: request.include_usage,
             echo: (request.format == Format::Responses).then(|| responses::echo::echo(request)),
-            cost: Arc::new(move |usage| price.as_ref().map(|price| cost::cost(usage, price))),
+            cost: Arc::new(|_| None),
         }
     }
 

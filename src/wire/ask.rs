@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use bytes::Bytes;
 
+use super::gemini::embeddings::EmbeddingsError;
 use super::json::{JsonError, JsonResult, Kind, Scanner};
 use super::losses::{Encoded, Unsupported};
 use super::request_error::RequestError;
@@ -103,6 +104,15 @@ pub enum Unsendable {
     Request(#[from] RequestError),
 }
 
+impl From<EmbeddingsError> for Unsendable {
+    fn from(error: EmbeddingsError) -> Self {
+        match error {
+            EmbeddingsError::Misshapen(fault) => Self::Request(fault.into()),
+            EmbeddingsError::Unsupported(unsupported) => Self::Unsupported(unsupported),
+        }
+    }
+}
+
 /// One request on its way to any number of targets; read whole at most once, and only if some target speaks another format.
 #[derive(Debug)]
 pub struct Asking<'r> {
@@ -132,10 +142,13 @@ impl<'r> Asking<'r> {
         let plain = |body| Ok(Encoded { body, dropped: Vec::new() });
         match (request.format, shape.format) {
             (Format::Chat, Format::Chat) => plain(openai::request::pass(request, shape)),
-            (Format::Responses, Format::Responses) => plain(responses::request::pass(request, shape)),
+            (Format::Responses, Format::Responses) => Ok(Encoded {
+                body: responses::request::pass(request, shape),
+                dropped: responses::request::passed_over(request, shape),
+            }),
             (Format::Messages, Format::Messages) => Ok(anthropic::request::pass(request, shape)),
             (Format::Completions, _) => plain(openai::completions::pass(request, shape)),
-            (Format::Embeddings, Format::Gemini) => Ok(gemini::embeddings::encode(request, shape)?),
+            (Format::Embeddings, Format::Gemini) => Ok(gemini::embeddings::encode(request, shape)?.encoded),
             (Format::Embeddings, _) => plain(openai::embeddings::pass(request, shape)),
             (_, format) => {
                 let conversation = self.conversation()?;

@@ -53,6 +53,10 @@ impl Losses {
     /// One of them is no hint, and is to be refused.
     pub fn members(&mut self, path: &str, others: &[crate::chat::Named]) -> Result<(), Unsupported> {
         for other in others {
+            // Its content stands in the message's parts as well, and who leaves those out names them.
+            if other.name == "reasoning_details" {
+                continue;
+            }
             let field = if path.is_empty() { other.name.clone() } else { format!("{path}.{}", other.name) };
             if other.hint || other.value.is_null() { self.hint(field) } else { self.meaning(field)? }
         }

@@ -1,5 +1,7 @@
 //! What a provider means by its error, whichever format it speaks: they differ less than they agree.
 
+use std::time::Duration;
+
 use crate::wire::json::{JsonResult, Kind, Scanner};
 
 /// Longest message of a provider that is kept, in bytes.
@@ -42,6 +44,8 @@ pub struct ProviderError {
     pub error_type: Option<String>,
     /// The member of the request it complains of.
     pub param: Option<String>,
+    /// When it wants to be asked again, where the body says so (Google's `RetryInfo`).
+    pub retry_after: Option<Duration>,
 }
 
 /// The fields of an error body, wherever the provider put them.
@@ -54,6 +58,7 @@ pub(super) struct Fields {
     error_type: Option<String>,
     param: Option<String>,
     status: Option<u16>,
+    retry_after: Option<Duration>,
 }
 
 /// Reads the body of a provider's answer that is not a success.
@@ -99,6 +104,11 @@ impl Fields {
                 self.message = Some(bounded(&scanner.string()?.text(), MESSAGE_BYTES))
             }
             (b"raw", Kind::String) => self.raw = Some(bounded(&scanner.string()?.text(), MESSAGE_BYTES)),
+            // Google's list of particulars, each of its own type (<https://cloud.google.com/apis/design/errors#error_details>).
+            (b"details", Kind::Array) => scanner.array(|scanner, _| match scanner.kind()? {
+                Kind::Object => scanner.object(|scanner, key| self.particular(scanner, key.name)),
+                _ => scanner.skip(),
+            })?,
             (b"metadata", Kind::Object) => Self::read(scanner, self)?,
             (b"code", Kind::String) => self.code = Some(bounded(&scanner.string()?.text(), WORD_BYTES)),
             (b"type" | b"status", Kind::String) => {
@@ -109,6 +119,17 @@ impl Fields {
                 let digits = scanner.number()?;
                 let number = scanner.bytes().get(digits).and_then(super::openai::types::whole);
                 self.status = number.and_then(|number| u16::try_from(number).ok()).filter(|s| (400..600).contains(s));
+            }
+            _ => scanner.skip()?,
+        }
+        Ok(())
+    }
+
+    fn particular(&mut self, scanner: &mut Scanner<'_>, name: &[u8]) -> JsonResult<()> {
+        match (name, scanner.kind()?) {
+            (b"retryDelay", Kind::String) => self.retry_after = delay(&scanner.string()?.text()),
+            (b"reason", Kind::String) if self.code.is_none() => {
+                self.code = Some(bounded(&scanner.string()?.text(), WORD_BYTES));
             }
             _ => scanner.skip()?,
         }
@@ -126,7 +147,8 @@ impl Fields {
         if message.trim().is_empty() {
             message = format!("the provider answered with status {status}");
         }
-        ProviderError { status, message, kind, code: self.code, error_type: self.error_type, param: self.param }
+        let Self { code, error_type, param, retry_after, .. } = self;
+        ProviderError { status, message, kind, code, error_type, param, retry_after }
     }
 
     fn kind(&self, status: u16) -> ProviderErrorKind {
@@ -164,8 +186,8 @@ impl Fields {
 
 /// OpenAI, llama.cpp (tools/server/server-common.cpp, `ERROR_TYPE_EXCEED_CONTEXT_SIZE`), Groq.
 const CONTEXT_CODES: [&str; 3] = ["context_length_exceeded", "exceed_context_size_error", "string_above_max_length"];
-/// As vLLM, SGLang, TGI, Mistral, DeepSeek, xAI, OpenRouter and llama.cpp put it.
-const CONTEXT_TEXTS: [&str; 10] = [
+/// As vLLM, SGLang, TGI, Mistral, DeepSeek, xAI, OpenRouter, llama.cpp and Google put it.
+const CONTEXT_TEXTS: [&str; 11] = [
     "maximum context length",
     "context length is only",
     "model's context length",
@@ -176,6 +198,7 @@ const CONTEXT_TEXTS: [&str; 10] = [
     "too large for model with",
     "longer than the model's context",
     "input is too long",
+    "exceeds the maximum number of tokens allowed",
 ];
 const FILTER_CODES: [&str; 4] =
     ["content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation", "data_inspection_failed"];
@@ -191,6 +214,12 @@ const CREDENTIAL_TEXTS: [&str; 7] = [
     "authentication fails",
 ];
 const MODEL_CODES: [&str; 4] = ["model_not_found", "DeploymentNotFound", "unknown_model", "invalid_model"];
+
+/// A duration as Google writes it: `37s`, `1.5s`.
+fn delay(text: &str) -> Option<Duration> {
+    let seconds = text.strip_suffix('s')?.parse().ok()?;
+    Duration::try_from_secs_f64(seconds).ok()
+}
 
 /// An error page of something that stands before the provider; it says nothing to an API client.
 fn looks_like_markup(body: &[u8]) -> bool {

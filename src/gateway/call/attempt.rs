@@ -20,7 +20,7 @@ use crate::route::inflight::Place;
 use crate::upstream::{Exchange, Incoming, suited};
 use crate::wire::dialect::{Parser, Style};
 use crate::wire::passage::{Passage, Relay};
-use crate::wire::{Encoded, anthropic};
+use crate::wire::{Encoded, anthropic, openai};
 
 /// Largest whole answer that is read, in bytes.
 const MAX_ANSWER: usize = 64 << 20;
@@ -50,6 +50,7 @@ fn passage(target: &Target, from: Format, request: &chat::Request, record: &Reco
         show_reasoning: target.show_reasoning,
         family: target.provider.native.dialect.seals,
         choices: request.n,
+        base64: openai::embeddings::in_base64(request),
         input_tokens: request.input_tokens_estimate,
         envelope: record.envelope(target, request),
     };

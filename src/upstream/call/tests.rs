@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
+use super::super::forwarded::forwarded;
 use super::*;
 use crate::config::{Endpoint, Facts, LatencyPrior, ModelKind, ProviderKind, Secret, Tier};
 use crate::id::TargetId;
@@ -150,7 +151,7 @@ fn a_header_that_came_twice_goes_on_once_and_ids_are_found_under_either_name() {
     client.append("idempotency-key", "one".parse().unwrap());
     client.append("idempotency-key", "two".parse().unwrap());
     let passed = forwarded(&client);
-    assert_eq!(passed, [(IDEMPOTENCY_KEY, HeaderValue::from_static("one"))]);
+    assert_eq!(passed, [(HeaderName::from_static("idempotency-key"), HeaderValue::from_static("one"))]);
     let mut answer = HeaderMap::new();
     assert_eq!(upstream_id(&answer), None);
     answer.insert("request-id", "b".parse().unwrap());

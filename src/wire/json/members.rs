@@ -71,6 +71,13 @@ impl<'a> Members<'a> {
         value.take().filter(|value| value.get() != "null")
     }
 
+    /// Puts a member back that was taken out but could not be read.
+    pub fn put_back(&mut self, name: &str, raw: &'a RawValue) {
+        if let Some((_, value)) = self.members.iter_mut().find(|(key, _)| key == name) {
+            *value = Some(raw);
+        }
+    }
+
     /// Takes a member out as its text.
     pub fn json(&mut self, name: &str) -> Option<Json> {
         self.raw(name).map(Json::from)

@@ -1,19 +1,21 @@
 //! A client's request: checked whole in one pass, read where the gateway must judge it, rewritten in place for an attempt.
 
-mod fault;
+mod decode;
+mod encode;
+pub(super) mod fault;
 mod judge;
+mod pass;
+pub(super) mod trim;
+pub(super) mod values;
 
-use std::ops::Range;
-
-use bytes::Bytes;
-
+pub use decode::decode;
+pub use encode::encode;
 pub use judge::judge;
+pub use pass::pass;
 
 use super::types;
 use crate::chat::{self, Role, Text};
-use crate::wire::json::{JsonResult, Kind, Scanner, escaped, splice};
-
-const ASK_USAGE: &[u8] = br#","stream_options":{"include_usage":true}"#;
+use crate::wire::json::{JsonResult, Kind, Scanner};
 
 /// The texts of the conversation in order, one a message: a second pass, for those who judge the prompt.
 #[must_use]
@@ -63,56 +65,6 @@ fn part_text(scanner: &mut Scanner<'_>, said: &mut Option<String>) -> JsonResult
     Ok(())
 }
 
-/// The body for an attempt at a target that calls the model `upstream_model`: the client's bytes, but for the model's name
-/// and, in a stream, the wish for usage. The same `Bytes` where both stand as they must.
-#[must_use]
-pub fn pass(request: &chat::Request, upstream_model: &str) -> Bytes {
-    let body = &request.body;
-    let edits = &request.edits;
-    let model = escaped(upstream_model);
-    let inside = edits.model.start + 1..edits.model.end.saturating_sub(1);
-    let rename = (body.get(inside.clone()) != Some(&model)).then_some((inside, &*model));
-    let ask = match &edits.stream_options {
-        _ if !request.stream => None,
-        // Beside the model, so that the messages keep their distance from the end of the body.
-        None => Some((edits.model.end..edits.model.end, ASK_USAGE)),
-        Some(options) => ask_usage(body, options),
-    };
-    Bytes::from(match (rename, ask) {
-        (None, None) => return body.clone(),
-        (Some(one), None) | (None, Some(one)) => splice(body, &[one]),
-        (Some(rename), Some(ask)) if rename.0.start <= ask.0.start => splice(body, &[rename, ask]),
-        (Some(rename), Some(ask)) => splice(body, &[ask, rename]),
-    })
-}
-
-/// The change that makes `stream_options` ask for usage, its other members kept.
-fn ask_usage(body: &[u8], options: &Range<usize>) -> Option<(Range<usize>, &'static [u8])> {
-    let object = body.get(options.clone()).unwrap_or_default();
-    let mut value: Option<Range<usize>> = None;
-    let mut empty = true;
-    let read = Scanner::lenient(object).object(|scanner, key| {
-        empty = false;
-        let range = scanner.value()?;
-        if key.name == b"include_usage" {
-            value = Some(range);
-        }
-        Ok::<_, Box<_>>(())
-    });
-    if read.is_err() {
-        // `null`
-        return Some((options.clone(), br#"{"include_usage":true}"#));
-    }
-    let Some(value) = value else {
-        let inside = options.start + 1..options.start + 1;
-        return Some(if empty { (inside, br#""include_usage":true"#) } else { (inside, br#""include_usage":true,"#) });
-    };
-    if object.get(value.clone()) == Some(b"true") {
-        return None;
-    }
-    Some((options.start + value.start..options.start + value.end, b"true"))
-}
-
 /// The bytes that can change the answer, in order: all but the members that only say how to deliver it. A request for
 /// a stream and one for a whole answer have the same.
 pub fn cache_view(request: &chat::Request) -> impl Iterator<Item = &[u8]> {
@@ -124,4 +76,4 @@ pub fn cache_view(request: &chat::Request) -> impl Iterator<Item = &[u8]> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::wire::dialect::ReasoningModel;
 pub(super) use crate::wire::recorded::Exchange;
 
 pub(super) fn exchanges() -> Vec<Exchange> {
@@ -24,7 +25,9 @@ fn every_recorded_request_is_read_and_only_its_model_changes() {
         if request.stream {
             sent["stream_options"]["include_usage"] = json!(true);
         }
-        let body: Value = serde_json::from_slice(&pass(&request, "other/model")).unwrap();
+        let body: Value =
+            serde_json::from_slice(&pass(&request, &request::tests::plain("other/model", &ReasoningModel::default())))
+                .unwrap();
         assert_eq!(body, sent, "{name}");
     }
 }

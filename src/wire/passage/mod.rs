@@ -12,7 +12,9 @@ use bytes::Bytes;
 pub use stream::Relay;
 
 use super::think::{self, Thinking};
-use super::{AnswerError, Decoder, Encoder, Envelope, anthropic, gemini, openai, provider_error, responses, tokens};
+use super::{
+    AnswerError, Decoder, Encoder, Envelope, Refusal, anthropic, gemini, openai, provider_error, responses, tokens,
+};
 use crate::chat::{self, Content, Family, Format, Usage};
 
 /// One answer's way.
@@ -30,6 +32,8 @@ pub struct Passage {
     pub family: Option<Family>,
     /// How many answers were asked for.
     pub choices: u32,
+    /// Whether the client wants its vectors in base64 (Embeddings).
+    pub base64: bool,
     /// Tokens of the prompt, for when the provider does not count them.
     pub input_tokens: u64,
     /// What stands around the answer.
@@ -56,7 +60,7 @@ impl Passage {
         match (self.from, self.to) {
             (Format::Chat, Format::Chat) => self.chat(body),
             (Format::Completions, _) => self.completions(body),
-            (Format::Gemini, Format::Embeddings) | (_, Format::Embeddings) => self.embeddings(body),
+            (_, Format::Embeddings) => self.embeddings(body),
             _ if self.passes() => self.passed(body),
             _ => self.translated(&body),
         }
@@ -91,11 +95,11 @@ impl Passage {
     }
 
     fn embeddings(&self, body: Bytes) -> Result<Whole, AnswerError> {
-        let body = if self.from == Format::Gemini {
-            gemini::embeddings::decode(&body, &self.envelope, self.input_tokens)?
-        } else {
-            body
-        };
+        if self.from == Format::Gemini {
+            let model = &self.envelope.model;
+            let (body, usage) = gemini::embeddings::decode(&body, model, self.base64, self.input_tokens)?;
+            return Ok(Whole { body, usage, good: true });
+        }
         let usage = openai::embeddings::usage(&body)?.unwrap_or_else(|| self.estimate(0));
         Ok(Whole { body, usage, good: true })
     }
@@ -200,6 +204,14 @@ pub fn replay(to: Format, body: &[u8], envelope: Envelope) -> Result<Bytes, Answ
         encoder.event(&event, &mut bytes);
     }
     Ok(bytes.into())
+}
+
+/// The whole of a stream that fails before anything was said.
+#[must_use]
+pub fn failed(to: Format, envelope: Envelope, refusal: &Refusal<'_>) -> Bytes {
+    let mut bytes = Vec::new();
+    encoder(to, envelope).fail(refusal, &mut bytes);
+    bytes.into()
 }
 
 /// Whether a body is a whole good answer in this format.

@@ -8,15 +8,31 @@ use super::{Passage, bare_error, encode};
 use crate::chat::{self, Event, Format, Usage};
 use crate::wire::openai::stream::{End, Seen};
 use crate::wire::sse::{self, Events};
-use crate::wire::{Decoder, StreamError, anthropic, responses};
+use crate::wire::{Decoder, Refusal, StreamError, anthropic, responses};
+
+/// What puts right the events of a provider that breaks its own format.
+enum Mender {
+    Responses(Box<responses::mend::Mender>),
+    Messages,
+}
+
+impl Mender {
+    /// The event's data anew; `None`: it stays, empty: it goes.
+    fn event(&mut self, data: &[u8]) -> Option<Vec<u8>> {
+        match self {
+            Self::Responses(mender) => mender.event(data),
+            Self::Messages => anthropic::mend::event(data),
+        }
+    }
+}
 
 /// One stream's way.
 pub(super) struct Same {
     passage: Passage,
     events: Events,
     decoder: Box<dyn Decoder>,
+    mender: Mender,
     said: Said,
-    count: u64,
     answer: Option<chat::Answer>,
 }
 
@@ -24,10 +40,15 @@ impl Same {
     pub(super) fn new(passage: Passage) -> Self {
         Self {
             decoder: passage.decoder(),
+            mender: match passage.to {
+                Format::Responses => {
+                    Mender::Responses(Box::new(responses::mend::Mender::new(passage.envelope.clone())))
+                }
+                _ => Mender::Messages,
+            },
             passage,
             events: Events::default(),
             said: Said::default(),
-            count: 0,
             answer: None,
         }
     }
@@ -59,19 +80,15 @@ impl Same {
             out.push(raw);
             return Ok(());
         }
-        self.count += 1;
         let mut steps = Vec::new();
         let result = self.decoder.event(event.name, data, &mut steps);
         self.note(&steps);
         result?;
-        let mended = match self.passage.to {
-            Format::Responses => responses::mend::event(data, self.passage.envelope.echo.as_ref()),
-            _ => anthropic::mend::event(data),
-        };
-        out.push(match mended {
-            Some(json) => sse::event(event.name, &json),
-            None => raw,
-        });
+        match self.mender.event(data) {
+            None => out.push(raw),
+            Some(json) if json.is_empty() => {}
+            Some(json) => out.push(sse::event(event.name, &json)),
+        }
         Ok(())
     }
 
@@ -103,9 +120,12 @@ impl Same {
         Ok(End { usage: self.said.usage, good: self.said.good() })
     }
 
-    /// How many events with data have gone by.
-    pub(super) fn events(&self) -> u64 {
-        self.count
+    /// The end of a stream that fails.
+    pub(super) fn fail(&mut self, refusal: &Refusal<'_>) -> Bytes {
+        match &mut self.mender {
+            Mender::Responses(mender) => mender.failed(refusal).into(),
+            Mender::Messages => anthropic::error::event(refusal),
+        }
     }
 
     pub(super) fn seen(&self) -> Seen {

@@ -7,7 +7,7 @@ use super::translated::Translated;
 use super::{Passage, openai};
 use crate::chat::{Format, Usage};
 use crate::wire::openai::stream::{Collector, End, Seen};
-use crate::wire::{Refusal, StreamError, anthropic, responses};
+use crate::wire::{Refusal, StreamError};
 
 /// Largest event accepted, in bytes.
 pub(super) const MAX_EVENT: usize = 4 << 20;
@@ -16,15 +16,12 @@ const MAX_COLLECTED: usize = 1 << 20;
 
 /// Passes one streamed answer on.
 #[derive(Debug)]
-pub struct Relay {
-    to: Format,
-    way: Way,
-}
+pub struct Relay(Way);
 
 #[derive(Debug)]
 enum Way {
     /// Chat to Chat, and Completions: read only where it must be.
-    Chat(Box<openai::stream::Relay>, Option<Collector>),
+    Chat(Box<openai::stream::Relay>, Option<Box<Collector>>),
     /// Another format to itself.
     Same(Box<Same>),
     /// One format to another.
@@ -39,20 +36,20 @@ impl Relay {
             let cost = passage.envelope.cost.clone();
             let relay = openai::stream::Relay::new(passage.envelope.show_usage, move |usage| cost(usage))
                 .expecting(passage.choices)
-                .mending(passage.mend());
+                .mending(passage.mend(), passage.envelope);
             Way::Chat(Box::new(relay), None)
         } else if passage.passes() {
             Way::Same(Box::new(Same::new(passage)))
         } else {
             Way::Translated(Box::new(Translated::new(passage)))
         };
-        Self { to, way }
+        Self(way)
     }
 
     /// Puts the answer together on the way, for [`whole`](Self::whole).
     pub fn collect(&mut self) {
-        match &mut self.way {
-            Way::Chat(_, collector) => *collector = Some(Collector::new(MAX_COLLECTED)),
+        match &mut self.0 {
+            Way::Chat(_, collector) => *collector = Some(Box::new(Collector::new(MAX_COLLECTED))),
             Way::Same(same) => same.collect(),
             Way::Translated(translated) => translated.collect(),
         }
@@ -64,7 +61,7 @@ impl Relay {
     /// The stream failed. What stands before the failure is in `out`; [`seen`](Self::seen) tells whether it has content.
     pub fn push(&mut self, piece: Bytes, out: &mut Vec<Bytes>) -> Result<Seen, StreamError> {
         let from = out.len();
-        match &mut self.way {
+        match &mut self.0 {
             Way::Chat(relay, collector) => {
                 let result = relay.push(piece, out);
                 note(collector, out, from);
@@ -81,7 +78,7 @@ impl Relay {
     /// The answer is not over, or its last event is an error.
     pub fn finish(&mut self, out: &mut Vec<Bytes>) -> Result<End, StreamError> {
         let from = out.len();
-        match &mut self.way {
+        match &mut self.0 {
             Way::Chat(relay, collector) => {
                 let result = relay.finish(out);
                 note(collector, out, from);
@@ -95,7 +92,7 @@ impl Relay {
     /// What has come so far.
     #[must_use]
     pub fn seen(&self) -> Seen {
-        match &self.way {
+        match &self.0 {
             Way::Chat(relay, _) => relay.seen(),
             Way::Same(same) => same.seen(),
             Way::Translated(translated) => translated.seen(),
@@ -105,7 +102,7 @@ impl Relay {
     /// Tokens, as far as the provider has counted them.
     #[must_use]
     pub fn usage(&self) -> Option<Usage> {
-        match &self.way {
+        match &self.0 {
             Way::Chat(relay, _) => relay.usage(),
             Way::Same(same) => same.usage(),
             Way::Translated(translated) => translated.usage(),
@@ -115,7 +112,7 @@ impl Relay {
     /// Output tokens of what has come, for where the provider has not counted: of the words, else one an event.
     #[must_use]
     pub fn estimate(&self) -> u64 {
-        match &self.way {
+        match &self.0 {
             Way::Chat(relay, _) => relay.events(),
             Way::Same(same) => same.estimate(),
             Way::Translated(translated) => translated.estimate(),
@@ -125,10 +122,9 @@ impl Relay {
     /// The end of a stream that fails, in the client's format and without its closing mark.
     #[must_use]
     pub fn fail(&mut self, refusal: &Refusal<'_>) -> Bytes {
-        match &mut self.way {
+        match &mut self.0 {
             Way::Translated(translated) => translated.fail(refusal),
-            Way::Same(same) if self.to == Format::Responses => responses::mend::failed(refusal, same.events()).into(),
-            Way::Same(_) => anthropic::error::event(refusal),
+            Way::Same(same) => same.fail(refusal),
             Way::Chat(..) => openai::error::event(refusal),
         }
     }
@@ -136,7 +132,7 @@ impl Relay {
     /// The whole answer in the client's format, if it was collected and is good.
     #[must_use]
     pub fn whole(self) -> Option<Bytes> {
-        match self.way {
+        match self.0 {
             Way::Chat(relay, collector) => {
                 let mut collector = collector?;
                 // The pieces lack the usage if the client did not ask for it.
@@ -151,7 +147,7 @@ impl Relay {
     }
 }
 
-fn note(collector: &mut Option<Collector>, out: &[Bytes], from: usize) {
+fn note(collector: &mut Option<Box<Collector>>, out: &[Bytes], from: usize) {
     if let Some(collector) = collector {
         for piece in out.iter().skip(from) {
             collector.push(piece);

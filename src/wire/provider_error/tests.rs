@@ -54,6 +54,27 @@ fn what_a_provider_means_is_recognised() {
 }
 
 #[test]
+fn googles_particulars_are_read() {
+    let full = br#"{"error":{"code":429,"message":"You exceeded your current quota, please check your plan and billing details.",
+        "status":"RESOURCE_EXHAUSTED","details":["x",{"@type":"type.googleapis.com/google.rpc.QuotaFailure","violations":[{"quotaMetric":"m"}]},
+        {"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"37s"}]}}"#;
+    let error = read_error(429, full);
+    assert_eq!((error.kind, error.retry_after), (ProviderErrorKind::RateLimit, Some(Duration::from_secs(37))));
+    assert_eq!(error.error_type.as_deref(), Some("RESOURCE_EXHAUSTED"));
+    let refused = br#"[{"error":{"code":400,"message":"Bad","status":"INVALID_ARGUMENT","details":[
+        {"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"API_KEY_INVALID","domain":"googleapis.com"}]}}]"#;
+    let error = read_error(400, refused);
+    assert_eq!((error.kind, error.code.as_deref()), (ProviderErrorKind::Credential, Some("API_KEY_INVALID")));
+    let long = br#"{"error":{"code":400,"message":"The input token count (1048577) exceeds the maximum number of tokens allowed (1048576).","status":"INVALID_ARGUMENT"}}"#;
+    assert_eq!(read_error(400, long).kind, ProviderErrorKind::ContextLength);
+    for (text, seconds) in
+        [("1.5s", Some(1.5)), ("-1s", None), ("s", None), ("NaNs", None), ("37", None), ("1e400s", None)]
+    {
+        assert_eq!(delay(text).map(|delay| delay.as_secs_f64()), seconds, "{text}");
+    }
+}
+
+#[test]
 fn a_providers_text_is_kept_but_bounded() {
     let error = read_error(400, br#"{"error":{"message":"bad\r\nthing","type":"t","param":"p","code":"c"}}"#);
     assert_eq!(

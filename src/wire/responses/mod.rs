@@ -1,1 +1,8 @@
 //! OpenAI's Responses format.
+
+pub mod answer;
+pub mod echo;
+pub mod error;
+pub mod mend;
+pub mod request;
+pub mod stream;

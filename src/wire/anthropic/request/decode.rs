@@ -5,8 +5,8 @@ use serde_json::value::RawValue;
 use super::blocks;
 use super::kinds;
 use crate::chat::{
-    self, Content, Conversation, Effort, Hosted, Json, Message, Named, OutputFormat, Part, ReasoningWish, Role, Tool,
-    ToolChoice,
+    self, Content, Conversation, Effort, Format, Hosted, Json, Message, Named, OutputFormat, Part, ReasoningWish, Role,
+    Tool, ToolChoice,
 };
 use crate::wire::json::{Members, Misshapen, Object};
 use crate::wire::request_error::RequestError;
@@ -22,7 +22,7 @@ pub fn decode(request: &chat::Request) -> Result<Conversation, RequestError> {
 }
 
 fn conversation(mut body: Members<'_>) -> Result<Conversation, Misshapen> {
-    let mut said = Conversation::default();
+    let mut said = Conversation { from: Some(Format::Messages), ..Conversation::default() };
     for known in ["model", "stream"] {
         let _ = body.raw(known);
     }

@@ -96,7 +96,7 @@ pub(crate) fn counted(usage: &Value) -> Usage {
         cache_write: count(&usage["prompt_tokens_details"]["cache_write_tokens"]),
         output,
         reasoning: count(&usage["completion_tokens_details"]["reasoning_tokens"]).min(output),
-        estimated: false,
+        ..Usage::default()
     }
 }
 
@@ -295,7 +295,7 @@ fn what_the_provider_does_not_name_the_envelope_does() {
 
 #[test]
 fn usage_is_written_whole() {
-    let usage = Usage { input: 10, cached: 4, cache_write: 2, output: 7, reasoning: 5, estimated: false };
+    let usage = Usage { input: 10, cached: 4, cache_write: 2, output: 7, reasoning: 5, ..Usage::default() };
     let mut answer = said(vec![Content::Text("x".to_owned())], Finish::Stop);
     answer.usage = Some(usage);
     assert_eq!(

@@ -567,7 +567,7 @@ fn answers() -> impl Strategy<Value = Answer> {
             cache_write,
             output: output + reasoning,
             reasoning,
-            estimated: false,
+            ..Usage::default()
         },
     );
     (proptest::option::of(texts()), proptest::collection::vec(choice, 1..4), proptest::option::of(usage), 1u64..1 << 40)

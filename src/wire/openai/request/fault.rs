@@ -5,13 +5,13 @@ use crate::wire::request_error::RequestError;
 
 /// The same while the scanner unwinds: the place is not known whole yet.
 #[derive(Debug)]
-pub(super) struct Fault {
+pub(in crate::wire::openai) struct Fault {
     path: Path,
     what: What,
 }
 
 #[derive(Debug)]
-pub(super) enum What {
+pub(in crate::wire::openai) enum What {
     Json(Box<JsonError>),
     Type { expected: &'static str, got: &'static str },
     Missing,
@@ -41,12 +41,12 @@ impl Located for Fault {
 
 impl Fault {
     /// The member `name` of the value being read is missing.
-    pub(super) fn missing(name: &'static str) -> Self {
+    pub(in crate::wire::openai) fn missing(name: &'static str) -> Self {
         Self::member(name, What::Missing)
     }
 
     /// The member `name` of the value being read is wrong in this way.
-    pub(super) fn member(name: &'static str, what: What) -> Self {
+    pub(in crate::wire::openai) fn member(name: &'static str, what: What) -> Self {
         let mut fault = Self::from(what);
         fault.path.named(name);
         fault
@@ -71,7 +71,7 @@ impl From<Fault> for RequestError {
 }
 
 /// A kind of value with its article.
-pub(super) fn named(kind: Kind) -> &'static str {
+pub(in crate::wire::openai) fn named(kind: Kind) -> &'static str {
     match kind {
         Kind::Object => "an object",
         Kind::Array => "an array",

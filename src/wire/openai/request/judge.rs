@@ -1,21 +1,14 @@
 //! Body in, `chat::Request` out: one pass that checks everything and keeps only what the gateway needs.
 
-use std::ops::Range;
-
 use bytes::Bytes;
 
 use super::super::types;
 use super::fault::{Fault, What, named};
+use super::trim::Trim;
+use super::values::{self, BYTES_PER_TOKEN, choices, expect, flag, is_zero, natural, number, optional};
 use crate::chat::{self, Edits};
 use crate::wire::json::{Key, Kind, Scanner};
 use crate::wire::request_error::RequestError;
-
-/// Longest model name accepted, in bytes.
-const MODEL_BYTES: usize = 256;
-/// Most answers to one request, as OpenAI allows.
-const MAX_CHOICES: u64 = 128;
-/// Bytes of text a token, roughly, in most languages and tokenizers.
-const BYTES_PER_TOKEN: usize = 4;
 
 /// What one pass finds.
 #[derive(Debug, Default)]
@@ -33,60 +26,10 @@ struct Found {
     tools: usize,
     media: usize,
     text_bytes: usize,
+    hosted: Option<String>,
+    state: Option<&'static str>,
+    in_tool_loop: bool,
     trim: Trim,
-}
-
-/// Finds the members without effect, and the comma that goes with each.
-#[derive(Debug, Default)]
-struct Trim {
-    cuts: [Range<usize>; 2],
-    used: usize,
-    /// The last member was one without effect.
-    open: bool,
-    /// End of the last member that stays.
-    kept_end: usize,
-}
-
-impl Trim {
-    /// A member begins at `key`: what was cut before it goes up to here, comma and all.
-    fn begin(&mut self, key: usize) {
-        if self.open
-            && let Some(last) = self.used.checked_sub(1).and_then(|last| self.cuts.get_mut(last))
-        {
-            last.end = key;
-        }
-        self.open = false;
-    }
-
-    fn keep(&mut self, end: usize) {
-        self.kept_end = end;
-    }
-
-    fn cut(&mut self, member: Range<usize>) {
-        if let Some(free) = self.cuts.get_mut(self.used) {
-            *free = member;
-            self.used += 1;
-            self.open = true;
-        }
-    }
-
-    /// The object has ended. A cut at its end takes the comma before it, and with it what was cut next to it.
-    fn end(mut self) -> [Range<usize>; 2] {
-        let [first, second] = &mut self.cuts;
-        match (self.open, self.used) {
-            (true, 1) if self.kept_end > 0 => first.start = self.kept_end,
-            (true, 2) if self.kept_end > 0 && first.start >= self.kept_end => {
-                *first = self.kept_end..second.end;
-                *second = first.end..first.end;
-            }
-            (true, 2) if self.kept_end > 0 => second.start = self.kept_end,
-            _ => {}
-        }
-        if self.used < 2 {
-            *second = first.end..first.end;
-        }
-        self.cuts
-    }
 }
 
 /// Reads a chat request. The body is checked to its last byte: valid UTF-8, valid JSON, no key twice, every member that
@@ -103,9 +46,9 @@ pub fn judge(body: Bytes) -> Result<chat::Request, RequestError> {
     }
     Ok(chat::Request {
         format: chat::Format::Chat,
-        hosted: None,
-        state: None,
-        in_tool_loop: false,
+        hosted: found.hosted,
+        state: found.state.map(str::to_owned),
+        in_tool_loop: found.in_tool_loop,
         model,
         stream: found.stream,
         include_usage: found.include_usage,
@@ -135,7 +78,10 @@ impl Found {
         self.trim.begin(key_at);
         let value_at = scanner.position();
         match key.name {
-            b"model" => self.model = Some(self.model(scanner)?),
+            b"model" => {
+                let (model, span) = values::model(scanner)?;
+                (self.model, self.edits.model) = (Some(model), span);
+            }
             b"messages" => {
                 self.messages(scanner)?;
                 self.edits.messages = value_at..scanner.position();
@@ -151,35 +97,37 @@ impl Found {
                 self.trim.cut(key_at..scanner.position());
                 return Ok(());
             }
-            b"max_completion_tokens" => self.max_completion_tokens = natural(scanner)?,
-            b"max_tokens" => self.max_tokens = natural(scanner)?,
+            b"max_completion_tokens" => {
+                self.max_completion_tokens = natural(scanner)?;
+                self.edits.others.push(("max_completion_tokens", value_at..scanner.position()));
+            }
+            b"max_tokens" => {
+                self.max_tokens = natural(scanner)?;
+                self.edits.others.push(("max_tokens", value_at..scanner.position()));
+            }
             b"n" => self.n = choices(scanner)?,
             b"temperature" => self.cold = number(scanner)?.is_some_and(is_zero),
             b"seed" => self.seed = number(scanner)?.is_some(),
             b"tools" | b"functions" => self.tools(scanner)?,
+            // Searches that the provider runs (OpenAI; xAI), and OpenRouter's plugins.
+            b"web_search_options" | b"search_parameters" | b"plugins" => {
+                self.hosted_if(!scanner.is(Kind::Null), key.name);
+                scanner.skip()?;
+            }
+            b"store" => {
+                let stored = scanner.is(Kind::Bool) && scanner.bytes().get(scanner.position()) == Some(&b't');
+                self.state_if(stored, "store");
+                scanner.skip()?;
+            }
+            b"previous_response_id" | b"conversation" => {
+                let name = if key.name == b"conversation" { "conversation" } else { "previous_response_id" };
+                self.state_if(!scanner.is(Kind::Null), name);
+                scanner.skip()?;
+            }
             _ => scanner.skip()?,
         }
         self.trim.keep(scanner.position());
         Ok(())
-    }
-
-    fn model(&mut self, scanner: &mut Scanner<'_>) -> Result<String, Fault> {
-        expect(scanner, Kind::String)?;
-        let name = scanner.string()?;
-        self.edits.model = name.span();
-        let text = name.text();
-        // Most names are plain ASCII, and a glance at their bytes tells.
-        let plain = text.bytes().all(|byte| (0x20..0x7F).contains(&byte));
-        if text.is_empty() {
-            return Err(What::Value("the name is empty").into());
-        }
-        if text.len() > MODEL_BYTES {
-            return Err(What::Value("the name is longer than 256 bytes").into());
-        }
-        if !plain && text.chars().any(char::is_control) {
-            return Err(What::Value("the name contains a control character").into());
-        }
-        Ok(text.into_owned())
     }
 
     fn messages(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Fault> {
@@ -217,8 +165,12 @@ impl Found {
                     stands_without |= optional(scanner, Kind::Array)?;
                     self.text_bytes += scanner.value()?.len();
                 }
-                b"function_call" | b"audio" | b"refusal" | b"reasoning_content" | b"reasoning" => {
-                    stands_without |= scanner.kind()? != Kind::Null;
+                b"function_call" | b"audio" | b"refusal" | b"reasoning_content" | b"reasoning"
+                | b"reasoning_details" => {
+                    let there = scanner.kind()? != Kind::Null;
+                    stands_without |= there;
+                    // An earlier answer's sound, by its id.
+                    self.state_if(there && key.name == b"audio", "audio");
                     self.text_bytes += scanner.value()?.len();
                 }
                 _ => scanner.skip()?,
@@ -228,6 +180,7 @@ impl Found {
         if role.is_none() {
             return Err(Fault::missing("role"));
         }
+        self.in_tool_loop = role == Some(chat::Role::Tool);
         stands_without &= role == Some(chat::Role::Assistant);
         if !content && !stands_without {
             return Err(Fault::missing("content"));
@@ -262,6 +215,7 @@ impl Found {
                     text = true;
                     self.text_bytes += scanner.string()?.raw().len();
                 }
+                b"file" if scanner.is(Kind::Object) => self.file(scanner)?,
                 _ => scanner.skip()?,
             }
             Ok::<_, Fault>(())
@@ -275,6 +229,25 @@ impl Found {
                 self.media += 1;
                 Ok(())
             }
+        }
+    }
+
+    fn file(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Fault> {
+        scanner.object(|scanner, key| {
+            self.state_if(key.name == b"file_id" && !scanner.is(Kind::Null), "file_id");
+            Ok::<_, Fault>(scanner.skip()?)
+        })
+    }
+
+    fn state_if(&mut self, leans: bool, name: &'static str) {
+        if leans {
+            self.state.get_or_insert(name);
+        }
+    }
+
+    fn hosted_if(&mut self, asked: bool, name: &[u8]) {
+        if asked && self.hosted.is_none() {
+            self.hosted = Some(String::from_utf8_lossy(name).into_owned());
         }
     }
 
@@ -302,71 +275,33 @@ impl Found {
         let start = scanner.position();
         scanner.array(|scanner, _| {
             expect(scanner, Kind::Object)?;
-            scanner.skip()?;
             self.tools += 1;
-            Ok::<_, Fault>(())
+            self.tool(scanner)
         })?;
         self.text_bytes += scanner.position() - start;
         Ok(())
     }
 }
 
+impl Found {
+    /// A function, a custom tool of the application, or one that the provider runs.
+    fn tool(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Fault> {
+        scanner.object(|scanner, key| {
+            if key.name != b"type" || !scanner.is(Kind::String) {
+                return Ok::<_, Fault>(scanner.skip()?);
+            }
+            let kind = scanner.string()?;
+            if kind.raw() != b"function" {
+                self.other_tool(&kind.bytes());
+            }
+            Ok(())
+        })
+    }
+
+    #[cold]
+    fn other_tool(&mut self, kind: &[u8]) {
+        self.hosted_if(kind != b"function" && kind != b"custom", kind);
+    }
+}
+
 const ROLES: &str = "supported values are 'system', 'developer', 'user', 'assistant', 'tool' and 'function'";
-
-/// Makes sure that the next value is of this kind.
-#[inline]
-fn expect(scanner: &mut Scanner<'_>, wanted: Kind) -> Result<(), Fault> {
-    if scanner.is(wanted) { Ok(()) } else { Err(mismatch(scanner, wanted)) }
-}
-
-#[cold]
-fn mismatch(scanner: &mut Scanner<'_>, wanted: Kind) -> Fault {
-    match scanner.kind() {
-        Ok(got) => What::Type { expected: named(wanted), got: named(got) }.into(),
-        Err(error) => error.into(),
-    }
-}
-
-/// Whether the next value is there, that is: of this kind and not `null`.
-fn optional(scanner: &mut Scanner<'_>, wanted: Kind) -> Result<bool, Fault> {
-    if scanner.is(Kind::Null) {
-        return Ok(false);
-    }
-    expect(scanner, wanted).map(|()| true)
-}
-
-fn flag(scanner: &mut Scanner<'_>) -> Result<Option<bool>, Fault> {
-    if optional(scanner, Kind::Bool)? {
-        return Ok(Some(scanner.bool()?));
-    }
-    scanner.skip()?;
-    Ok(None)
-}
-
-fn number<'a>(scanner: &mut Scanner<'a>) -> Result<Option<&'a [u8]>, Fault> {
-    let there = optional(scanner, Kind::Number)?;
-    let range = scanner.value()?;
-    Ok(if there { scanner.bytes().get(range) } else { None })
-}
-
-fn natural(scanner: &mut Scanner<'_>) -> Result<Option<u64>, Fault> {
-    let Some(digits) = number(scanner)? else { return Ok(None) };
-    match types::whole(digits) {
-        Some(value) => Ok(Some(value)),
-        None => Err(What::Value("expected a whole number, zero or above").into()),
-    }
-}
-
-fn choices(scanner: &mut Scanner<'_>) -> Result<Option<u32>, Fault> {
-    let Some(n) = natural(scanner)? else { return Ok(None) };
-    if !(1..=MAX_CHOICES).contains(&n) {
-        return Err(What::Value("expected a whole number from 1 to 128").into());
-    }
-    Ok(u32::try_from(n).ok())
-}
-
-/// Whether a JSON number is zero or below: the digits before any exponent are all zero, or there is a minus.
-fn is_zero(number: &[u8]) -> bool {
-    let mantissa = number.split(|byte| matches!(byte, b'e' | b'E')).next().unwrap_or_default();
-    number.first() == Some(&b'-') || mantissa.iter().all(|byte| matches!(byte, b'0' | b'.'))
-}

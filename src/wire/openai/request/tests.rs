@@ -1,7 +1,11 @@
+mod roundtrip;
+
 use bytes::Bytes;
 
 use super::*;
 use crate::chat::Request;
+use crate::wire::dialect::{MaxTokens, Parser, ReasoningModel};
+use crate::wire::{Dialect, Shape};
 
 fn decoded(body: &str) -> Request {
     judge(Bytes::copy_from_slice(body.as_bytes())).unwrap()
@@ -14,7 +18,16 @@ fn refused(body: &str) -> (String, Option<String>) {
 }
 
 fn sent(body: &str, model: &str) -> String {
-    String::from_utf8(pass(&decoded(body), model).to_vec()).unwrap()
+    String::from_utf8(pass(&decoded(body), &plain(model, &NO_REASONING)).to_vec()).unwrap()
+}
+
+static NO_REASONING: ReasoningModel =
+    ReasoningModel { style: None, parser: Parser::Field, efforts: Vec::new(), template_key: None };
+
+/// A target that speaks the format plainly.
+pub(in crate::wire::openai) fn plain<'a>(model: &'a str, reasoning: &'a ReasoningModel) -> Shape<'a> {
+    let dialect = &Dialect::PLAIN;
+    Shape { format: chat::Format::Chat, dialect, model, max_output: None, reasoning, drop_unsupported: false }
 }
 
 fn key(body: &str) -> String {
@@ -111,9 +124,9 @@ fn only_the_model_is_rewritten() {
 #[test]
 fn a_body_that_needs_no_change_is_not_copied() {
     let request = decoded(&format!(r#"{{"model":"m",{HI}}}"#));
-    assert_eq!(pass(&request, "m").as_ptr(), request.body.as_ptr());
+    assert_eq!(pass(&request, &plain("m", &NO_REASONING)).as_ptr(), request.body.as_ptr());
     let request = decoded(&format!(r#"{{"model":"m","stream":true,"stream_options":{{"include_usage":true}},{HI}}}"#));
-    assert_eq!(pass(&request, "m").as_ptr(), request.body.as_ptr());
+    assert_eq!(pass(&request, &plain("m", &NO_REASONING)).as_ptr(), request.body.as_ptr());
 }
 
 #[test]
@@ -136,6 +149,80 @@ fn a_stream_always_asks_for_usage() {
     }
     let whole = format!(r#"{{"model":"a","stream":false,{HI}}}"#);
     assert!(!sent(&whole, "m").contains("stream_options"), "a whole answer has its usage anyway");
+}
+
+#[test]
+fn limits_are_cut_and_named_as_the_target_wants_them() {
+    let dialect = Dialect { max_tokens: MaxTokens::MaxCompletionTokens, ..Dialect::PLAIN };
+    for (members, plainly, openai) in [
+        (r#""max_tokens":9"#, r#""max_tokens":9"#, r#""max_completion_tokens":9"#),
+        (r#""max_tokens" : 900"#, r#""max_tokens" : 100"#, r#""max_completion_tokens" : 100"#),
+        (r#""max\u005ftokens":900"#, r#""max\u005ftokens":100"#, r#""max_completion_tokens":100"#),
+        (r#""max_completion_tokens":1e3"#, "", ""),
+        (r#""max_completion_tokens":101"#, r#""max_completion_tokens":100"#, r#""max_completion_tokens":100"#),
+        (
+            r#""max_tokens":7,"max_completion_tokens":99999999999999999999999"#,
+            r#""max_tokens":7,"max_completion_tokens":100"#,
+            r#""max_tokens":7,"max_completion_tokens":100"#,
+        ),
+        (r#""max_tokens":null"#, r#""max_tokens":null"#, r#""max_tokens":null"#),
+    ] {
+        let body = format!(r#"{{{members},"model":"a",{HI}}}"#);
+        let Ok(request) = judge(Bytes::from(body)) else {
+            assert_eq!(plainly, "", "{members}");
+            continue;
+        };
+        let shape = Shape { max_output: Some(100), ..plain("b", &NO_REASONING) };
+        let sent = |shape: &Shape<'_>| String::from_utf8(pass(&request, shape).to_vec()).unwrap();
+        assert_eq!(sent(&shape), format!(r#"{{{plainly},"model":"b",{HI}}}"#));
+        assert_eq!(sent(&Shape { dialect: &dialect, ..shape }), format!(r#"{{{openai},"model":"b",{HI}}}"#));
+    }
+}
+
+#[test]
+fn options_go_where_the_target_refuses_them() {
+    let dialect = Dialect { stream_options: false, ..Dialect::PLAIN };
+    let shape = Shape { dialect: &dialect, max_output: Some(5), ..plain("b", &NO_REASONING) };
+    let options = r#""stream_options":{"include_usage":true}"#;
+    for (body, becomes) in [
+        (format!(r#"{{"model":"a","stream":true,{HI}}}"#), format!(r#"{{"model":"b","stream":true,{HI}}}"#)),
+        (format!(r#"{{"model":"a",{options},{HI},"stream":true}}"#), format!(r#"{{"model":"b",{HI},"stream":true}}"#)),
+        (format!(r#"{{{HI},"stream":true,"model":"a",{options}}}"#), format!(r#"{{{HI},"stream":true,"model":"b"}}"#)),
+        (format!(r#"{{{options},"model":"a",{HI}}}"#), format!(r#"{{"model":"b",{HI}}}"#)),
+        (
+            format!(r#"{{"model":"a",{HI},"max_tokens":9, {options} }}"#),
+            format!(r#"{{"model":"b",{HI},"max_tokens":5 }}"#),
+        ),
+    ] {
+        assert_eq!(pass(&decoded(&body), &shape), becomes.as_bytes(), "{body}");
+    }
+}
+
+#[test]
+fn what_needs_more_than_an_answer_is_seen() {
+    let of = |members: &str| {
+        let request = decoded(&format!(r#"{{"model":"m",{members},{HI}}}"#));
+        (request.hosted, request.state)
+    };
+    let both = |hosted: Option<&str>, state: Option<&str>| (hosted.map(str::to_owned), state.map(str::to_owned));
+    assert_eq!(of(r#""tools":[{"type":"function"},{"type":"custom"},{}]"#), both(None, None));
+    assert_eq!(
+        of(r#""tools":[{"type":"function"},{"type":"web\u005fsearch"},{"type":"x"}]"#),
+        both(Some("web_search"), None)
+    );
+    assert_eq!(of(r#""tools":[{"type":"f\u0075nction"}]"#), both(None, None));
+    assert_eq!(of(r#""web_search_options":{}"#), both(Some("web_search_options"), None));
+    assert_eq!(of(r#""web_search_options":null,"store":false"#), both(None, None));
+    assert_eq!(of(r#""store":true"#), both(None, Some("store")));
+    let message = |content: &str| decoded(&format!(r#"{{"model":"m","messages":[{content}]}}"#));
+    let file = r#"{"role":"user","content":[{"type":"file","file":{"file_id":"f"}}]}"#;
+    assert_eq!(message(file).state.as_deref(), Some("file_id"));
+    assert_eq!(message(&file.replace("file_id", "file_data")).state, None);
+    let audio = r#"{"role":"assistant","audio":{"id":"a"}}"#;
+    assert_eq!(message(audio).state.as_deref(), Some("audio"));
+    let result = r#"{"role":"tool","content":"","tool_call_id":"1"}"#;
+    assert!(message(result).in_tool_loop);
+    assert!(!message(&format!(r#"{result},{{"role":"user","content":"x"}}"#)).in_tool_loop);
 }
 
 #[test]

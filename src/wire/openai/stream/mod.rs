@@ -2,11 +2,14 @@
 //!
 //! [`Relay`] takes the provider's bytes in any pieces and gives the client's. An event that may pass as it stands is
 //! passed as a slice of the piece it came in. Until the first content every event is read; from then on only those that
-//! name a usage, an error or an end. Usage goes to the client in one last chunk with `choices: []` if it asked, and not
+//! name a usage, an error or an end. A relay that [mends](Relay::mending) looks through every event that is not just like
+//! the last one but for its words. Usage goes to the client in one last chunk with `choices: []` if it asked, and not
 //! at all if not, wherever the provider puts it.
 
+mod alike;
 mod chunk;
 mod collect;
+mod mending;
 mod replay;
 
 use bytes::{Bytes, BytesMut};
@@ -21,6 +24,7 @@ use crate::wire::provider_error::{ProviderError, read_error_event};
 use crate::wire::sse::{Event, Splitter, parse};
 use crate::wire::stream::StreamError;
 use chunk::{Chunk, needs_reading};
+use mending::Mending;
 
 /// Largest event accepted, in bytes, unless said otherwise.
 const MAX_EVENT: usize = 4 << 20;
@@ -53,6 +57,7 @@ pub struct Relay {
     choices: u32,
     max_event: usize,
     cost: Cost,
+    mending: Option<Box<Mending>>,
     splitter: Splitter,
     /// The beginning of an event whose end has not come.
     held: BytesMut,
@@ -88,6 +93,7 @@ impl Relay {
             choices: 1,
             max_event: MAX_EVENT,
             cost: Box::new(cost),
+            mending: None,
             splitter: Splitter::default(),
             held: BytesMut::new(),
             last_kept: true,
@@ -278,6 +284,10 @@ impl Relay {
             _ => return Ok(Verdict::Keep),
         }
         self.events += 1;
+        self.mend(raw, &event, data)
+    }
+
+    fn read(&mut self, raw: &[u8], event: &Event<'_>, data: &[u8]) -> Result<Verdict, StreamError> {
         // A cut event would break the client's parser: one that does not end like an object is read, and so found out.
         if self.seen.content && !needs_reading(data) && data.trim_ascii_end().last() == Some(&b'}') {
             return Ok(Verdict::Keep);
@@ -291,7 +301,7 @@ impl Relay {
         let Some(usage) = chunk.tokens else { return Ok(Verdict::Keep) };
         self.usage = Some(usage);
         self.usage_json = chunk.usage_value(data).map(Bytes::copy_from_slice);
-        Ok(self.without_usage(raw, &event, data, &chunk))
+        Ok(self.without_usage(raw, event, data, &chunk))
     }
 
     /// Takes the usage out of a chunk, and keeps it for the last word.
@@ -323,8 +333,11 @@ impl Relay {
         Verdict::Replace(splice(raw, &edits).into())
     }
 
-    /// Puts out the chunk that shows the usage, with its cost.
+    /// Puts out what was held back, and the chunk that shows the usage, with its cost.
     fn say_last_word(&mut self, out: &mut Vec<Bytes>) {
+        if let Some(rest) = self.mending.as_mut().and_then(|mending| mending.mender.rest()) {
+            out.push(as_event(rest));
+        }
         let Some(mut json) = self.last_word.take() else { return };
         if let Some(cost) = self.usage.as_ref().and_then(|usage| (self.cost)(usage)) {
             json = chunk::with_cost(&json, cost);

@@ -381,6 +381,30 @@ fn what_cannot_be_joined_or_is_too_long_is_not_kept() {
     assert!(collector.whole().is_none());
 }
 
+#[test]
+fn a_healthy_stream_is_looked_through_once() {
+    let envelope = crate::wire::Envelope {
+        id: "x".into(),
+        model: "x".into(),
+        created: 1,
+        show_usage: false,
+        echo: None,
+        cost: std::sync::Arc::new(|_| None),
+    };
+    for (name, stream) in streams() {
+        if !name.contains("openai-chat-stream-text") {
+            continue;
+        }
+        let mut relay = relay(false).mending(super::super::Mend::default(), envelope.clone());
+        relay.push(stream.clone(), &mut Vec::new()).unwrap();
+        let alike = &relay.mending.as_ref().unwrap().alike;
+        let text = std::str::from_utf8(&stream).unwrap();
+        let data = text.lines().filter_map(|line| line.strip_prefix("data: "));
+        let with_text = data.filter(|data| data.contains(r#""delta":{"content":"#));
+        assert!(with_text.clone().count() > 1 && with_text.clone().all(|data| alike.knows(data.as_bytes())), "{name}");
+    }
+}
+
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(1500))]
 

@@ -316,6 +316,7 @@ fn conversation() -> impl Strategy<Value = Conversation> {
             }
             let (tool_choice, parallel_tool_calls) = if tools_needed { (None, None) } else { (tool_choice, parallel) };
             Conversation {
+                from: Some(Format::Messages),
                 messages,
                 tools,
                 tool_choice,

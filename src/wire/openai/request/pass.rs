@@ -1,0 +1,125 @@
+//! The client's body for a target of the same format: rewritten only where it must be.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use crate::chat;
+use crate::wire::Shape;
+use crate::wire::dialect::MaxTokens;
+use crate::wire::json::{Scanner, escaped, member_cut, splice};
+use crate::wire::openai::types;
+
+const ASK_USAGE: &[u8] = br#","stream_options":{"include_usage":true}"#;
+
+/// The body for an attempt at a target: the client's bytes, but for the model's name, in a stream the wish for usage, and
+/// the limit of output tokens where the target takes less or knows it by another name. The same `Bytes` where all stands as it
+/// must.
+#[must_use]
+pub fn pass(request: &chat::Request, shape: &Shape<'_>) -> Bytes {
+    let body = &request.body;
+    let edits = &request.edits;
+    let model = escaped(shape.model);
+    let inside = edits.model.start + 1..edits.model.end.saturating_sub(1);
+    let rename = (body.get(inside.clone()) != Some(&model)).then_some((inside, &*model));
+    let ask = match &edits.stream_options {
+        Some(options) if !shape.dialect.stream_options => Some((member(body, options), &b""[..])),
+        _ if !request.stream || !shape.dialect.stream_options => None,
+        // Beside the model, so that the messages keep their distance from the end of the body.
+        None => Some((edits.model.end..edits.model.end, ASK_USAGE)),
+        Some(options) => ask_usage(body, options),
+    };
+    if !edits.others.is_empty() {
+        let limits = limits(request, shape);
+        if !limits.is_empty() {
+            return with_limits(body, rename, ask, &limits);
+        }
+    }
+    Bytes::from(match (rename, ask) {
+        (None, None) => return body.clone(),
+        (Some(one), None) | (None, Some(one)) => splice(body, &[one]),
+        (Some(rename), Some(ask)) if rename.0.start <= ask.0.start => splice(body, &[rename, ask]),
+        (Some(rename), Some(ask)) => splice(body, &[ask, rename]),
+    })
+}
+
+type Edit<'a> = (Range<usize>, &'a [u8]);
+
+#[cold]
+fn with_limits(
+    body: &[u8],
+    rename: Option<Edit<'_>>,
+    ask: Option<Edit<'_>>,
+    limits: &[(Range<usize>, Vec<u8>)],
+) -> Bytes {
+    let mut all: Vec<Edit<'_>> = rename.into_iter().chain(ask).collect();
+    all.extend(limits.iter().map(|(range, new)| (range.clone(), new.as_slice())));
+    all.sort_by_key(|(range, _)| (range.start, range.end));
+    splice(body, &all).into()
+}
+
+/// What must change in the limits of output tokens.
+fn limits(request: &chat::Request, shape: &Shape<'_>) -> Vec<(Range<usize>, Vec<u8>)> {
+    let (body, others) = (&request.body[..], &request.edits.others);
+    let mut changes = Vec::new();
+    let most = shape.max_output.unwrap_or(u64::MAX);
+    for (name, value) in others {
+        let digits = body.get(value.clone()).unwrap_or_default();
+        let limit = types::whole(digits);
+        // Compatible servers know both names; only OpenAI's reasoning models refuse one, the older
+        // (https://platform.openai.com/docs/api-reference/chat/create).
+        // Both names at once are the client's own affair.
+        let rename = *name == "max_tokens"
+            && others.len() == 1
+            && request.format == chat::Format::Chat
+            && shape.dialect.max_tokens == MaxTokens::MaxCompletionTokens
+            && limit.is_some();
+        if rename {
+            changes.push((key(body, value), br#""max_completion_tokens""#.to_vec()));
+        }
+        if limit.is_some_and(|limit| limit > most) {
+            changes.push((value.clone(), most.to_string().into_bytes()));
+        }
+    }
+    changes
+}
+
+/// The key of the member whose value stands there. It is one that was read by name, so no quote is in it.
+fn key(body: &[u8], value: &Range<usize>) -> Range<usize> {
+    let quote = |before: usize| body.get(..before).and_then(|bytes| bytes.iter().rposition(|byte| *byte == b'"'));
+    let Some(end) = quote(value.start) else { return value.start..value.start };
+    let start = quote(end).unwrap_or(end);
+    start..end + 1
+}
+
+/// The cut that takes the member out whose value stands there.
+fn member(body: &[u8], value: &Range<usize>) -> Range<usize> {
+    member_cut(body, key(body, value).start, value.end)
+}
+
+/// The change that makes `stream_options` ask for usage, its other members kept.
+fn ask_usage(body: &[u8], options: &Range<usize>) -> Option<(Range<usize>, &'static [u8])> {
+    let object = body.get(options.clone()).unwrap_or_default();
+    let mut value: Option<Range<usize>> = None;
+    let mut empty = true;
+    let read = Scanner::lenient(object).object(|scanner, key| {
+        empty = false;
+        let range = scanner.value()?;
+        if key.name == b"include_usage" {
+            value = Some(range);
+        }
+        Ok::<_, Box<_>>(())
+    });
+    if read.is_err() {
+        // `null`
+        return Some((options.clone(), br#"{"include_usage":true}"#));
+    }
+    let Some(value) = value else {
+        let inside = options.start + 1..options.start + 1;
+        return Some(if empty { (inside, br#""include_usage":true"#) } else { (inside, br#""include_usage":true,"#) });
+    };
+    if object.get(value.clone()) == Some(b"true") {
+        return None;
+    }
+    Some((options.start + value.start..options.start + value.end, b"true"))
+}
