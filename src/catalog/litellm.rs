@@ -237,7 +237,9 @@ mod tests {
         assert_eq!(input("openrouter", "anthropic/claude-sonnet-4.5"), Some(rate("3")));
         assert_eq!(input("groq", "openai/gpt-oss-120b"), Some(rate("0.15")));
         assert_eq!(input("scripted", "gpt-4o"), Some(rate("2.5")));
-        for (kind, name) in [("anthropic", "gpt-4o"), ("vllm", "gpt-4o"), ("openai", "sample_spec"), ("openai", "dall-e-3")] {
+        for (kind, name) in
+            [("anthropic", "gpt-4o"), ("vllm", "gpt-4o"), ("openai", "sample_spec"), ("openai", "dall-e-3")]
+        {
             assert_eq!(input(kind, name), None, "{name} at {kind}");
         }
     }

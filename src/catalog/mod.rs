@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 pub use kinds::{KINDS, KeyHeader, Kind, kind, plain};
 pub use litellm::{Known, Litellm, LitellmError};
-pub use prices::{price, priced_models};
+pub use prices::{price, priced_models, today};
 
 mod kinds;
 mod litellm;

@@ -40,16 +40,28 @@ struct ListPrice {
     /// Of longer prompts.
     #[serde(default)]
     above: Vec<ListPrice>,
+    /// Announced changes, the last one last.
+    #[serde(default)]
+    from: Vec<ListPrice>,
+    /// In `from`: its first day, `YYYY-MM-DD`.
+    #[serde(default)]
+    date: String,
 }
 
-/// The list price of a model. The scripted provider plays every provider's models.
+/// The list price of a model on a day, `YYYY-MM-DD`. The scripted provider plays every provider's models.
 #[must_use]
-pub fn price(kind: &str, upstream: &str) -> Option<Price> {
+pub fn price(kind: &str, upstream: &str, day: &str) -> Option<Price> {
     // What clients copy from Google's lists begins with `models/`.
     let name = upstream.strip_prefix("models/").unwrap_or(upstream);
     let listed = |name: &str| price_lists(kind).find_map(|list| list.models.get(name));
     // A test reads every price of the catalogue.
-    listed(name).or_else(|| listed(without_date(name)?))?.price().ok()
+    listed(name).or_else(|| listed(without_date(name)?))?.on(day).price().ok()
+}
+
+/// Today as prices are dated, in UTC.
+#[must_use]
+pub fn today() -> String {
+    jiff::Timestamp::now().strftime("%F").to_string()
 }
 
 /// Models whose list price at this kind is known.
@@ -84,6 +96,12 @@ pub(super) fn without_date(name: &str) -> Option<&str> {
 }
 
 impl ListPrice {
+    /// What holds on a day.
+    fn on(&self, day: &str) -> &Self {
+        // Dates in this form are in order as texts.
+        self.from.iter().rev().find(|later| later.date.as_str() <= day).unwrap_or(self)
+    }
+
     fn price(&self) -> Result<Price, MoneyError> {
         let mut above = Vec::with_capacity(self.above.len());
         for tier in &self.above {
@@ -129,9 +147,18 @@ mod tests {
                     last = rates;
                 }
                 assert!(last.cached_input <= last.input && last.cache_write <= last.cache_write_1h, "{model}");
-                assert_eq!(super::price(&list.kind, model), Some(price), "{model} is listed twice");
+                assert_eq!(super::price(&list.kind, model, "2000-01-01"), Some(price), "{model} is listed twice");
+                for later in &written.from {
+                    assert!(later.date.parse::<jiff::civil::Date>().is_ok() && later.from.is_empty(), "{model}");
+                    assert!(later.price().is_ok(), "{model}");
+                }
+                assert!(written.from.is_sorted_by(|one, other| one.date < other.date), "{model}");
             }
         }
+    }
+
+    fn price(kind: &str, name: &str) -> Option<Price> {
+        super::price(kind, name, "2026-11-24")
     }
 
     #[test]
@@ -147,12 +174,22 @@ mod tests {
     }
 
     #[test]
+    fn an_announced_price_begins_on_its_day() {
+        let input = |day: &str| super::price("gemini", "gemini-4-argon", day).unwrap().base().input;
+        let rate = |usd: &str| Rate::per_million(usd.parse().unwrap());
+        assert_eq!((input("2026-11-30"), input("2026-12-01"), input("2030-01-01")), (rate("2"), rate("4"), rate("4")));
+        assert_eq!(today().len(), "2026-11-24".len());
+    }
+
+    #[test]
     fn a_snapshot_costs_what_its_model_costs_unless_it_is_listed() {
         assert_eq!(price("anthropic", "claude-sonnet-4-5-20250929"), price("anthropic", "claude-sonnet-4-5"));
         assert_eq!(price("openai", "gpt-4o-2024-08-06"), price("openai", "gpt-4o"));
         assert_ne!(price("openai", "gpt-4o-2024-05-13"), price("openai", "gpt-4o"));
         assert_eq!(price("gemini", "models/gemini-2.5-flash"), price("gemini", "gemini-2.5-flash"));
-        for name in ["mistral-large-latest", "gpt-4o-2024", "gpt-4o-12345678", "-2024-08-06", "20240806", "ü-2024-08-06"] {
+        for name in
+            ["mistral-large-latest", "gpt-4o-2024", "gpt-4o-12345678", "-2024-08-06", "20240806", "ü-2024-08-06"]
+        {
             for kind in ["openai", "mistral"] {
                 assert_eq!(price(kind, name), None, "{name}");
             }

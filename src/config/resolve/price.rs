@@ -59,7 +59,7 @@ pub(super) fn price(model: &Model, kind: ProviderKind, listed: Option<&Listed>, 
     let Some(At { value: written, place }) = &model.price else {
         let upstream = model.upstream.as_ref().unwrap_or(&model.name);
         let known = listed.and_then(|listed| listed.list.as_ref()?.find(kind.as_str(), &upstream.value).ok()?);
-        let remedy = if known.is_some() || catalog::price(kind.as_str(), &upstream.value).is_some() {
+        let remedy = if known.is_some() || catalog::price(kind.as_str(), &upstream.value, &catalog::today()).is_some() {
             "add `price: catalog`, or `price: { input: …, output: … }` in US dollars per million tokens"
         } else {
             "add `price: { input: …, output: … }` in US dollars per million tokens, zero if it costs nothing"
@@ -134,7 +134,7 @@ fn looked_up(
             Err(error) => return unreadable(word.place, path, &error, context),
         }
     }
-    let price = catalog::price(kind.as_str(), &upstream.value);
+    let price = catalog::price(kind.as_str(), &upstream.value, &catalog::today());
     // What a list that cannot be read would have said is not known.
     if price.is_some() || listed.is_some_and(|listed| listed.list.is_none()) {
         return price.into();
@@ -301,3 +301,6 @@ fn by_hours(written: &Written, place: Place, context: Context<'_>) -> Option<Pri
     let rate = Rate::per_million(NanoUsd(nanos));
     Some(Price::flat(Rates::plain(rate, rate)))
 }
+
+#[cfg(test)]
+mod tests;
