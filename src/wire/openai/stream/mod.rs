@@ -294,6 +294,8 @@ impl Relay {
         }
         let chunk = Chunk::read(data)?;
         if let Some(error) = chunk.error {
+            // OpenRouter counts in the chunk that reports the failure; what was made is paid for.
+            self.usage = chunk.tokens.or(self.usage);
             return Err(StreamError::Provider(error));
         }
         self.seen.content |= chunk.content;
