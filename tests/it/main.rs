@@ -30,6 +30,7 @@ mod models;
 mod money;
 mod passthrough;
 mod policy;
+mod prices;
 mod provider_errors;
 mod routing;
 mod stop;
