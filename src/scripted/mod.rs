@@ -59,23 +59,35 @@
 //! A client that closes its side of the connection while an answer is under way is taken to be
 //! gone, also if it only half-closes.
 
+mod answer;
 mod ask;
 mod chat;
 mod chunks;
+mod completions;
+mod embeddings;
+mod endpoint;
+mod events;
 mod fields;
+mod gemini;
 mod head;
 mod http;
 mod json;
+mod judge;
 mod marker;
+mod messages;
 mod play;
+mod read;
 mod refusal;
 mod reply;
+mod responses;
 mod script;
+mod seal;
 mod server;
 mod stats;
 #[cfg(test)]
 mod tests;
 
+pub use endpoint::Format;
 pub use fields::{Millis, Point, ToolCall};
 pub use script::{Behaviour, Script, ScriptError, UsagePlace};
 pub use server::{Handle, Server};
