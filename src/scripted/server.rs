@@ -16,12 +16,13 @@ use tokio::task::{JoinHandle, JoinSet};
 use super::ask::Ask;
 use super::endpoint::{Endpoint, Format, Line};
 use super::gemini;
-use super::head::{Head, Method};
+use super::head::Head;
 use super::http::{Connection, Ending, ReadError, Received, Stop};
 use super::marker;
 use super::play::{self, Part, Scratch, Terms};
 use super::read;
 use super::refusal::Refusal;
+use super::route::Route;
 use super::script::{Behaviour, Script};
 use super::stats::{Board, NotSeen, Observer, OpenRequest, Raw, Stats};
 
@@ -187,7 +188,7 @@ async fn exchange(connection: &mut Connection, scratch: &mut Scratch, shared: &S
             return refuse_and_close(connection, scratch, &refusal, Some(open)).await;
         }
     };
-    let route = route(&head, connection.input(), shared.only);
+    let route = Route::of(&head, connection.input(), shared.only);
     let counted = matches!(route, Route::Ask(_) | Route::Nothing(_));
     let open = counted.then(|| shared.board.open());
     let received = match connection.read_body(&head).await {
@@ -232,40 +233,6 @@ async fn refuse_and_close(
         open.finish();
     }
     Ok(false)
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Route {
-    Ask(Endpoint),
-    Models(Format),
-    Health,
-    Stats,
-    Reset,
-    /// Said in the shape of this format.
-    Nothing(Format),
-}
-
-fn route(head: &Head, input: &[u8], only: Option<Format>) -> Route {
-    let path = input.get(head.path.clone()).unwrap_or_default();
-    let path = path.split(|byte| *byte == b'?').next().unwrap_or_default();
-    let gemini = memchr::memmem::find(path, b"/v1beta").is_some();
-    let guessed = match (gemini, head.anthropic_version) {
-        (true, _) => Format::Gemini,
-        (_, true) => Format::Anthropic,
-        _ => Format::Openai,
-    };
-    let likely = only.unwrap_or(guessed);
-    match head.method {
-        Method::Post if path == b"/scripted/reset" => Route::Reset,
-        Method::Post => match Endpoint::find(path) {
-            Some(endpoint) if only.is_none_or(|only| only == endpoint.format()) => Route::Ask(endpoint),
-            _ => Route::Nothing(likely),
-        },
-        Method::Get if path == b"/scripted/stats" => Route::Stats,
-        Method::Get if path == b"/health" => Route::Health,
-        Method::Get if path.ends_with(b"/models") => Route::Models(likely),
-        _ => Route::Nothing(likely),
-    }
 }
 
 async fn answer(
