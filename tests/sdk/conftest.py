@@ -33,5 +33,10 @@ def real() -> str:
 
 
 @pytest.fixture
+def r1() -> str:
+    return setting("WAYPOST_R1_MODEL")
+
+
+@pytest.fixture
 def scripted() -> str:
     return setting("WAYPOST_SCRIPTED_MODEL")
