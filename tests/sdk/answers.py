@@ -24,6 +24,8 @@ REFUSALS = {
     "109-openrouter-chat-err": (429, "rate_limit_exceeded", "temporarily rate-limited"),
 }
 ANTHROPIC_TYPES = {400: "invalid_request_error", 404: "not_found_error", 429: "rate_limit_error", 502: "api_error"}
+# Signed by the stranger's own family on another's machines.
+KIN = {("110-openrouter-chat-reasoning", "anthropic"): "OpenRouter passed Claude's signature on"}
 OURS = ("sk-waypost-secret-of-ours", "127.0.0.1", "localhost")
 
 
@@ -175,7 +177,9 @@ def shown_only_if_asked(gateway: Server, body: dict) -> None:
     answer = gateway.post("chat", {k: v for k, v in body.items() if k != "stream_options"})
     pieces = [event for _, event in answer.events() if event != "[DONE]"]
     assert not any(piece.get("usage") for piece in pieces), "usage is shown to a client that did not ask"
-    assert all(piece["choices"] for piece in pieces), "a chunk without choices, though nobody asked for usage"
+    # Azure tells of the prompt's filter in a chunk without choices.
+    idle = [piece for piece in pieces if not piece["choices"] and "prompt_filter_results" not in piece]
+    assert not idle, "a chunk without choices, though nobody asked for usage"
 
 
 def echo(gateway: Server, replay: Replay, recording, client: str, body: dict, got, wanted) -> None:
@@ -205,7 +209,7 @@ def echo(gateway: Server, replay: Replay, recording, client: str, body: dict, go
         if form != client:
             wrong = sent.complaints(form, reached)
             assert not wrong, f"the next turn at {stranger}: {wrong}"
-        if form == form_of_recording:
+        if form == form_of_recording or (recording.name, stranger) in KIN:
             continue
         for seal in wanted.seals:
             leaks = [text for text in strings(reached) for one in seal if one in text]
@@ -219,9 +223,9 @@ def echo(gateway: Server, replay: Replay, recording, client: str, body: dict, go
 
 
 def texts_of(value) -> list[str]:
-    """Every member called `text`."""
+    """Every text, but for names and the like."""
     if isinstance(value, dict):
-        own = [value["text"]] if isinstance(value.get("text"), str) and not value.get("thought") else []
+        own = [value[key] for key in ("content", "text") if isinstance(value.get(key), str) and not value.get("thought")]
         return own + [found for inner in value.values() for found in texts_of(inner)]
     return [found for inner in value for found in texts_of(inner)] if isinstance(value, list) else []
 

@@ -20,6 +20,8 @@ TARGETS = {
     "anthropic": "messages",
     "gemini": "gemini",
 }
+# Requests whose values no provider takes; it is for the provider to say so.
+ODD = {"017-openai-responses-err-401": "temperature: -1"}
 
 
 def run(gateway: Server, replay: Replay, fixtures: str, results: Results, only: str | None) -> None:
@@ -47,7 +49,9 @@ def ask(gateway: Server, recording, model: str):
 def one(gateway: Server, replay: Replay, recording, target: str, form: str) -> str:
     answer = ask(gateway, recording, "drop." + target)
     beta = bool(recording.request_headers.get("anthropic-beta")) and recording.format == form
-    own = sent.complaints(form, {**recording.request, "model": "x"}, beta) if recording.format == form else []
+    own = recording.name in ODD
+    if recording.format == form:
+        own = own or sent.complaints(form, {**recording.request, "model": "x"}, beta)
     assert answer.status == 200, f"status {answer.status}: {answer.text[:300]}"
     text = replay.sent("to." + target)["body"]
     reached = json.loads(text)
@@ -145,7 +149,16 @@ def kept(recording, reached: dict, form: str) -> None:
     there = strings(reached)
     joined = "\x00".join(there)
     for text in said_texts(recording):
-        assert text in joined, f"{text[:100]!r} is lost"
+        assert text in joined or (form == "gemini" and is_inside(text, reached)), f"{text[:100]!r} is lost"
+
+
+def is_inside(text: str, value) -> bool:
+    """Gemini wants a tool's result as an object: one that is JSON stands there as such."""
+    if isinstance(value, (dict, list)):
+        if text[:1] == "{" and isinstance(value, dict) and json.loads(text) == value:
+            return True
+        return any(is_inside(text, inner) for inner in (value.values() if isinstance(value, dict) else value))
+    return False
 
 
 def ids(reached: dict, form: str) -> None:

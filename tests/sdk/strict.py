@@ -55,7 +55,8 @@ def stream(form: str, events: list) -> dict:
         for chunk in parsed:
             for _ in state.handle_chunk(chunk):
                 pass
-        return state.get_final_completion().model_dump(exclude_unset=True)
+        # Its last step refuses an answer that was cut off.
+        return state.current_completion_snapshot.model_dump(exclude_unset=True)
     if form == "responses":
         state = ResponseStreamState(input_tools=omit, text_format=omit)
         numbers = [event.sequence_number for event in parsed]
