@@ -21,7 +21,17 @@ fn passage(from: Format, to: Format, family: Option<Family>) -> Passage {
         echo: None,
         cost: Arc::new(|_| None),
     };
-    Passage { from, to, think: None, show_reasoning: true, family, choices: 1, input_tokens: 10, base64: false, envelope }
+    Passage {
+        from,
+        to,
+        think: None,
+        show_reasoning: true,
+        family,
+        choices: 1,
+        input_tokens: 10,
+        base64: false,
+        envelope,
+    }
 }
 
 /// All that a client gets, and how the stream ended.

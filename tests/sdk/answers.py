@@ -1,4 +1,4 @@
-"""Every recorded answer through every client's format."""
+"""Every recorded answer through every client's format: what the client reads, and what comes of sending it back."""
 
 import json
 
@@ -34,7 +34,8 @@ def run(gateway: Server, replay: Replay, fixtures: str, results: Results, only: 
         if only and only not in recording.name:
             continue
         for client in recordings.CLIENTS:
-            with results.of(recording, client):
+            row = recording.provider + (", Responses" if recording.endpoint == "responses" else "")
+            with results.of(recording, client, row):
                 one(gateway, replay, recording, client)
 
 

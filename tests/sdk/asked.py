@@ -56,6 +56,9 @@ def one(gateway: Server, replay: Replay, recording, target: str, form: str) -> s
     text = replay.sent("to." + target)["body"]
     reached = json.loads(text)
     dropped = answer.headers.get("x-waypost-dropped")
+    for name in (dropped or "").split(","):
+        known = name.strip().split("[")[0].split(".")[0]
+        assert not known or known in recording.request, f"{name} is dropped, which the client never wrote"
     # What the client itself wrote wrongly passes through to a provider of its own format.
     wrong = [] if own else sent.complaints(form, plain(reached, target), beta)
     assert not wrong, f"{wrong} in {text[:600]}"

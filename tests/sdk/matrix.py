@@ -53,8 +53,8 @@ class Results:
         self.checked = 0
 
     @contextlib.contextmanager
-    def of(self, recording, client: str, row: str | None = None, tags: set | None = None):
-        """Notes what becomes of one check; `mark` in the given list may be changed to another outcome."""
+    def of(self, recording, client: str, row: str, tags: set | None = None):
+        """Notes what becomes of one check: failed if it raises, else what the given list says then."""
         outcome = ["ok"]
         try:
             yield outcome
@@ -64,16 +64,16 @@ class Results:
             self.failures.append((recording.name, client, row, told))
         self.checked += 1
         for tag in tags if tags is not None else tags_of(recording):
-            cell = self.cells.setdefault((row or recording.provider, client, tag), {})
+            cell = self.cells.setdefault((row, client, tag), {})
             cell[outcome[0]] = cell.get(outcome[0], 0) + 1
 
     def print(self) -> None:
         for name, client, row, told in self.failures:
-            print(f"FAILED {name} for {client}{' at ' + row if row else ''}: {told}")
+            print(f"FAILED {name} for {client} ({row}): {told}")
         print(f"{self.checked} checks, {len(self.failures)} failures")
 
     def table(self, head: str, columns: tuple) -> str:
-        """One line a provider, one column a feature; in each cell the clients that are served, or all of them."""
+        """One line a provider and client, one column a feature."""
         used = [tag for tag in self.features if any(key[2] == tag for key in self.cells)]
         lines = [
             f"| {head} | client | " + " | ".join(self.features[tag] for tag in used) + " |",
@@ -88,7 +88,7 @@ class Results:
 
 
 def shown(cell: dict | None) -> str:
-    """`✓ 3`: all of three; `✓ 2, – 1`: one was refused by name; `✗ 1`: one failed."""
+    """`✓ 3`: all of three; `✓ 2, – 1`: two, and one is refused by name; `○ 1`: a hint was dropped and named."""
     if not cell:
         return ""
     signs = {"ok": "✓", "dropped": "○", "refused": "–", "failed": "✗"}

@@ -111,7 +111,10 @@ pub(crate) enum Cut {
     /// One byte a write.
     Bytes,
     /// So many pieces on average, at places that this seed decides.
-    Random { pieces: usize, seed: u64 },
+    Random {
+        pieces: usize,
+        seed: u64,
+    },
 }
 
 /// Numbers that are random enough to cut at: xorshift, so that a seed tells all.
@@ -157,11 +160,11 @@ impl Cut {
 }
 
 /// A request as it reached the server.
-#[derive(Clone, Debug)]
-pub(crate) struct Sent {
-    pub(crate) path: String,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
+#[derive(Debug)]
+struct Sent {
+    path: String,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
 }
 
 struct State {
@@ -212,11 +215,6 @@ impl Replay {
     /// How streams are written from now on.
     pub(crate) fn cut(&self, cut: Cut) {
         self.state.lock().cut = cut;
-    }
-
-    /// What was sent last to this exchange.
-    pub(crate) fn sent(&self, name: &str) -> Sent {
-        self.state.lock().sent.get(name).cloned().unwrap_or_else(|| panic!("nothing was sent to {name}"))
     }
 }
 
