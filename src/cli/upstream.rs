@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::{fail, say};
-use crate::scripted::{Script, Server};
+use crate::scripted::{self, Script, Server};
 
 /// Runs the scripted provider.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Wire format it speaks.
-    #[arg(long, value_enum, default_value_t = Format::Openai)]
-    format: Format,
+    /// The only wire format it speaks; without it, every format by its path.
+    #[arg(long, value_enum)]
+    format: Option<Format>,
     /// Port on 127.0.0.1; 0 takes a free one.
     #[arg(long, default_value_t = 4010)]
     port: u16,
@@ -24,12 +24,37 @@ pub(super) struct Args {
 /// What the scripted provider speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
-    /// OpenAI's chat completions.
+    /// OpenAI's chat completions, completions and embeddings.
     Openai,
+    /// OpenAI's Responses.
+    Responses,
+    /// Anthropic's Messages.
+    Anthropic,
+    /// Gemini's generateContent.
+    Gemini,
+}
+
+impl Format {
+    fn spoken(self) -> scripted::Format {
+        match self {
+            Format::Openai => scripted::Format::Openai,
+            Format::Responses => scripted::Format::Responses,
+            Format::Anthropic => scripted::Format::Anthropic,
+            Format::Gemini => scripted::Format::Gemini,
+        }
+    }
+
+    fn path(self) -> &'static str {
+        match self {
+            Format::Openai => "/v1/chat/completions",
+            Format::Responses => "/v1/responses",
+            Format::Anthropic => "/v1/messages",
+            Format::Gemini => "/v1beta/models/scripted:generateContent",
+        }
+    }
 }
 
 pub(super) fn run(args: Args) -> ExitCode {
-    let Format::Openai = args.format;
     let script = match args.script.as_deref().map(read).transpose() {
         Ok(script) => script.unwrap_or_default(),
         Err(error) => return fail(error),
@@ -44,8 +69,13 @@ pub(super) fn run(args: Args) -> ExitCode {
             Ok(server) => server,
             Err(error) => return fail(format_args!("cannot listen on {address}: {error}")),
         };
+        let server = match args.format {
+            Some(format) => server.only(format.spoken()),
+            None => server,
+        };
         let at = server.address();
-        say(format_args!("scripted provider on http://{at}/v1/chat/completions (no model: every answer says so)"));
+        let path = args.format.unwrap_or(Format::Openai).path();
+        say(format_args!("scripted provider on http://{at}{path} (no model: every answer says so)"));
         say(format_args!("what it has seen: http://{at}/scripted/stats"));
         match server.run().await {
             Ok(()) => ExitCode::SUCCESS,

@@ -256,11 +256,17 @@ impl<'g> Record<'g> {
         self.usage.unwrap_or_default()
     }
 
-    /// A stream has ended or was cut: what the provider counted, else an estimate of what was passed on.
-    pub(super) fn streamed(&mut self, relay: &Relay) {
+    /// A stream has come so far, and may be cut here: what the provider counted, else one token for each piece.
+    pub(super) fn streaming(&mut self, relay: &Relay) {
+        self.streamed(relay, Relay::events);
+    }
+
+    /// A stream has ended: what the provider counted, else an estimate of what was passed on.
+    pub(super) fn streamed(&mut self, relay: &Relay, estimate: impl FnOnce(&Relay) -> u64) {
         self.sent_at = None;
-        let estimate = || Usage { output: relay.estimate(), estimated: true, ..self.usage.unwrap_or_default() };
-        self.usage = Some(relay.usage().unwrap_or_else(estimate));
+        let usage = self.usage.unwrap_or_default();
+        let estimated = || Usage { output: estimate(relay), estimated: true, ..usage };
+        self.usage = Some(relay.usage().unwrap_or_else(estimated));
     }
 
     /// Answered from the cache: nothing is paid, and what it would have cost is saved.

@@ -64,7 +64,7 @@ pub(super) async fn answer<C: Client>(
             // From here the time is the model's and the client's; what the gateway does in between is measured per event
             // in benches/.
             record.waited(begun.elapsed());
-            record.streamed(&relay);
+            record.streamed(&relay, Relay::estimate);
             match streamed {
                 Ok(()) => {
                     // A client that leaves at the closing mark has its answer.
@@ -121,7 +121,7 @@ async fn pass_on<C: Client>(
 ) -> Result<(), Cut> {
     loop {
         // If this is where the process ends, what was passed on is known.
-        record.streamed(relay);
+        record.streaming(relay);
         if let Some(piece) = joined(&mut pieces) {
             client.write(piece).await?;
         }

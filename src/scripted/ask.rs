@@ -5,7 +5,9 @@ use std::fmt;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+use serde_json::Value;
 
+use super::endpoint::Format;
 use super::refusal::Refusal;
 
 /// As many answers as OpenAI gives at most.
@@ -24,6 +26,51 @@ pub(super) struct Ask<'a> {
     pub(super) images: u64,
     /// The text of the last message of role `user`.
     pub(super) last_user: Cow<'a, str>,
+    /// What a provider would refuse, though it can be read; a lenient behaviour answers all the same.
+    pub(super) complaint: Option<Refusal>,
+    /// The body, for the formats that repeat some of it; null for chat.
+    pub(super) body: Value,
+}
+
+impl Ask<'_> {
+    /// A request in which nothing was said so far.
+    pub(super) fn of(model: String, body: Value, complaint: Option<Refusal>) -> Ask<'static> {
+        Ask {
+            model: Cow::Owned(model),
+            stream: body.get("stream") == Some(&Value::Bool(true)),
+            include_usage: false,
+            n: 1,
+            messages: 0,
+            characters: 0,
+            images: 0,
+            last_user: Cow::Borrowed(""),
+            complaint,
+            body,
+        }
+    }
+
+    /// One more message, or one more part of the last.
+    pub(super) fn heard(&mut self, text: &str) {
+        self.characters += text.chars().count() as u64;
+    }
+}
+
+/// A body as a JSON object, for the formats that are read through one.
+pub(super) fn object(body: &[u8], format: Format) -> Result<Value, Refusal> {
+    match serde_json::from_slice::<Value>(body) {
+        Ok(value) if value.is_object() => Ok(value),
+        Ok(_) => Err(Refusal::new(400, "The request's body is not a JSON object.")),
+        Err(error) => Err(Refusal::new(
+            400,
+            match format {
+                Format::Openai | Format::Responses => {
+                    format!("We could not parse the JSON body of your request: {error}")
+                }
+                Format::Anthropic => format!("The request body is not valid JSON: {error}"),
+                Format::Gemini => format!("Invalid JSON payload received. {error}"),
+            },
+        )),
+    }
 }
 
 /// Reads and checks a body, lightly, as OpenAI does.
@@ -66,8 +113,17 @@ pub(super) fn read(body: &[u8]) -> Result<Ask<'_>, Refusal> {
         characters: 0,
         images: 0,
         last_user: Cow::Borrowed(""),
+        complaint: None,
+        body: Value::Null,
     };
-    for message in messages {
+    let mut called: Vec<Cow<'_, str>> = Vec::new();
+    for (place, message) in messages.into_iter().enumerate() {
+        for call in message.tool_calls.unwrap_or_default() {
+            called.extend(call.id.map(|Text(id)| id));
+        }
+        if message.role.0 == "tool" && ask.complaint.is_none() {
+            ask.complaint = uncalled(place, &called, message.tool_call_id);
+        }
         let content = message.content.unwrap_or_default();
         ask.characters += content.text.chars().count() as u64;
         ask.images += content.images;
@@ -76,6 +132,21 @@ pub(super) fn read(body: &[u8]) -> Result<Ask<'_>, Refusal> {
         }
     }
     Ok(ask)
+}
+
+/// A tool's answer must answer a call made before it.
+fn uncalled(place: usize, called: &[Cow<'_, str>], id: Option<Text<'_>>) -> Option<Refusal> {
+    let Some(Text(id)) = id else {
+        let param = format!("messages[{place}].tool_call_id");
+        let message = format!("Missing required parameter: '{param}'.");
+        return Some(Refusal::new(400, message).about(param, "missing_required_parameter"));
+    };
+    if called.contains(&id) {
+        return None;
+    }
+    let message = "Invalid parameter: messages with role 'tool' must be a response to a preceeding message with \
+                   'tool_calls'.";
+    Some(Refusal { param: Some(format!("messages.[{place}].role")), ..Refusal::new(400, message) })
 }
 
 #[derive(Deserialize)]
@@ -100,6 +171,16 @@ struct Message<'a> {
     role: Text<'a>,
     #[serde(borrow)]
     content: Option<Content<'a>>,
+    #[serde(borrow)]
+    tool_calls: Option<Vec<Called<'a>>>,
+    #[serde(borrow)]
+    tool_call_id: Option<Text<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Called<'a> {
+    #[serde(borrow)]
+    id: Option<Text<'a>>,
 }
 
 /// A JSON string, borrowed from the body where it has no escapes.
@@ -195,6 +276,20 @@ mod tests {
     }
 
     #[test]
+    fn a_tools_answer_without_its_call_is_complained_about() {
+        let body = |id: &str| {
+            format!(
+                r#"{{"model":"m","messages":[{{"role":"user","content":"x"}},
+                {{"role":"assistant","content":null,"tool_calls":[{{"id":"c1"}}]}},
+                {{"role":"tool","tool_call_id":"{id}","content":"1"}}]}}"#
+            )
+        };
+        assert_eq!(read(body("c1").as_bytes()).unwrap().complaint, None);
+        let complaint = read(body("c2").as_bytes()).unwrap().complaint.unwrap();
+        assert_eq!(complaint.param.as_deref(), Some("messages.[2].role"));
+    }
+
+    #[test]
     fn what_openai_would_refuse_is_refused_with_the_parameter_named() {
         let cases = [
             (r#"{"#, None),
@@ -210,7 +305,7 @@ mod tests {
         ];
         for (body, param) in cases {
             let refusal = read(body.as_bytes()).unwrap_err();
-            assert_eq!((refusal.status, refusal.param), (400, param), "{body}");
+            assert_eq!((refusal.status, refusal.param.as_deref()), (400, param), "{body}");
         }
     }
 }

@@ -2,8 +2,12 @@
 
 use std::io::Write;
 
-use super::chat::{Answer, Delta, FILLER, Tokens, call_id_and_name};
+use super::answer::{Answer, Delta, Tokens};
+use super::chat::{self, Chat, call_id_and_name};
+use super::endpoint::Format;
+use super::events::{Events, Writer};
 use super::json::{escape, string};
+use super::refusal::Refusal;
 use super::script::UsagePlace;
 
 /// Writes the chunks of one streamed answer.
@@ -20,31 +24,30 @@ pub(super) struct Chunks<'a> {
 impl<'a> Chunks<'a> {
     pub(super) fn new(answer: &'a Answer<'a>) -> Chunks<'a> {
         let mut beginning = b"data: ".to_vec();
-        answer.begin(&mut beginning, "chat.completion.chunk");
-        let said = answer.ask.include_usage && answer.behaviour.usage != UsagePlace::Omit;
+        Chat(answer).begin(&mut beginning, "chat.completion.chunk");
+        let said = answer.ask.include_usage && !answer.omits_usage();
         Chunks { answer, beginning, no_usage: if said { b",\"usage\":null" } else { b"" }, tokens: Tokens::default() }
     }
 
     /// The event that only names the role.
-    pub(super) fn role(&self, out: &mut Vec<u8>, index: u64) {
+    fn role(&self, out: &mut Events, index: u64) {
         let delta = match self.answer.text {
             Some(_) => "\"role\":\"assistant\",\"content\":\"\",\"refusal\":null",
             None => "\"role\":\"assistant\",\"content\":null,\"refusal\":null",
         };
-        self.choice(out, index);
-        out.extend_from_slice(delta.as_bytes());
-        self.end_choice(out, None, None);
+        self.choice(&mut out.bytes, index);
+        out.bytes.extend_from_slice(delta.as_bytes());
+        self.end_choice(&mut out.bytes, None, None);
+        out.end();
     }
 
     /// A token event.
-    pub(super) fn delta(&mut self, out: &mut Vec<u8>, index: u64, delta: &Delta<'_>) {
-        if index == 0 {
-            self.tokens.count(delta);
-        }
+    fn choice_delta(&self, events: &mut Events, index: u64, delta: &Delta<'_>) {
+        let out = &mut events.bytes;
         self.choice(out, index);
         match delta {
             Delta::Reasoning(piece) => {
-                string(out, self.answer.reasoning_field());
+                string(out, Chat(self.answer).reasoning_field());
                 out.push(b':');
                 string(out, piece);
             }
@@ -54,13 +57,9 @@ impl<'a> Chunks<'a> {
                 let place = out.len();
                 out.push(b'"');
                 self.end_choice(out, None, None);
-                if let Some(wanted) = self.answer.behaviour.event_bytes {
-                    let missing = wanted.saturating_sub(out.len());
-                    out.splice(place..place, std::iter::repeat_n(FILLER, missing));
-                }
-                return;
+                return events.end_filled(place, self.answer.behaviour.event_bytes);
             }
-            Delta::CallBegins(place, call) => {
+            Delta::CallBegins(place, call) | Delta::WholeCall(place, call) => {
                 // Writing to a vector does not fail; so everywhere in this file.
                 let _ = write!(out, "\"tool_calls\":[{{\"index\":{place},");
                 call_id_and_name(out, *place, call);
@@ -73,24 +72,27 @@ impl<'a> Chunks<'a> {
             }
         }
         self.end_choice(out, None, None);
+        events.end();
     }
 
     /// The event with the finish reason.
-    pub(super) fn finish(&self, out: &mut Vec<u8>, index: u64) {
+    fn finish(&self, out: &mut Events, index: u64) {
         let beside = matches!(self.answer.behaviour.usage, UsagePlace::BesideChoice | UsagePlace::Twice);
         let last_choice = index + 1 == self.answer.ask.n;
         let with_usage = beside && last_choice && self.answer.asks_for_usage();
-        self.choice(out, index);
+        self.choice(&mut out.bytes, index);
         let usage = with_usage.then_some(&self.tokens);
-        self.end_choice(out, Some(self.answer.finish_reason()), usage);
+        self.end_choice(&mut out.bytes, Some(self.answer.finish_reason()), usage);
+        out.end();
     }
 
     /// The event without choices that has the usage.
-    pub(super) fn usage(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.beginning);
-        out.extend_from_slice(b",\"choices\":[],\"usage\":");
-        self.answer.usage(out, &self.tokens);
-        out.extend_from_slice(b"}\n\n");
+    fn usage(&self, out: &mut Events) {
+        out.bytes.extend_from_slice(&self.beginning);
+        out.bytes.extend_from_slice(b",\"choices\":[],\"usage\":");
+        chat::usage(&mut out.bytes, &self.answer.figures(&self.tokens));
+        out.bytes.push(b'}');
+        out.end();
     }
 
     fn choice(&self, out: &mut Vec<u8>, index: u64) {
@@ -112,10 +114,56 @@ impl<'a> Chunks<'a> {
         match usage {
             Some(tokens) => {
                 out.extend_from_slice(b",\"usage\":");
-                self.answer.usage(out, tokens);
+                chat::usage(out, &self.answer.figures(tokens));
             }
             None => out.extend_from_slice(self.no_usage),
         }
-        out.extend_from_slice(b"}\n\n");
+        out.push(b'}');
+    }
+}
+
+impl Writer for Chunks<'_> {
+    fn whole(&self, out: &mut Vec<u8>) {
+        Chat(self.answer).whole(out);
+    }
+
+    fn open(&mut self, out: &mut Events) {
+        for index in 0..self.answer.ask.n {
+            self.role(out, index);
+        }
+    }
+
+    fn delta(&mut self, out: &mut Events, delta: &Delta<'_>) {
+        self.tokens.count(delta);
+        for index in 0..self.answer.ask.n {
+            self.choice_delta(out, index, delta);
+        }
+    }
+
+    fn close(&mut self, out: &mut Events) {
+        for index in 0..self.answer.ask.n {
+            self.finish(out, index);
+        }
+        if self.answer.has_usage_chunk() {
+            self.usage(out);
+        }
+        done(out, self.answer);
+    }
+
+    /// As vLLM sends it.
+    fn fail(&mut self, out: &mut Events, error: &Refusal) {
+        out.data(&error.body(Format::Openai));
+        done(out, self.answer);
+    }
+
+    fn malformed(&self) -> &'static [u8] {
+        b"data: {\"id\":\"chatcmpl-scripted\",\"choices\":[{\n\n"
+    }
+}
+
+/// The mark of a stream's end.
+pub(super) fn done(out: &mut Events, answer: &Answer<'_>) {
+    if answer.behaviour.done {
+        out.data("[DONE]");
     }
 }

@@ -113,7 +113,8 @@ pub struct ToolCall {
     pub name: String,
     /// The arguments as they are sent: JSON text, or anything else to test what a client does.
     pub arguments: String,
-    /// Default: `call_scripted_` and the call's place.
+    /// Default: `call_scripted_` and the call's place; outside of chat also with the answer's number, as
+    /// Anthropic wants ids unique in a conversation. Gemini: none.
     pub id: Option<String>,
 }
 

@@ -28,8 +28,9 @@ pub(super) struct Head {
     pub(super) expects_continue: bool,
     pub(super) method: Method,
     pub(super) path: Range<usize>,
-    /// `authorization`, `x-api-key`, `api-key`.
-    pub(super) credentials: [Option<Range<usize>>; 3],
+    /// `authorization`, `x-api-key`, `api-key`, `x-goog-api-key`.
+    pub(super) credentials: [Option<Range<usize>>; 4],
+    pub(super) anthropic_version: bool,
     pub(super) keep_alive: bool,
     /// HTTP/1.0 clients know no chunks: a stream then ends with the connection.
     pub(super) knows_chunks: bool,
@@ -56,7 +57,8 @@ pub(super) fn parse(input: &[u8]) -> Result<Option<Head>, &'static str> {
             _ => Method::Other,
         },
         path: place(input, request.path.unwrap_or_default().as_bytes()),
-        credentials: [None, None, None],
+        credentials: [None, None, None, None],
+        anthropic_version: false,
         keep_alive: newer,
         knows_chunks: newer,
     };
@@ -90,6 +92,10 @@ pub(super) fn parse(input: &[u8]) -> Result<Option<Head>, &'static str> {
             head.credentials[1] = Some(place(input, value));
         } else if name.eq_ignore_ascii_case("api-key") {
             head.credentials[2] = Some(place(input, value));
+        } else if name.eq_ignore_ascii_case("x-goog-api-key") {
+            head.credentials[3] = Some(place(input, value));
+        } else if name.eq_ignore_ascii_case("anthropic-version") {
+            head.anthropic_version = true;
         }
     }
     if has_length && head.framing == Framing::Chunked {

@@ -9,6 +9,19 @@ pub(super) fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
+/// A JSON string as a text.
+pub(super) fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
+}
+
+/// A call's arguments where the format wants an object: as they stand, or `{}` if they are none.
+pub(super) fn object_text(arguments: &str) -> &str {
+    match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(arguments) {
+        Ok(_) => arguments,
+        Err(_) => "{}",
+    }
+}
+
 /// A JSON string's inside.
 pub(super) fn escape(out: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();

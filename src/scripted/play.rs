@@ -2,18 +2,19 @@
 
 use std::fmt::Write as _;
 
+use super::answer::Answer;
 use super::ask::Ask;
-use super::chat::Answer;
-use super::chunks::Chunks;
+use super::endpoint::{Endpoint, Format};
+use super::events::{Events, Writer, writer};
 use super::fields::Point;
 use super::http::{Connection, Ending, Stop};
 use super::refusal::Refusal;
 use super::reply::{Cut, Framing, Reply};
 use super::script::Behaviour;
+use super::{embeddings, messages};
 
 const JSON: &str = "application/json";
 const EVENTS: &str = "text/event-stream; charset=utf-8";
-const DONE: &[u8] = b"data: [DONE]\n\n";
 
 /// What a connection keeps from answer to answer, so that nothing is allocated anew.
 #[derive(Debug, Default)]
@@ -35,8 +36,9 @@ pub(super) async fn refuse(
     scratch: &mut Scratch,
     terms: Terms,
     refusal: &Refusal,
+    format: Format,
 ) -> Result<(), Stop> {
-    json(connection, scratch, terms, refusal.status, &refusal.body()).await
+    json(connection, scratch, terms, refusal.status, &refusal.body(format)).await
 }
 
 /// Answers with a JSON body, no script involved.
@@ -54,16 +56,27 @@ pub(super) async fn json(
     Ok(())
 }
 
-/// Answers a chat request as the behaviour says. `echoed` stands for the behaviour's text.
-pub(super) async fn chat(
+/// What is to be played.
+#[derive(Debug)]
+pub(super) struct Part<'a> {
+    pub(super) behaviour: &'a Behaviour,
+    pub(super) ask: &'a Ask<'a>,
+    pub(super) endpoint: Endpoint,
+    /// The answer's number.
+    pub(super) id: u64,
+    /// Stands for the behaviour's text.
+    pub(super) echoed: Option<String>,
+}
+
+/// Answers a request as the behaviour says.
+pub(super) async fn part(
     connection: &mut Connection,
     scratch: &mut Scratch,
     terms: Terms,
-    behaviour: &Behaviour,
-    ask: &Ask<'_>,
-    id: u64,
-    echoed: Option<String>,
+    part: Part<'_>,
 ) -> Result<(), Stop> {
+    let Part { behaviour, ask, endpoint, id, echoed } = part;
+    let format = endpoint.format();
     if !behaviour.before_headers.duration().is_zero() {
         connection.pause(behaviour.before_headers.duration()).await?;
     }
@@ -81,7 +94,7 @@ pub(super) async fn chat(
     let buffer = std::mem::take(&mut scratch.reply);
     let reply = Reply::new(connection, buffer, behaviour.chunk, cut);
 
-    let status = behaviour.effective_status();
+    let status = behaviour.status_in(format);
     let broken_whole = behaviour.error_after.is_some() && !ask.stream;
     let body = &mut scratch.body;
     body.clear();
@@ -90,14 +103,20 @@ pub(super) async fn chat(
         whole(reply, terms, behaviour, status, body).await?
     } else if status >= 300 || broken_whole {
         let status = if status >= 300 { status } else { 500 };
-        body.extend_from_slice(Refusal::scripted(behaviour, status).body().as_bytes());
+        body.extend_from_slice(Refusal::scripted(behaviour, status, format).body(format).as_bytes());
         whole(reply, terms, behaviour, status, body).await?
     } else {
-        let answer = Answer::new(behaviour, ask, id, echoed);
+        let answer = Answer::new(behaviour, ask, endpoint, id, echoed);
         if ask.stream {
-            stream(reply, terms, behaviour, ask, &answer, body).await?
+            let mut events = Events::with(std::mem::take(body));
+            let streamed = stream(reply, terms, &answer, endpoint, &mut events).await;
+            scratch.body = events.bytes;
+            streamed?
         } else {
-            answer.whole(body);
+            match silent(endpoint, &answer) {
+                Some(made) => body.extend_from_slice(made.as_bytes()),
+                None => writer(endpoint, &answer).whole(body),
+            }
             if behaviour.malformed_after.is_some() {
                 body.truncate(body.len() / 2);
             }
@@ -136,29 +155,35 @@ async fn whole(
     reply.end(body).await
 }
 
+/// The endpoints that say nothing, and so never stream.
+fn silent(endpoint: Endpoint, answer: &Answer<'_>) -> Option<String> {
+    match endpoint {
+        Endpoint::Embeddings => Some(embeddings::openai(answer)),
+        Endpoint::EmbedContent | Endpoint::BatchEmbed => Some(embeddings::gemini(answer, endpoint)),
+        Endpoint::CountTokens => Some(messages::count(answer)),
+        _ => None,
+    }
+}
+
 async fn stream(
     mut reply: Reply<'_>,
     terms: Terms,
-    behaviour: &Behaviour,
-    ask: &Ask<'_>,
     answer: &Answer<'_>,
-    event: &mut Vec<u8>,
+    endpoint: Endpoint,
+    events: &mut Events,
 ) -> Result<Vec<u8>, Stop> {
+    let behaviour = answer.behaviour;
     let (framing, keep_alive) = match terms.knows_chunks {
         true => (Framing::Chunks, terms.keep_alive),
         false => (Framing::Close, false),
     };
-    let status = behaviour.effective_status();
-    head(&mut reply, behaviour, status, EVENTS, framing, keep_alive);
+    head(&mut reply, behaviour, behaviour.status_in(endpoint.format()), EVENTS, framing, keep_alive);
     if let Some(comment) = &behaviour.comment {
         reply.piece(format!(": {comment}\n\n").as_bytes()).await?;
     }
-    let mut chunks = Chunks::new(answer);
-    for index in 0..ask.n {
-        event.clear();
-        chunks.role(event, index);
-        reply.piece(event).await?;
-    }
+    let mut writer = writer(endpoint, answer);
+    writer.open(events);
+    send(&mut reply, events).await?;
     reply.pause(behaviour.before_first_token.duration()).await?;
     let per_event = behaviour.per_event.duration();
     let mut sent: u64 = 0;
@@ -168,10 +193,10 @@ async fn stream(
             return Err(reply.stall().await);
         }
         if behaviour.error_after == Some(sent) {
-            return end_with_error(reply, behaviour).await;
+            return end_with_error(reply, behaviour, endpoint, events, &mut *writer).await;
         }
         if behaviour.malformed_after == Some(sent) {
-            reply.piece(b"data: {\"id\":\"chatcmpl-scripted\",\"choices\":[{\n\n").await?;
+            reply.piece(writer.malformed()).await?;
         }
         let Some(delta) = deltas.next() else {
             break;
@@ -179,11 +204,8 @@ async fn stream(
         if sent > 0 {
             reply.pause(per_event).await?;
         }
-        for index in 0..ask.n {
-            event.clear();
-            chunks.delta(event, index, &delta);
-            reply.piece(event).await?;
-        }
+        writer.delta(events, &delta);
+        send(&mut reply, events).await?;
         sent += 1;
     }
     // A fault placed beyond the last token event comes here rather than never.
@@ -191,30 +213,43 @@ async fn stream(
         return Err(reply.stall().await);
     }
     if behaviour.error_after.is_some() {
-        return end_with_error(reply, behaviour).await;
+        return end_with_error(reply, behaviour, endpoint, events, &mut *writer).await;
     }
-    for index in 0..ask.n {
-        event.clear();
-        chunks.finish(event, index);
-        reply.piece(event).await?;
-    }
-    if answer.has_usage_chunk() {
-        event.clear();
-        chunks.usage(event);
-        reply.piece(event).await?;
-    }
-    reply.end(last_event(behaviour)).await
+    writer.close(events);
+    send_last(reply, events).await
 }
 
-/// An error inside a stream that began well, as vLLM sends it.
-async fn end_with_error(mut reply: Reply<'_>, behaviour: &Behaviour) -> Result<Vec<u8>, Stop> {
-    let error = Refusal::scripted(behaviour, 500).body();
-    reply.piece(format!("data: {error}\n\n").as_bytes()).await?;
-    reply.end(last_event(behaviour)).await
+async fn end_with_error(
+    reply: Reply<'_>,
+    behaviour: &Behaviour,
+    endpoint: Endpoint,
+    events: &mut Events,
+    writer: &mut (dyn Writer + '_),
+) -> Result<Vec<u8>, Stop> {
+    writer.fail(events, &Refusal::scripted(behaviour, 500, endpoint.format()));
+    send_last(reply, events).await
 }
 
-fn last_event(behaviour: &Behaviour) -> &'static [u8] {
-    if behaviour.done { DONE } else { b"" }
+/// Sends each event in a write of its own.
+async fn send(reply: &mut Reply<'_>, events: &mut Events) -> Result<(), Stop> {
+    for event in events.iter() {
+        reply.piece(event).await?;
+    }
+    events.clear();
+    Ok(())
+}
+
+/// The same for the events that end the stream, the last of them in one write with the body's end.
+async fn send_last(mut reply: Reply<'_>, events: &Events) -> Result<Vec<u8>, Stop> {
+    let mut last: &[u8] = b"";
+    for (place, event) in events.iter().enumerate() {
+        if place + 1 == events.len() {
+            last = event;
+        } else {
+            reply.piece(event).await?;
+        }
+    }
+    reply.end(last).await
 }
 
 /// The head with the behaviour's own headers.

@@ -5,6 +5,7 @@ use std::num::NonZeroUsize;
 
 use serde::{Deserialize, Serialize};
 
+use super::endpoint::Format;
 use super::fields::{Millis, Point, ToolCall, bounded_answer, bounded_events, status};
 
 /// Behaviour by model name. YAML:
@@ -117,6 +118,12 @@ pub struct Behaviour {
     pub tool_calls: Vec<ToolCall>,
     /// Default: `stop`, or `tool_calls`.
     pub finish_reason: Option<String>,
+    /// Reasoning comes as a `redacted_thinking` block in Messages; elsewhere as ever.
+    pub redacted: bool,
+    /// Answer also what a provider would refuse, as long as it can be read.
+    pub lenient: bool,
+    /// Refuse a Gemini function call of the current turn that comes back without its thought signature.
+    pub require_signatures: bool,
     /// Answer with a JSON text telling what was received: method, path, credentials, the body's
     /// length and SHA-256, and the body.
     pub echo: bool,
@@ -129,6 +136,8 @@ pub struct Behaviour {
     pub completion_tokens: Option<u64>,
     /// Of the prompt tokens. Default: 0.
     pub cached_tokens: Option<u64>,
+    /// Of the prompt tokens, written to the cache. Default: 0, and not named where the format allows that.
+    pub cache_write_tokens: Option<u64>,
     /// Of the completion tokens. Default: one for each 4 characters of reasoning.
     pub reasoning_tokens: Option<u64>,
 
@@ -194,11 +203,15 @@ impl Default for Behaviour {
             think: None,
             tool_calls: Vec::new(),
             finish_reason: None,
+            redacted: false,
+            lenient: false,
+            require_signatures: false,
             echo: false,
             usage: UsagePlace::Last,
             prompt_tokens: None,
             completion_tokens: None,
             cached_tokens: None,
+            cache_write_tokens: None,
             reasoning_tokens: None,
             before_headers: Millis(0),
             before_first_token: Millis(0),
@@ -237,8 +250,15 @@ impl Behaviour {
         Behaviour { status: Some(status), ..Behaviour::default() }
     }
 
-    /// The status sent, with what a code alone implies.
-    pub(super) fn effective_status(&self) -> u16 {
+    /// The status sent, with what a code alone implies in this format.
+    pub(super) fn status_in(&self, format: Format) -> u16 {
+        match (format, self.status, self.error_code.as_deref()) {
+            (Format::Anthropic, None, Some("insufficient_quota")) if self.error_after.is_none() => 400,
+            _ => self.effective_status(),
+        }
+    }
+
+    fn effective_status(&self) -> u16 {
         if self.error_after.is_some() {
             return self.status.unwrap_or(200);
         }

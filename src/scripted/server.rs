@@ -13,12 +13,16 @@ use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::ask::{self, Ask};
-use super::head::{Head, Method};
+use super::ask::Ask;
+use super::endpoint::{Endpoint, Format, Line};
+use super::gemini;
+use super::head::Head;
 use super::http::{Connection, Ending, ReadError, Received, Stop};
 use super::marker;
-use super::play::{self, Scratch, Terms};
+use super::play::{self, Part, Scratch, Terms};
+use super::read;
 use super::refusal::Refusal;
+use super::route::Route;
 use super::script::{Behaviour, Script};
 use super::stats::{Board, NotSeen, Observer, OpenRequest, Raw, Stats};
 
@@ -32,12 +36,14 @@ const MAX_FAILURE_COUNTS: usize = 10_000;
 pub struct Server {
     listener: StdListener,
     address: SocketAddr,
-    shared: Arc<Shared>,
+    shared: Shared,
 }
 
 #[derive(Debug)]
 struct Shared {
     script: Script,
+    /// `None`: every format.
+    only: Option<Format>,
     board: Arc<Board>,
     /// Number of the last answer.
     serial: AtomicU64,
@@ -53,13 +59,21 @@ impl Server {
         Ok(Server {
             address: listener.local_addr()?,
             listener,
-            shared: Arc::new(Shared {
+            shared: Shared {
                 script,
+                only: None,
                 board: Arc::default(),
                 serial: AtomicU64::new(0),
                 failures: Mutex::default(),
-            }),
+            },
         })
+    }
+
+    /// Speaks this format only: the paths of the others are not found.
+    #[must_use]
+    pub fn only(mut self, format: Format) -> Server {
+        self.shared.only = Some(format);
+        self
     }
 
     /// The address bound, with the port picked.
@@ -76,12 +90,13 @@ impl Server {
     /// runtime, which needs I/O and time; each connection is a task of its own.
     pub async fn run(self) -> io::Result<()> {
         let listener = TcpListener::from_std(self.listener)?;
+        let shared = Arc::new(self.shared);
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) => {
-                        let shared = Arc::clone(&self.shared);
+                        let shared = Arc::clone(&shared);
                         connections.spawn(serve(stream, shared));
                     }
                     // A connection that failed while queueing concerns nobody else.
@@ -173,8 +188,8 @@ async fn exchange(connection: &mut Connection, scratch: &mut Scratch, shared: &S
             return refuse_and_close(connection, scratch, &refusal, Some(open)).await;
         }
     };
-    let route = route(&head, connection.input());
-    let counted = matches!(route, Route::Chat | Route::Nothing);
+    let route = Route::of(&head, connection.input(), shared.only);
+    let counted = matches!(route, Route::Ask(_) | Route::Nothing(_));
     let open = counted.then(|| shared.board.open());
     let received = match connection.read_body(&head).await {
         Ok(received) => received,
@@ -213,34 +228,11 @@ async fn refuse_and_close(
     open: Option<OpenRequest>,
 ) -> Result<bool, Stop> {
     let terms = Terms { keep_alive: false, knows_chunks: false };
-    play::refuse(connection, scratch, terms, refusal).await?;
+    play::refuse(connection, scratch, terms, refusal, Format::Openai).await?;
     if let Some(open) = open {
         open.finish();
     }
     Ok(false)
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Route {
-    Chat,
-    Models,
-    Health,
-    Stats,
-    Reset,
-    Nothing,
-}
-
-fn route(head: &Head, input: &[u8]) -> Route {
-    let path = input.get(head.path.clone()).unwrap_or_default();
-    let path = path.split(|byte| *byte == b'?').next().unwrap_or_default();
-    match head.method {
-        Method::Post if path.ends_with(b"/chat/completions") => Route::Chat,
-        Method::Post if path == b"/scripted/reset" => Route::Reset,
-        Method::Get if path == b"/scripted/stats" => Route::Stats,
-        Method::Get if path == b"/health" => Route::Health,
-        Method::Get if path.ends_with(b"/models") => Route::Models,
-        _ => Route::Nothing,
-    }
 }
 
 async fn answer(
@@ -254,14 +246,16 @@ async fn answer(
 ) -> Result<bool, Stop> {
     let observer = || Observer(Arc::clone(&shared.board));
     let body = match route {
-        Route::Chat => return chat(connection, scratch, shared, terms, head, received).await,
-        Route::Nothing => {
+        Route::Ask(endpoint) => {
+            return act(connection, scratch, shared, terms, endpoint, head, received).await;
+        }
+        Route::Nothing(format) => {
             let message = "Unknown request URL. The scripted provider has no such path.";
             let refusal = Refusal::new(404, message);
-            play::refuse(connection, scratch, terms, &refusal).await?;
+            play::refuse(connection, scratch, terms, &refusal, format).await?;
             return Ok(terms.keep_alive);
         }
-        Route::Models => models(&shared.script),
+        Route::Models(format) => read::models(&shared.script, format),
         Route::Health => r#"{"status":"ok","system_fingerprint":"scripted"}"#.to_owned(),
         Route::Stats => json!(observer().stats()).to_string(),
         Route::Reset => {
@@ -274,44 +268,37 @@ async fn answer(
     Ok(terms.keep_alive)
 }
 
-fn models(script: &Script) -> String {
-    let mut names: Vec<&str> = script.models.keys().map(String::as_str).collect();
-    if names.is_empty() {
-        names.push("scripted");
-    }
-    let models: Vec<_> =
-        names.iter().map(|name| json!({"id": name, "object": "model", "created": 0, "owned_by": "scripted"})).collect();
-    json!({"object": "list", "data": models}).to_string()
-}
-
-async fn chat(
+async fn act(
     connection: &mut Connection,
     scratch: &mut Scratch,
     shared: &Shared,
     terms: Terms,
+    endpoint: Endpoint,
     head: &Head,
     received: &Received,
 ) -> Result<bool, Stop> {
-    let read = ask::read(&received.body);
-    let chosen = read.and_then(|ask| Ok((shared.choose(&ask)?, ask)));
+    let path = String::from_utf8_lossy(received.head.get(head.path.clone()).unwrap_or_default());
+    let line = Line { path: &path, anthropic_version: head.anthropic_version };
+    let read = read::read(endpoint, &line, &received.body);
+    let chosen = read.and_then(|ask| Ok((shared.choose(&ask, endpoint)?, ask)));
     let (behaviour, ask) = match chosen {
         Ok(chosen) => chosen,
         Err(refusal) => {
-            play::refuse(connection, scratch, terms, &refusal).await?;
+            play::refuse(connection, scratch, terms, &refusal, endpoint.format()).await?;
             return Ok(terms.keep_alive);
         }
     };
     let id = shared.serial.fetch_add(1, Ordering::Relaxed) + 1;
     let echoed = behaviour.echo.then(|| echo(head, received));
-    play::chat(connection, scratch, terms, &behaviour, &ask, id, echoed).await?;
+    let part = Part { behaviour: &behaviour, ask: &ask, endpoint, id, echoed };
+    play::part(connection, scratch, terms, part).await?;
     Ok(terms.keep_alive && (terms.knows_chunks || !ask.stream))
 }
 
 impl Shared {
-    fn choose(&self, ask: &Ask<'_>) -> Result<Cow<'_, Behaviour>, Refusal> {
+    fn choose(&self, ask: &Ask<'_>, endpoint: Endpoint) -> Result<Cow<'_, Behaviour>, Refusal> {
         let Some(base) = self.script.behaviour(&ask.model) else {
-            let message = format!("The model `{}` does not exist.", ask.model);
-            return Err(Refusal::new(404, message).about("model", "model_not_found"));
+            return Err(read::no_model(&ask.model, endpoint.format()));
         };
         let mut marked = None;
         if self.script.markers {
@@ -324,6 +311,16 @@ impl Shared {
             }
             None => Cow::Borrowed(base),
         };
+        if !behaviour.lenient {
+            if let Some(complaint) = &ask.complaint {
+                return Err(complaint.clone());
+            }
+            if behaviour.require_signatures
+                && let Some(complaint) = gemini::unsigned(&ask.body)
+            {
+                return Err(complaint);
+            }
+        }
         if behaviour.fail_first == 0 {
             return Ok(behaviour);
         }
@@ -349,7 +346,7 @@ fn echo(head: &Head, received: &Received) -> String {
         let range = at.clone()?;
         Some(String::from_utf8_lossy(&received.head[range]).into_owned())
     };
-    let [authorization, x_api_key, api_key] = &head.credentials;
+    let [authorization, x_api_key, api_key, x_goog_api_key] = &head.credentials;
     let digest = ring::digest::digest(&ring::digest::SHA256, &received.body);
     let mut sha256 = String::with_capacity(64);
     for byte in digest.as_ref() {
@@ -361,6 +358,7 @@ fn echo(head: &Head, received: &Received) -> String {
         "authorization": header(authorization),
         "x-api-key": header(x_api_key),
         "api-key": header(api_key),
+        "x-goog-api-key": header(x_goog_api_key),
         "body_bytes": received.body.len(),
         "body_sha256": sha256,
         "body": String::from_utf8_lossy(&received.body),

@@ -39,7 +39,8 @@ pub struct Stats {
     pub connections: u64,
     /// Connections open now. A reset leaves this one alone.
     pub connections_open: u64,
-    /// Distinct values of `authorization`, `x-api-key` and `api-key`, in order of appearance.
+    /// Distinct values of `authorization`, `x-api-key`, `api-key` and `x-goog-api-key`, in order of
+    /// appearance.
     pub credentials: Vec<String>,
     /// The last request that was read whole.
     pub last_request: Option<Seen>,

@@ -66,7 +66,8 @@ impl Failure {
     #[must_use]
     pub fn of_status(status: u16, headers: &HeaderMap, body: &[u8], peer: SocketAddr, now: SystemTime) -> Self {
         let failure = Self::of_said(read_error(status, body), peer);
-        Self { retry_after: retry_after(headers, now), retry: failure.passes(), ..failure }
+        let told = retry_after(headers, now).or(failure.retry_after);
+        Self { retry_after: told, retry: failure.passes(), ..failure }
     }
 
     /// Judges an error that stands inside an answer with status 200. It is not asked again: by then the answer had begun.
@@ -83,7 +84,8 @@ impl Failure {
             (400 | 422, _) => FailureKind::BadRequest,
             _ => FailureKind::Status,
         };
-        Self { kind, status: Some(status), peer: Some(peer), retry_after: None, said: Some(said), retry: false }
+        let retry_after = said.retry_after;
+        Self { kind, status: Some(status), peer: Some(peer), retry_after, said: Some(said), retry: false }
     }
 
     /// Whether a second try may cure it.

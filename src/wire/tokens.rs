@@ -33,7 +33,9 @@ mod tests {
     #[test]
     fn tokens_are_those_of_the_vocabulary() {
         // OpenAI's own examples: cookbook.openai.com/examples/how_to_count_tokens_with_tiktoken
-        for (text, tokens) in [("antidisestablishmentarianism", 6), ("2 + 2 = 4", 7), ("お誕生日おめでとう", 8), ("", 0)] {
+        for (text, tokens) in
+            [("antidisestablishmentarianism", 6), ("2 + 2 = 4", 7), ("お誕生日おめでとう", 8), ("", 0)]
+        {
             assert_eq!(count(text), tokens, "{text}");
         }
     }

@@ -37,4 +37,5 @@ mod routing;
 mod stop;
 mod streams;
 mod tokens;
+mod translation;
 mod usage;

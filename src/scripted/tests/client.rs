@@ -43,7 +43,7 @@ impl Answer {
     pub(super) fn events(&self) -> Vec<Value> {
         let mut events = Vec::new();
         for event in self.body.split_terminator("\n\n") {
-            let Some(data) = event.strip_prefix("data: ") else {
+            let Some(data) = event.lines().find_map(|line| line.strip_prefix("data: ")) else {
                 continue;
             };
             events.push(match data {
@@ -52,6 +52,25 @@ impl Answer {
             });
         }
         events
+    }
+
+    /// The names of the events, which also are their data's `type`.
+    pub(super) fn names(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for event in self.body.split_terminator("\n\n") {
+            let name = event.strip_prefix("event: ").and_then(|rest| rest.split_once('\n'));
+            let (name, data) = name.expect("each event has a name");
+            let data: Value = serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap();
+            assert_eq!(data["type"], name);
+            names.push(name.to_owned());
+        }
+        names
+    }
+
+    /// Error message and status of a refusal.
+    pub(super) fn refusal(&self) -> (u16, String) {
+        let message = self.json()["error"]["message"].as_str().unwrap().to_owned();
+        (self.status, message)
     }
 
     /// What one delta field says over all events of choice 0.
@@ -93,6 +112,13 @@ pub(super) fn last_request(body: &str) -> String {
 /// Sends one chat request and reads until the end.
 pub(super) async fn post(server: &Handle, body: &Value) -> Answer {
     exchange(server, last_request(&body.to_string()).as_bytes()).await
+}
+
+/// Sends a request to any path, with Anthropic's version header.
+pub(super) async fn post_to(server: &Handle, path: &str, body: &Value) -> Answer {
+    let request = last_request(&body.to_string());
+    let line = format!("POST {path} HTTP/1.1\r\nanthropic-version: 2023-06-01\r\n");
+    exchange(server, request.replacen("POST /v1/chat/completions HTTP/1.1\r\n", &line, 1).as_bytes()).await
 }
 
 pub(super) async fn exchange(server: &Handle, bytes: &[u8]) -> Answer {

@@ -136,6 +136,10 @@ impl Same {
         self.said.usage
     }
 
+    pub(super) fn events(&self) -> u64 {
+        self.said.pieces
+    }
+
     pub(super) fn estimate(&self) -> u64 {
         self.said.estimate()
     }

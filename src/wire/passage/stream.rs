@@ -109,7 +109,18 @@ impl Relay {
         }
     }
 
-    /// Output tokens of what has come, for where the provider has not counted: of the words, else one an event.
+    /// How many pieces of the answer have come: about one a token. Cheap, for a stream that may be cut at any time.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        match &self.0 {
+            Way::Chat(relay, _) => relay.events(),
+            Way::Same(same) => same.events(),
+            Way::Translated(translated) => translated.events(),
+        }
+    }
+
+    /// Output tokens of what has come, for where the provider has not counted: of the words where they were read, else
+    /// one an event. Takes a tokenizer to the whole text.
     #[must_use]
     pub fn estimate(&self) -> u64 {
         match &self.0 {

@@ -27,6 +27,8 @@ pub(super) struct Translated {
 pub(super) struct Said {
     pub(super) seen: Seen,
     pub(super) usage: Option<Usage>,
+    /// Texts and arguments.
+    pub(super) pieces: u64,
     pub(super) finishes: u32,
     pub(super) ill: bool,
     text: String,
@@ -41,6 +43,7 @@ impl Said {
             | Event::Refusal { text, .. }
             | Event::Reasoning { text, .. }
             | Event::Arguments { text, .. } => {
+                self.pieces += 1;
                 if self.text.len() + text.len() <= MAX_COUNTED {
                     self.text.push_str(text);
                 } else {
@@ -169,6 +172,10 @@ impl Translated {
 
     pub(super) fn usage(&self) -> Option<Usage> {
         self.said.usage
+    }
+
+    pub(super) fn events(&self) -> u64 {
+        self.said.pieces
     }
 
     pub(super) fn estimate(&self) -> u64 {
