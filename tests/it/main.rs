@@ -21,6 +21,8 @@ mod dashboards_load;
 mod decisions;
 mod discovery;
 mod fallback;
+mod formats;
+mod formats_cuts;
 mod hang_up;
 mod hang_up_llama;
 mod limits;
