@@ -21,6 +21,7 @@ mod dashboards_load;
 mod decisions;
 mod discovery;
 mod fallback;
+mod fuzz_corpus;
 mod hang_up;
 mod hang_up_llama;
 mod limits;
