@@ -15,7 +15,7 @@ mod readers;
 /// Places in each recording at which something is broken, each in a copy of its own; fewer in a large one.
 const FAULTS: usize = 200;
 /// Bytes of broken copies of one recording.
-const WORK: usize = 96 << 10;
+const WORK: usize = 12 << 10;
 
 /// The readers that a recording of such an endpoint is for: its request's, its whole answer's, its stream's.
 const ENDPOINTS: [(&str, [&str; 3]); 8] = [
