@@ -23,6 +23,7 @@ mod discovery;
 mod fallback;
 mod formats;
 mod formats_cuts;
+mod fuzz_corpus;
 mod hang_up;
 mod hang_up_llama;
 mod limits;
