@@ -51,6 +51,11 @@ pub fn of<'f>(request: &Request, field: &'f str) -> Cow<'f, str> {
         let written = own.iter().find(|name| is_in(&request.body, name)).or(own.first());
         return written.map_or(field.into(), |name| format!("{name}{rest}").into());
     }
+    if request.format != Format::Chat
+        && let Some((tool, rest)) = field.split_once("].function.").filter(|(tool, _)| tool.starts_with("tools["))
+    {
+        return format!("{tool}].{rest}").into();
+    }
     if request.format == Format::Responses
         && let Some((_, rest)) = field.strip_prefix("messages[").and_then(|rest| rest.split_once(']'))
     {
@@ -87,6 +92,8 @@ mod tests {
             (Format::Messages, r#""max_tokens":9"#, "stopping", "stopping"),
             (Format::Messages, r#""max_tokens":9"#, "messages[3].content[0]", "messages[3].content[0]"),
             (Format::Messages, r#""max_tokens":9,"thinking":{"type":"disabled"}"#, "reasoning_effort", "thinking"),
+            (Format::Messages, r#""max_tokens":9"#, "tools[1].function.strict", "tools[1].strict"),
+            (Format::Chat, r#""max_tokens":9"#, "tools[1].function.strict", "tools[1].function.strict"),
             (Format::Chat, r#""max_tokens":9"#, "max_tokens", "max_tokens"),
             (Format::Chat, r#""max_completion_tokens":9"#, "max_tokens", "max_completion_tokens"),
             (Format::Chat, r#""chat_template_kwargs":{}"#, "reasoning_effort", "chat_template_kwargs"),

@@ -33,7 +33,7 @@ def run(gateway: Server, replay: Replay, fixtures: str, results: Results, only: 
         for target, form in TARGETS.items():
             tags = tags_of(recording) if not recording.failed else set(recording.tags) | {"text"}
             with results.of(recording, recording.format, target, tags) as outcome:
-                outcome[0] = one(gateway, replay, recording, target, form)
+                outcome[0] = one(gateway, replay, recording, target, form, results)
                 before = first_turns.get(recording.name.removesuffix("-turn2"))
                 if before and before is not recording:
                     turns(gateway, replay, before, recording, target, form)
@@ -46,7 +46,7 @@ def ask(gateway: Server, recording, model: str):
     return gateway.post(recording.format, body, headers)
 
 
-def one(gateway: Server, replay: Replay, recording, target: str, form: str) -> str:
+def one(gateway: Server, replay: Replay, recording, target: str, form: str, results: Results) -> str:
     answer = ask(gateway, recording, "drop." + target)
     beta = bool(recording.request_headers.get("anthropic-beta")) and recording.format == form
     own = recording.name in ODD
@@ -59,6 +59,8 @@ def one(gateway: Server, replay: Replay, recording, target: str, form: str) -> s
     for name in (dropped or "").split(","):
         known = name.strip().split("[")[0].split(".")[0]
         assert not known or known in recording.request, f"{name} is dropped, which the client never wrote"
+        if known:
+            results.field(recording.format, name, "dropped", target)
     # What the client itself wrote wrongly passes through to a provider of its own format.
     wrong = [] if own else sent.complaints(form, plain(reached, target), beta)
     assert not wrong, f"{wrong} in {text[:600]}"
@@ -73,6 +75,7 @@ def one(gateway: Server, replay: Replay, recording, target: str, form: str) -> s
     assert strict.status == 400 and error["code"] == "unsupported_in_format", f"{strict.status}: {strict.text[:300]}"
     assert error.get("param") and error["param"].split("[")[0].split(".")[0] in recording.request, error
     assert dropped, "something was refused, and dropped without its name"
+    results.field(recording.format, error["param"], "refused", target)
     return "refused"
 
 

@@ -1,6 +1,7 @@
 """What came out: failures for whoever runs the checks, and tables for docs/formats.md."""
 
 import contextlib
+import re
 import traceback
 
 # Tags of tests/fixtures/index.json and what they are called in the tables.
@@ -50,6 +51,8 @@ class Results:
         self.failures = []
         # (row, column, feature) → how often each outcome came.
         self.cells = {}
+        # (client, field) → targets, by what became of the field.
+        self.fields = {}
         self.checked = 0
 
     @contextlib.contextmanager
@@ -66,6 +69,18 @@ class Results:
         for tag in tags if tags is not None else tags_of(recording):
             cell = self.cells.setdefault((row, client, tag), {})
             cell[outcome[0]] = cell.get(outcome[0], 0) + 1
+
+    def field(self, client: str, name: str, outcome: str, target: str) -> None:
+        """Notes that a field of a client's request was refused, or left out and named."""
+        name = re.sub(r"\[\d+\]", "[]", name.strip())
+        self.fields.setdefault((client, name), {}).setdefault(outcome, set()).add(target)
+
+    def fields_table(self) -> str:
+        lines = ["What some target was not told, in these recordings:", "", "| client | field | refused by name at | left out and named at |", "|---|---|---|---|"]
+        for (client, name), outcomes in sorted(self.fields.items()):
+            refused, dropped = outcomes.get("refused", set()), outcomes.get("dropped", set())
+            lines.append(f"| {client} | `{name}` | {', '.join(sorted(refused))} | {', '.join(sorted(dropped - refused))} |")
+        return "\n".join(lines) + "\n"
 
     def print(self) -> None:
         for name, client, row, told in self.failures:

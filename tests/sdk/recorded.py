@@ -9,8 +9,8 @@ import pathlib
 import sys
 
 import answers
-import matrix
 import asked
+import matrix
 from wire import Replay, Server
 
 
@@ -30,7 +30,7 @@ def main() -> int:
     else:
         results = matrix.Results(matrix.REQUESTS)
         asked.run(gateway, replay, told.fixtures, results, told.only)
-        table = results.table("target", ("chat", "responses", "messages"))
+        table = results.table("target", ("chat", "responses", "messages")) + "\n" + results.fields_table()
     results.print()
     if told.table:
         pathlib.Path(told.table).write_text(table)
