@@ -8,7 +8,7 @@ use super::gemini::embeddings::EmbeddingsError;
 use super::json::{JsonError, JsonResult, Kind, Scanner};
 use super::losses::{Encoded, Unsupported};
 use super::request_error::RequestError;
-use super::{Shape, anthropic, gemini, openai, responses};
+use super::{Shape, anthropic, gemini, naming, openai, responses};
 use crate::chat::{Conversation, Format, Request, Text};
 
 /// Checks a client's body and reads what the gateway judges by.
@@ -153,14 +153,15 @@ impl<'r> Asking<'r> {
             (_, format) => {
                 let conversation = self.conversation()?;
                 let stream = request.stream;
-                Ok(match format {
-                    Format::Responses => responses::request::encode(conversation, stream, shape)?,
-                    Format::Messages => anthropic::request::encode(conversation, stream, shape)?,
-                    Format::Gemini => gemini::request::encode(conversation, stream, shape)?,
+                let encoded = match format {
+                    Format::Responses => responses::request::encode(conversation, stream, shape),
+                    Format::Messages => anthropic::request::encode(conversation, stream, shape),
+                    Format::Gemini => gemini::request::encode(conversation, stream, shape),
                     Format::Chat | Format::Completions | Format::Embeddings => {
-                        openai::request::encode(conversation, stream, shape)?
+                        openai::request::encode(conversation, stream, shape)
                     }
-                })
+                };
+                Ok(naming::in_the_clients_words(request, encoded)?)
             }
         }
     }

@@ -16,6 +16,7 @@ pub mod envelope;
 pub mod gemini;
 pub mod json;
 pub mod losses;
+mod naming;
 pub mod openai;
 pub mod passage;
 pub mod provider_error;
