@@ -29,6 +29,7 @@ const MESSAGES: Words = &[
     ("response_format", &["output_config.format", "output_format"]),
     ("reasoning_effort", &["output_config.effort", "thinking"]),
     ("reasoning.max_tokens", &["thinking.budget_tokens", "output_config.effort"]),
+    ("reasoning.summary", &["thinking.display"]),
     ("reasoning", &["thinking", "output_config.effort"]),
     ("parallel_tool_calls", &["tool_choice.disable_parallel_tool_use"]),
     ("user", &["metadata.user_id"]),

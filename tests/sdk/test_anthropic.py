@@ -181,6 +181,11 @@ def test_system_stop_sequences_and_sampling_reach_the_model(claude, real):
     assert message.stop_reason in ("stop_sequence", "end_turn")
 
 
+def test_what_a_model_cannot_be_told_is_named_as_the_client_wrote_it(claude, r1):
+    raw = claude.messages.with_raw_response.create(model=r1, thinking=THINKING, **ask("SCRIPT=text please"))
+    assert raw.headers["x-waypost-dropped"] == "thinking"
+
+
 def test_max_tokens_is_the_end_it_names(claude, real):
     message = claude.messages.create(model=real, max_tokens=5, messages=ask("SCRIPT=long please")["messages"])
     assert message.stop_reason == "max_tokens"
