@@ -3,6 +3,7 @@
 
 PROFILE ?= release
 MODEL_PORT ?= 8091
+FUZZ_SECONDS ?= 60
 
 W := .waypost
 S := config/quickstart
@@ -19,7 +20,7 @@ BIN = $(BUILT)/waypost
 export MODEL_PORT
 
 .DELETE_ON_ERROR:
-.PHONY: help run demo test bench build lint check deny onnxruntime model python-run python-test node-test tools-build
+.PHONY: help run demo test fuzz bench build lint check deny onnxruntime model python-run python-test node-test tools-build
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s%s\n", $$1, $$2 }'
@@ -39,6 +40,17 @@ test: tools-build onnxruntime python-test node-test $(SCRIPTED) ## every test, w
 	@$(S)/beside.sh $(ONNXRUNTIME) "$(TARGET)/debug" "$(TARGET)/debug/deps"
 	WAYPOST_TEST_PYTHON="$(abspath $(PYTHON))" WAYPOST_TEST_GGUF="$(abspath $(SCRIPTED))" \
 	ORT_DYLIB_PATH="$(abspath $(ONNXRUNTIME))" tests/run.sh $(TEST)
+
+# The fuzzer's compiler flags are unstable ones, which the stable compiler takes under RUSTC_BOOTSTRAP. Every dependency
+# is the gateway's own version. There is no unsafe code to watch, so no sanitizer either.
+fuzz: ## every reader of outside bytes for FUZZ_SECONDS=60 each (FUZZ="chat_stream json": only these)
+	@$(S)/need.sh cc:gcc c++:g++ python3
+	@cargo fuzz --version >/dev/null 2>&1 || env -u CARGO_TARGET_DIR cargo install cargo-fuzz --version 0.13.2 --locked --quiet
+	cp Cargo.lock fuzz/Cargo.lock
+	python3 fuzz/corpus.py tests/fixtures fuzz/corpus
+	@for reader in $(or $(FUZZ),$$(cargo fuzz list)); do \
+	  RUSTC_BOOTSTRAP=1 cargo fuzz run --sanitizer none $$reader -- -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
+	    -max_len=16384 -dict=fuzz/words.txt -print_final_stats=1 || exit 1; done
 
 # Not incremental: that would build the measured code in other units than a release has.
 bench: tools-build onnxruntime ## the gateway beside a bare Pingora proxy and nginx (BENCH=--short: 3 minutes)

@@ -70,8 +70,8 @@ impl Relay {
                 note(collector, out, from);
                 result
             }
-            Way::Same(same) => same.push(&piece, out),
-            Way::Translated(translated) => translated.push(&piece, out),
+            Way::Same(same) => same.push(piece, out),
+            Way::Translated(translated) => translated.push(piece, out),
         }
     }
 
