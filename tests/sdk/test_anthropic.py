@@ -11,6 +11,7 @@ from anthropic import Anthropic
 from anthropic._models import validate_type
 from anthropic.types import Message, RawMessageStreamEvent
 from conftest import setting
+from pydantic import BaseModel
 
 TEXT = "Hello! I am a tiny model. 你好, naïve café 👋🏽 done."
 THOUGHT = "First I plan, then I answer."
@@ -24,6 +25,11 @@ def tool(name: str, argument: str) -> dict:
 
 WEATHER = tool("get_weather", "location")
 THINKING = {"type": "enabled", "budget_tokens": 1024}
+
+
+class Shape(BaseModel):
+    a: int
+    b: list[str]
 
 
 @pytest.fixture
@@ -179,6 +185,11 @@ def test_system_stop_sequences_and_sampling_reach_the_model(claude, real):
     )
     assert "four" not in message.content[0].text
     assert message.stop_reason in ("stop_sequence", "end_turn")
+
+
+def test_structured_output_is_parsed_by_the_sdk(claude, real):
+    message = claude.messages.parse(model=real, output_format=Shape, **ask("SCRIPT=json please"))
+    assert message.parsed_output == Shape(a=7, b=["x", "y"])
 
 
 def test_what_a_model_cannot_be_told_is_named_as_the_client_wrote_it(claude, r1):
