@@ -74,6 +74,18 @@ fn usage_that_the_provider_forgot_is_estimated_and_said_to_be() {
 }
 
 #[test]
+fn a_stream_that_asked_is_shown_the_estimate_where_the_provider_counts_none() {
+    let (_upstream, gateway) = start(", usage: omit");
+    let answer = gateway.chat(&asking()).send();
+    let shown = shown(&answer);
+    assert_eq!(shown.len(), 1, "{}", answer.text());
+    let usage = &shown[0].1["usage"];
+    assert!(usage["prompt_tokens"].as_u64() > Some(0) && usage["completion_tokens"].as_u64() > Some(0), "{usage}");
+    assert_eq!(shown[0].1["choices"], serde_json::json!([]));
+    assert_eq!(gateway.decision_of(&answer)["usage"]["estimated"], true);
+}
+
+#[test]
 fn cached_and_reasoning_tokens_are_counted_as_parts() {
     let (_upstream, gateway) = start(", cached_tokens: 60, reasoning_tokens: 5");
     let record = gateway.decision_of(&gateway.chat(&chat("small", "hi")).send());

@@ -38,7 +38,7 @@ impl Relay {
                 .expecting(passage.choices);
             // Completions are not looked into: what a chat answer must have would be put in.
             if passage.from == Format::Chat {
-                relay = relay.mending(passage.mend(), passage.envelope);
+                relay = relay.counting(passage.input_tokens).mending(passage.mend(), passage.envelope);
             }
             Way::Chat(Box::new(relay), None)
         } else if passage.passes() {

@@ -9,6 +9,7 @@
 pub(in crate::wire::openai) mod alike;
 mod chunk;
 mod collect;
+mod last_word;
 mod mending;
 mod replay;
 
@@ -69,6 +70,8 @@ pub struct Relay {
     usage: Option<Usage>,
     /// The provider's last `usage` object as it stood.
     usage_json: Option<Bytes>,
+    /// Tokens of the prompt, for a usage of ours where the provider counts none; `None`: then none is shown.
+    counting: Option<u64>,
     /// The JSON of the chunk that will show the usage.
     last_word: Option<Vec<u8>>,
 }
@@ -102,6 +105,7 @@ impl Relay {
             ends: chunk::Ends::default(),
             usage: None,
             usage_json: None,
+            counting: None,
             last_word: None,
         }
     }
@@ -298,6 +302,10 @@ impl Relay {
             self.usage = chunk.tokens.or(self.usage);
             return Err(StreamError::Provider(error));
         }
+        if self.counting.is_some() && self.show_usage && !self.seen.content {
+            // Until the provider's own comes, a place for ours.
+            self.last_word = Some(chunk.usage_alone(data));
+        }
         self.seen.content |= chunk.content;
         self.ends.add(&chunk.ends);
         let Some(usage) = chunk.tokens else { return Ok(Verdict::Keep) };
@@ -333,18 +341,6 @@ impl Relay {
             *range = range.start + place.start..range.end + place.start;
         }
         Verdict::Replace(splice(raw, &edits).into())
-    }
-
-    /// Puts out what was held back, and the chunk that shows the usage, with its cost.
-    fn say_last_word(&mut self, out: &mut Vec<Bytes>) {
-        if let Some(rest) = self.mending.as_mut().and_then(|mending| mending.mender.rest()) {
-            out.push(as_event(rest));
-        }
-        let Some(mut json) = self.last_word.take() else { return };
-        if let Some(cost) = self.usage.as_ref().and_then(|usage| (self.cost)(usage)) {
-            json = chunk::with_cost(&json, cost);
-        }
-        out.push(as_event(json));
     }
 }
 
