@@ -1,5 +1,5 @@
 -- wrk script: chat requests of about 1 KB, every prompt a different one.
--- wrk … URL -- MODEL STREAM SEED SENTENCES [MARKER]
+-- wrk … URL -- MODEL KIND SEED SENTENCES [MARKER]; KIND is whole, stream, or messages: a stream in Anthropic's format
 -- score_alone.rs makes the same prompts: change both.
 
 local per_prompt = 8
@@ -15,8 +15,12 @@ end
 function init(args)
   model, seed, marker = args[1], tonumber(args[3]), args[5] or ""
   for line in io.lines(args[4]) do sentences[#sentences + 1] = line end
-  tail = args[2] == "stream" and '"}],"stream":true}' or '"}]}'
-  head = "POST /v1/chat/completions HTTP/1.1\r\nHost: " .. wrk.host .. ":" .. wrk.port
+  local path = "/v1/chat/completions"
+  tail = args[2] == "whole" and '"}]}' or '"}],"stream":true}'
+  if args[2] == "messages" then
+    path, tail = "/v1/messages", '"}],"max_tokens":1000,"stream":true}'
+  end
+  head = "POST " .. path .. " HTTP/1.1\r\nHost: " .. wrk.host .. ":" .. wrk.port
     .. "\r\nContent-Type: application/json\r\nContent-Length: "
 end
 

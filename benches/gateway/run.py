@@ -77,8 +77,8 @@ class Server:
 
 def wrk(server, connections, seconds, model, kind, seed):
     """One load on one server: what wrk and the process's own accounts say."""
-    url = f"http://127.0.0.1:{server.ports[kind]}"
-    script = [model, kind, str(seed), str(SENTENCES)] + ([STREAM] if kind == "stream" else [])
+    url = f"http://127.0.0.1:{server.ports['whole' if kind == 'whole' else 'stream']}"
+    script = [model, kind, str(seed), str(SENTENCES)] + ([STREAM] if kind != "whole" else [])
     before = cost.cpu_seconds(server.process.pid)
     run = subprocess.run(
         ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s", "-s", str(HERE / "chat.lua"), url, "--", *script],
@@ -113,11 +113,17 @@ def score_alone(program, core, library, seed, count):
     return result["cpu_ns"] / result["prompts"] / 1e3
 
 
-def bytes_per_stream(server):
+# The path of a stream, and what each of its events holds.
+STREAMS = {"stream": (b"/v1/chat/completions", b'"content":"'), "messages": (b"/v1/messages", b'"text_delta"')}
+
+
+def bytes_per_stream(server, kind):
     """Size of one whole stream on the wire, to count events also in streams that wrk cuts off at its end."""
-    body = json.dumps({"model": "weak", "messages": [{"role": "user", "content": "x" + STREAM}], "stream": True}).encode()
+    path, sign = STREAMS[kind]
+    body = json.dumps({"model": "weak", "messages": [{"role": "user", "content": "x" + STREAM}], "max_tokens": 1000,
+                       "stream": True}).encode()
     with socket.create_connection(("127.0.0.1", server.ports["stream"])) as connection:
-        connection.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        connection.sendall(b"POST " + path + b" HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
                            b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
         answer = b""
         while not answer.endswith(b"\r\n0\r\n\r\n"):
@@ -125,7 +131,7 @@ def bytes_per_stream(server):
             if not piece:
                 sys.exit(f"{server.name} cut a stream off after: {answer[-300:]}")
             answer += piece
-    if answer.count(b'"content":"') < EVENTS:
+    if answer.count(sign) < EVENTS:
         sys.exit(f"{server.name} did not stream {EVENTS} events: {answer[:600]}")
     return len(answer)
 
@@ -146,23 +152,28 @@ def measure(servers, options, alone):
     named = servers.get("gateway")
     for server in servers.values():
         server.idle_mb = cost.rss_mb(server.process.pid)
-        server.stream_bytes = bytes_per_stream(server)
+        server.stream_bytes = {"stream": bytes_per_stream(server, "stream")}
         for kind in ("whole", "stream"):
             wrk(server, 8, 1, "weak", kind, 7)
+    if named:
+        named.stream_bytes["messages"] = bytes_per_stream(named, "messages")
     samples = []
     loads = [(kind, connections) for kind in ("whole", "stream") for connections in options.connections]
     scored_before = scores() if named else None
     for turn in range(options.rounds):
         for kind, connections in loads:
-            order = [(name, server, "weak") for name, server in servers.items()]
+            order = [(name, server, "weak", kind) for name, server in servers.items()]
             if named and kind == "whole" and connections == 32:
-                order.append(("gateway auto", named, "auto"))
+                order.append(("gateway auto", named, "auto", kind))
+            if named and kind == "stream" and connections == 32:
+                # The same answer, told to a client that speaks another format.
+                order.append(("gateway translating", named, "weak", "messages"))
             shift = turn % len(order)
-            for name, server, model in order[shift:] + order[:shift]:
+            for name, server, model, spoken in order[shift:] + order[:shift]:
                 report.progress(f"round {turn + 1} of {options.rounds}: {kind}, {connections} connections, {name}")
-                sample = wrk(server, connections, options.seconds, model, kind, 1000 + 100 * turn + connections)
+                sample = wrk(server, connections, options.seconds, model, spoken, 1000 + 100 * turn + connections)
                 if kind == "stream":
-                    sample["events"] = sample["bytes"] / server.stream_bytes * EVENTS
+                    sample["events"] = sample["bytes"] / server.stream_bytes[spoken] * EVENTS
                 samples.append({"server": name, "kind": kind, "connections": connections, "round": turn, **sample})
         if named:
             samples.append({"server": "score alone", "round": turn, "cpu_us": alone(1000 + 100 * turn)})
