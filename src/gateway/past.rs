@@ -12,7 +12,7 @@ use super::{Gateway, decide, decode};
 use crate::auth::Principal;
 use crate::chat::{self, Format};
 use crate::classify::{Score, Stage};
-use crate::id::{RequestId, TenantName};
+use crate::id::{RequestId, TargetId, TenantName};
 use crate::ledger::Decision;
 use crate::wire::ask;
 
@@ -23,6 +23,8 @@ pub struct Past<'a> {
     pub tenant: &'a str,
     /// Labels as a client would send them: `data-class=personal,purpose=support`.
     pub labels: Option<String>,
+    /// The only targets to choose from; `None`: all.
+    pub among: Option<&'a [TargetId]>,
     /// What was asked.
     pub asked: PastPrompt,
 }
@@ -58,7 +60,7 @@ pub async fn decide_again(gateway: &Gateway, past: Past<'_>) -> Result<Decision,
     let mut record = Record::rehearse(gateway, Arc::clone(&principal), RequestId::new(), Instant::now());
     record.asked(&request.model);
     let planned = async {
-        let constrained = decide::constrain(gateway, &principal, &wishes, &request, &mut record)?;
+        let constrained = decide::constrain_among(gateway, &principal, &wishes, &request, past.among, &mut record)?;
         let score = match scored {
             Scored::Now => decide::classify(gateway, &constrained, &request).await,
             Scored::Then(score) => score,

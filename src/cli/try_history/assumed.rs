@@ -1,4 +1,8 @@
 //! The set-up that is assumed where none is given: the log's own models, and two open ones on machines of one's own.
+//!
+//! Every request may then stay with its model of then, taken for strong, or go to an own one. That one vendor's model
+//! would do for another's is not assumed: a price list says nothing of quality, and one very dear or very cheap model in
+//! a log would decide where all the others go.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -6,7 +10,6 @@ use std::path::Path;
 use super::listed::Listed;
 use super::survey::Survey;
 use crate::config::{self, Loaded, Problem};
-use crate::money::Price;
 
 /// The part that is always the same; the log's models and their providers are written in at the marks.
 const BASE: &str = include_str!("../../../config/try.yaml");
@@ -14,11 +17,7 @@ const PROVIDERS_HERE: &str = "  # The providers of the log's models.\n";
 const MODELS_HERE: &str = "  # The log's models.\n";
 
 /// Most models of a log that become targets: those that most lines are of.
-const MOST: usize = 24;
-
-/// A model that costs less than this part of the dearest one is not taken for its equal. Three tokens read are weighed
-/// against one written. A convention: in vendors' lists the next smaller model costs a fifth or less.
-const AS_STRONG: f64 = 0.25;
+const MOST: usize = 200;
 
 /// The text of the assumed configuration.
 pub(super) fn written(survey: &Survey) -> String {
@@ -32,23 +31,21 @@ pub(super) fn written(survey: &Survey) -> String {
     }
     seen.sort_by_key(|(lines, _)| std::cmp::Reverse(*lines));
     seen.truncate(MOST);
-    let dearest = seen.iter().map(|(_, listed)| blend(&listed.price)).fold(0.0, f64::max);
     let (mut providers, mut models) = (String::new(), String::new());
     let (mut kinds, mut names): (Vec<&str>, Vec<String>) = (Vec::new(), Vec::new());
     for (_, listed) in seen {
-        let Listed { kind, upstream, price } = listed;
+        let Listed { kind, upstream, .. } = listed;
         // Writing to a string cannot fail.
         if !kinds.contains(kind) {
             kinds.push(kind);
             let _ = writeln!(providers, "  - {{ name: {kind}, kind: {kind} }}");
         }
-        let tier = if blend(price) >= dearest * AS_STRONG { "strong" } else { "mid" };
         let name = name(upstream, &names);
         // As JSON it is YAML, whatever is in it.
         let quoted = |text: &str| serde_json::Value::from(text).to_string();
         let _ = writeln!(
             models,
-            "  - {{ name: {}, provider: {kind}, upstream: {}, tier: {tier}, price: catalog }}",
+            "  - {{ name: {}, provider: {kind}, upstream: {}, tier: strong, price: catalog }}",
             quoted(&name),
             quoted(upstream)
         );
@@ -63,10 +60,6 @@ pub(super) fn written(survey: &Survey) -> String {
 /// It is no configuration: a mistake in this program.
 pub(super) fn load(written: &str) -> Result<Loaded, Vec<Problem>> {
     config::load_made(Path::new("the assumed set-up"), written)
-}
-
-fn blend(price: &Price) -> f64 {
-    3.0 * price.base().input.as_usd() + price.base().output.as_usd()
 }
 
 /// A name for a model in letters that names may have, not taken yet.
@@ -102,13 +95,13 @@ mod tests {
     }
 
     #[test]
-    fn the_logs_models_stand_beside_own_ones_with_tiers_by_price() {
+    fn the_logs_models_stand_beside_own_ones() {
         let survey = survey(&["gpt-4o", "openai/gpt-4o", "gpt-4o-mini", "claude-sonnet-4-5", "nobody-knows"]);
         let text = written(&survey);
         let config = load(&text).unwrap_or_else(|problems| panic!("{problems:?}\n{text}")).config;
         let tier = |name: &str| config.targets.iter().find(|target| target.name.as_str() == name).map(|t| t.tier);
         assert_eq!(tier("gpt-4o@openai"), Some(Tier::Strong));
-        assert_eq!(tier("gpt-4o-mini@openai"), Some(Tier::Mid));
+        assert_eq!(tier("gpt-4o-mini@openai"), Some(Tier::Strong));
         assert_eq!(tier("claude-sonnet-4-5@anthropic"), Some(Tier::Strong));
         assert_eq!((tier("own-8b@own"), tier("own-32b@own")), (Some(Tier::Weak), Some(Tier::Mid)));
         assert_eq!(config.targets.len(), 5, "one name for one model, and none for one of unknown price");

@@ -9,23 +9,33 @@ use super::transcript;
 use super::usage::usage;
 use crate::chat::Format;
 
-const REQUEST: [&str; 8] =
-    ["request", "req", "request_body", "requestBody", "input_body", "kwargs", "params", "request_json"];
+const REQUEST: [&str; 9] =
+    ["request", "req", "request_body", "requestBody", "input_body", "kwargs", "params", "request_json", "input"];
 const RESPONSE: [&str; 9] =
     ["response", "resp", "response_body", "responseBody", "response_json", "output", "completion", "result", "answer"];
 /// Where a body is inside a request or an answer.
 const BODY: [&str; 7] = ["body", "json", "data", "payload", "message", "params", "kwargs"];
 /// Deepest nesting of bodies in bodies.
 const DEPTH: usize = 4;
-const TIME: [&str; 10] = [
-    "timestamp", "created_at", "createdAt", "time", "ts", "date", "startTime", "start_time", "created", "at",
-];
+const TIME: [&str; 10] =
+    ["timestamp", "created_at", "createdAt", "time", "ts", "date", "startTime", "start_time", "created", "at"];
 const COST: [&str; 7] =
     ["cost_usd", "cost", "spend", "response_cost", "total_cost", "total_cost_usd", "waypost_cost_usd"];
 /// What a request is made of where it lies in one object with other things.
-const MEMBERS: [&str; 17] = [
-    "messages", "input", "prompt", "contents", "system", "instructions", "systemInstruction", "tools", "tool_choice",
-    "functions", "max_tokens", "max_completion_tokens", "max_output_tokens", "n", "temperature", "response_format",
+const MEMBERS: [&str; 14] = [
+    "messages",
+    "input",
+    "system",
+    "instructions",
+    "tools",
+    "tool_choice",
+    "functions",
+    "max_tokens",
+    "max_completion_tokens",
+    "max_output_tokens",
+    "n",
+    "temperature",
+    "response_format",
     "seed",
 ];
 
@@ -44,7 +54,9 @@ pub(super) fn read(line: &Object) -> Result<Entry, Unusable> {
         },
     };
     let used = [answer.as_ref(), Some(line)].into_iter().flatten();
-    let used = used.filter_map(|object| first(object, &["usage", "usageMetadata", "token_usage"]));
+    let used = used.filter_map(|object| {
+        first(object, &["usage", "usageMetadata", "token_usage", "usageDetails", "usage_details"])
+    });
     let used = used.filter_map(usage).next().or_else(|| usage(&Value::Object(line.clone())));
     if failed(line, answer.as_ref()) {
         return Err(Unusable::NotAnswered);
@@ -96,9 +108,9 @@ fn itself(line: &Object, fits: fn(&Object) -> bool) -> Option<Object> {
 fn inner(value: &Value, fits: fn(&Object) -> bool, depth: usize) -> Option<Object> {
     match value {
         Value::Object(object) if fits(object) => Some(object.clone()),
-        Value::Object(object) if depth > 0 => {
-            BODY.iter().find_map(|name| inner(object.get(*name)?, fits, depth - 1))
-        }
+        Value::Object(object) if depth > 0 => BODY.iter().find_map(|name| inner(object.get(*name)?, fits, depth - 1)),
+        // A stream's pieces: the last ones tell the usage.
+        Value::Array(list) if depth > 0 => list.iter().rev().find_map(|piece| inner(piece, fits, depth - 1)),
         Value::String(text) if depth > 0 => {
             let text = text.trim_start();
             if text.starts_with('{') {
@@ -178,8 +190,13 @@ pub(super) fn body(format: Format, asked: &Object) -> Option<(Format, Bytes)> {
     let mut body = Map::new();
     // The gateway chooses the model, and providers whose path names it have none.
     body.insert("model".to_owned(), "auto".into());
-    let format = if format == Format::Gemini {
-        body.insert("messages".to_owned(), from_contents(asked)?);
+    let turns = match format {
+        Format::Gemini => Some(from_contents(asked)?),
+        Format::Completions => Some(from_prompt(asked)?),
+        _ => None,
+    };
+    let format = if let Some(turns) = turns {
+        body.insert("messages".to_owned(), turns);
         Format::Chat
     } else {
         for member in MEMBERS {
@@ -193,6 +210,15 @@ pub(super) fn body(format: Format, asked: &Object) -> Option<(Format, Bytes)> {
         format
     };
     Some((format, Value::Object(body).to_string().into()))
+}
+
+/// A bare prompt as a message: who logs one need not have called the old completions endpoint, which few models have.
+fn from_prompt(asked: &Object) -> Option<Value> {
+    let prompt = match asked.get("prompt")? {
+        Value::Array(texts) => texts.iter().filter_map(Value::as_str).collect::<Vec<_>>().join("\n"),
+        prompt => prompt.as_str()?.to_owned(),
+    };
+    (!prompt.is_empty()).then(|| json!([{ "role": "user", "content": prompt }]))
 }
 
 /// Gemini's turns as messages: their texts. Attachments are counted by what is left in their place.

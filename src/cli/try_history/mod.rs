@@ -21,13 +21,15 @@ mod survey;
 mod transcript;
 mod usage;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{FINDING, load, say};
 use crate::config::{Config, StoreUrl, Tier};
 use crate::gateway::Gateway;
+use crate::id::TenantName;
 use crate::policy::Policies;
 use crate::telemetry::RequestLog;
 use lines::{Line, Lines};
@@ -52,6 +54,9 @@ pub(super) struct Args {
     /// Who asks, where the log names no tenant of the configuration.
     #[arg(long, default_value = "default")]
     tenant: String,
+    /// The policy of that tenant, instead of the configured one.
+    #[arg(long, value_name = "NAME")]
+    policy: Option<String>,
     /// A label that every request carries; may be repeated.
     #[arg(long = "label", value_name = "NAME=VALUE")]
     labels: Vec<String>,
@@ -130,8 +135,8 @@ fn report(args: &Args) -> Result<Report, TryError> {
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(TryError::Runtime)?;
     runtime.block_on(async {
-        let (gateway, assumed) = set_up(args.config.as_deref(), &survey).await?;
-        let mut tally = Tally::new(&gateway, lists, &args.tenant, &args.labels);
+        let (gateway, assumed) = set_up(args, &survey).await?;
+        let mut tally = Tally::new(&gateway, lists, &args.tenant, &args.labels, assumed.is_some());
         let mut lines = Lines::open(&args.history, "routing").map_err(unreadable)?;
         let mut read = 0;
         while read < limit
@@ -158,12 +163,12 @@ fn reasons(survey: &Survey) -> String {
 }
 
 /// A gateway that decides and touches nothing outside: no store, no file of decisions, no deadline for a score.
-async fn set_up(path: Option<&Path>, survey: &Survey) -> Result<(Gateway, Option<String>), TryError> {
+async fn set_up(args: &Args, survey: &Survey) -> Result<(Gateway, Option<String>), TryError> {
     let broken = |problems: Vec<crate::config::Problem>| {
         load::print(&problems);
         TryError::Config(problems.len())
     };
-    let (mut config, policies, assumed): (Config, Policies, _) = match path {
+    let (mut config, policies, assumed): (Config, Policies, _) = match args.config.as_deref() {
         Some(path) => {
             let loaded = load::load(Some(path)).await.map_err(broken)?;
             load::print(&loaded.warnings);
@@ -176,6 +181,15 @@ async fn set_up(path: Option<&Path>, survey: &Survey) -> Result<(Gateway, Option
             (config, policies, Some(written))
         }
     };
+    if let Some(name) = &args.policy {
+        let known: Vec<&str> = policies.names().map(|name| name.as_str()).collect();
+        if !known.contains(&name.as_str()) {
+            return Err(TryError::Asked(format!("there is no policy `{name}`; known: {}", known.join(", "))));
+        }
+        if let Some(tenant) = config.tenants.get_mut(&TenantName::from(args.tenant.as_str())) {
+            Arc::make_mut(tenant).policy = name.as_str().into();
+        }
+    }
     config.store.url = StoreUrl::Local;
     config.decisions.file = None;
     config.classifier.deadline = PATIENCE;

@@ -146,11 +146,7 @@ fn read(report: &Report) -> Section {
 fn paid(paid: &Paid) -> Section {
     let mut lines = vec![format!("{} in all", usd(paid.total_nusd))];
     if paid.from_log.lines > 0 {
-        lines.push(format!(
-            "{} on {} requests by the log's own figures",
-            usd(paid.from_log.nusd),
-            paid.from_log.lines
-        ));
+        lines.push(format!("{} on {} requests by the log's own figures", usd(paid.from_log.nusd), paid.from_log.lines));
     }
     if paid.from_log_at_list.lines > 0 {
         let list = &paid.from_log_at_list;
@@ -198,10 +194,22 @@ fn routed(routed: &Routed) -> Section {
     }
     let mut list = Vec::new();
     if routed.not_compared > 0 {
-        list.push(format!("{} routed requests cannot be compared: one of the two costs is unknown", routed.not_compared));
+        list.push(format!(
+            "{} routed requests cannot be compared: one of the two costs is unknown",
+            routed.not_compared
+        ));
+    }
+    if routed.not_placed > 0 {
+        list.push(format!(
+            "{} requests are not routed: their models have no list price, so a configuration must say what they cost",
+            routed.not_placed
+        ));
     }
     if routed.unreadable_prompts > 0 {
-        list.push(format!("{} prompts could not be read as a request: routed by their size", routed.unreadable_prompts));
+        list.push(format!(
+            "{} prompts could not be read as a request: routed by their size",
+            routed.unreadable_prompts
+        ));
     }
     for refused in &routed.refused {
         list.push(format!("{} requests would be refused: {}", refused.lines, refused.name));
@@ -403,8 +411,8 @@ pub(super) fn assumptions(setup: &Setup, survey: &Survey, routed: &Routed) -> Ve
     });
     if setup.config.is_none() {
         list.push(
-            "The dearest of the log's models and those that cost at least a quarter of it are taken for strong, cheaper \
-             ones for mid; the own models for weak (8B) and mid (32B), at the hours of their machines when well filled."
+            "Every request stays with its model of then, which is taken for strong, or goes to an own model: weak (8B) or \
+             mid (32B), at the hours of their machines when well filled. The log's models do not stand in for each other."
                 .to_owned(),
         );
     }

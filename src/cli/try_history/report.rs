@@ -105,6 +105,8 @@ pub(super) struct Routed {
     pub(super) at_least: Option<f32>,
     /// Lines that would be routed, but not at a known price, or of which it is not known what was paid.
     pub(super) not_compared: u64,
+    /// Lines whose model has no list price and so no place in the assumed set-up: they are not routed.
+    pub(super) not_placed: u64,
     /// Lines that keep their model.
     pub(super) same_model: u64,
     /// Lines whose prompt was kept but could not be read as a request.

@@ -12,6 +12,7 @@ use crate::chat::Usage;
 use crate::config::{Fact, FactName, Target};
 use crate::cost::cost;
 use crate::gateway::{Code, Gateway, GatewayError, Past, PastPrompt, decide_again};
+use crate::id::TargetId;
 use crate::ledger::{Candidate, Decision};
 use crate::money::NanoUsd;
 
@@ -19,6 +20,9 @@ use crate::money::NanoUsd;
 const BANDS: usize = 5;
 /// Models that have a row of their own.
 const MOST_MODELS: usize = 500;
+
+/// Instead of a target's name in the bands of an assumed set-up.
+const STAYS: &str = "its model of then";
 
 /// What removes a target without being a rule.
 const CEILINGS: [&str; 3] = ["max_cost", "latency", "health"];
@@ -30,6 +34,8 @@ pub(super) struct Tally<'g> {
     tenant: String,
     /// What every request carries.
     labels: Vec<String>,
+    /// The targets of one's own, if the set-up is assumed: then a request goes to one of them or stays where it was.
+    stay_or: Option<Vec<TargetId>>,
     targets: HashMap<String, Arc<Target>>,
     bootstrap: Bootstrap,
     unknown: BTreeMap<String, u64>,
@@ -48,13 +54,15 @@ pub(super) struct Tally<'g> {
 }
 
 impl<'g> Tally<'g> {
-    pub(super) fn new(gateway: &'g Gateway, lists: Lists, tenant: &str, labels: &[String]) -> Self {
+    pub(super) fn new(gateway: &'g Gateway, lists: Lists, tenant: &str, labels: &[String], assumed: bool) -> Self {
+        let own = || gateway.config().targets.iter().filter(|target| is_own(target)).map(|target| target.id).collect();
         let named = |target: &Arc<Target>| (target.name.to_string(), Arc::clone(target));
         Self {
             gateway,
             lists,
             tenant: tenant.to_owned(),
             labels: labels.to_vec(),
+            stay_or: assumed.then(own),
             targets: gateway.config().targets.iter().map(named).collect(),
             bootstrap: Bootstrap::new(),
             unknown: BTreeMap::new(),
@@ -83,7 +91,15 @@ impl<'g> Tally<'g> {
         let row = self.row(entry);
         row.lines += 1;
         row.tokens.add(entry);
-        let decision = match self.decide(entry).await {
+        let among = match (&self.stay_or, &then) {
+            (None, _) => None,
+            (Some(own), Some(then)) => Some([own.as_slice(), &[then.id]].concat()),
+            (Some(_), None) => {
+                self.routed.not_placed += 1;
+                return Ok(());
+            }
+        };
+        let decision = match self.decide(entry, among.as_deref()).await {
             Ok(decision) => decision,
             Err(error) if matches!(error.code, Code::NotFound | Code::LabelInvalid) => return Err(error),
             Err(error) => {
@@ -100,7 +116,6 @@ impl<'g> Tally<'g> {
             self.refuse(&decision, paid);
             return Ok(());
         };
-        *self.bands[band].entry(target.name.to_string()).or_default() += 1;
         *self.by_target.entry(target.name.to_string()).or_default() += 1;
         if let Some(quality) = &decision.quality {
             self.routed.basis = Some(quality.basis.to_owned());
@@ -108,13 +123,16 @@ impl<'g> Tally<'g> {
         }
         self.own.good_enough += u64::from(self.own_would_do(&decision));
         let same = then.as_ref().is_some_and(|then| then.id == target.id);
+        let stays = same && self.stay_or.is_some();
+        let name = if stays { STAYS.to_owned() } else { target.name.to_string() };
+        *self.bands[band].entry(name).or_default() += 1;
         let routed = target.price.as_ref().map(|price| cost(&usage_there(&entry.usage, same), price));
         self.compare(entry, &target, same, paid, routed);
         Ok(())
     }
 
     /// By the code that serves; by size alone where the prompt was not kept, or cannot be read.
-    async fn decide(&mut self, entry: &Entry) -> Result<Decision, GatewayError> {
+    async fn decide(&mut self, entry: &Entry, among: Option<&[TargetId]>) -> Result<Decision, GatewayError> {
         let config = self.gateway.config();
         let known = |name: &&String| config.tenants.contains_key(name.as_str());
         let tenant = entry.asked_by.iter().find(known).unwrap_or(&self.tenant);
@@ -130,13 +148,13 @@ impl<'g> Tally<'g> {
         let labels = (!labels.is_empty()).then(|| labels.join(","));
         if let Some((format, body)) = &entry.prompt {
             let asked = PastPrompt::Body(*format, body.clone());
-            match decide_again(self.gateway, Past { tenant, labels: labels.clone(), asked }).await {
+            match decide_again(self.gateway, Past { tenant, labels: labels.clone(), among, asked }).await {
                 Err(error) if error.code == Code::InvalidRequest => self.routed.unreadable_prompts += 1,
                 decided => return decided,
             }
         }
         let asked = PastPrompt::Size { input: entry.usage.input, difficulty: entry.difficulty };
-        decide_again(self.gateway, Past { tenant, labels, asked }).await
+        decide_again(self.gateway, Past { tenant, labels, among, asked }).await
     }
 
     /// The target that is the model of then.
@@ -209,7 +227,8 @@ impl<'g> Tally<'g> {
     /// Nothing is left: by a ceiling where rules would have left something, else by every rule that took something.
     fn refuse(&mut self, decision: &Decision, paid: Option<NanoUsd>) {
         self.denied.denied.add(paid.unwrap_or_default());
-        let mut by: Vec<&str> = decision.candidates.iter().filter_map(|one| Some(one.removed_by.as_ref()?.as_str())).collect();
+        let mut by: Vec<&str> =
+            decision.candidates.iter().filter_map(|one| Some(one.removed_by.as_ref()?.as_str())).collect();
         by.sort_unstable();
         by.dedup();
         if by.iter().any(|by| CEILINGS.contains(by)) {
