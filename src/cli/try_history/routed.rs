@@ -126,7 +126,9 @@ impl<'g> Tally<'g> {
         let stays = same && self.stay_or.is_some();
         let name = if stays { STAYS.to_owned() } else { target.name.to_string() };
         *self.bands[band].entry(name).or_default() += 1;
-        let routed = target.price.as_ref().map(|price| cost(&usage_there(&entry.usage, same), price));
+        // Who stays in an assumed set-up pays what was paid: the log knows its own discounts.
+        let there = || target.price.as_ref().map(|price| cost(&usage_there(&entry.usage, same), price));
+        let routed = if stays { paid } else { there() };
         self.compare(entry, &target, same, paid, routed);
         Ok(())
     }
