@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::providers::{Provider, set_text};
 use super::{Context, digest, price};
 use crate::catalog;
-use crate::chat::Format;
+use crate::chat::{Effort, Format};
 use crate::config::facts::{Fact, FactName, Facts};
 use crate::config::reader::listing;
 use crate::config::running::{LatencyPrior, Target, Tier};
@@ -110,7 +110,7 @@ fn target(
         provider: Arc::clone(&provider.running),
         kind: written.kind.as_ref().map(|kind| kind.value).unwrap_or_default(),
         wire: wire(written, provider, context),
-        reasoning: reasoning(&written.reasoning),
+        reasoning: reasoning(&written.reasoning, context),
         show_reasoning: written.reasoning.show.as_ref().is_none_or(|show| show.value),
         drop_unsupported: written
             .on_unsupported
@@ -163,11 +163,15 @@ fn wire(written: &written::Model, provider: &Provider, context: Context<'_>) -> 
     None
 }
 
-fn reasoning(written: &written::Reasoning) -> ReasoningModel {
+fn reasoning(written: &written::Reasoning, context: Context<'_>) -> ReasoningModel {
+    let efforts = written.efforts.0.iter().filter_map(|(word, tokens)| {
+        context.known(word, "degree of reasoning", Effort::ALL.iter().map(|effort| effort.as_str()));
+        Some((Effort::of(&word.value)?, tokens.value))
+    });
     ReasoningModel {
         style: written.style.as_ref().map(|style| style.value),
         parser: written.parser.as_ref().map(|parser| parser.value).unwrap_or_default(),
-        efforts: written.efforts.iter().map(|(effort, tokens)| (*effort, tokens.value)).collect(),
+        efforts: efforts.collect(),
         template_key: written.switch.as_ref().map(|switch| switch.value.clone()),
     }
 }

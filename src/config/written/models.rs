@@ -1,13 +1,10 @@
 //! Who answers: providers, models, prices, aliases.
 
-use std::collections::BTreeMap;
-
 use schemars::{JsonSchema, Schema, json_schema};
 use serde::Deserialize;
 
-use crate::chat::Effort;
 use crate::config::running::{ModelKind, ProviderKind, Tier};
-use crate::config::values::{At, CountryText, DecimalText, DurationText, List, PathText, SCALAR, SecretText};
+use crate::config::values::{At, CountryText, DecimalText, DurationText, List, Named, PathText, SCALAR, SecretText};
 use crate::wire::dialect::{Parser, Style};
 
 /// An endpoint that serves models.
@@ -180,7 +177,7 @@ pub(in crate::config) struct Reasoning {
     /// (`think`), for servers that leave it there. Default: field.
     pub(in crate::config) parser: Option<At<Parser>>,
     /// Tokens for each degree, where the model takes a budget: `{ low: 1024, high: 16384 }`.
-    pub(in crate::config) efforts: BTreeMap<Effort, At<u64>>,
+    pub(in crate::config) efforts: Named<At<u64>>,
     /// The switch in `chat_template_kwargs` that turns it on: `enable_thinking` (the default) or `thinking`.
     pub(in crate::config) switch: Option<At<String>>,
     /// Whether clients are shown it. Default: true.

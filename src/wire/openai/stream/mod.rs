@@ -6,7 +6,7 @@
 //! the last one but for its words. Usage goes to the client in one last chunk with `choices: []` if it asked, and not
 //! at all if not, wherever the provider puts it.
 
-mod alike;
+pub(in crate::wire::openai) mod alike;
 mod chunk;
 mod collect;
 mod mending;
