@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Ran, repository, waypost};
+use crate::harness::{Ran, Setup, Upstream, chat, repository, waypost};
 
 /// A log in a folder of its own.
 struct Log {
@@ -250,6 +250,29 @@ fn prompts_without_text_are_routed_by_size_or_by_the_score_of_then() {
     assert_eq!(report["read"]["kinds"], json!({"litellm_spend": 1, "waypost_decision": 2}));
     let said = report["assumptions"].as_array().unwrap().iter().any(|line| line.as_str().unwrap().contains("neither"));
     assert!(said, "{report:#}");
+}
+
+#[test]
+fn the_records_of_a_gateway_are_a_log_as_well() {
+    let (own, paid) = (Upstream::plain(), Upstream::plain());
+    let setup = Setup::own_and_paid(&own, &paid).section("decisions: { file: decisions.jsonl }");
+    let mut gateway = setup.start();
+    for model in ["large", "small", "large"] {
+        assert_eq!(gateway.chat(&chat(model, "hi")).send().status, 200);
+    }
+    gateway.chat(&chat("large", "hi")).labels("data-class=personal").send().must_be_error(403, "policy_denied");
+    assert!(gateway.terminate().success());
+    let (records, config) = (gateway.file("decisions.jsonl"), gateway.file("config.yaml"));
+    let text = std::fs::read_to_string(&records).unwrap();
+    let cost: i64 =
+        text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["cost_nusd"].as_i64().unwrap()).sum();
+    let tried = waypost(&["try", records.to_str().unwrap(), "--config", config.to_str().unwrap(), "--json"], &[]);
+    assert_eq!(tried.code, 0, "{tried}");
+    let report = tried.json();
+    assert_eq!(report["read"]["kinds"], json!({"waypost_decision": 3}), "{report:#}");
+    assert_eq!(report["read"]["first_unusable"][0]["line"], 4, "the denied one was never answered");
+    assert_eq!((report["paid"]["total_nusd"].as_i64(), cost > 0), (Some(cost), true));
+    assert_eq!(std::fs::read_to_string(&records).unwrap(), text, "trying a log writes nothing into it");
 }
 
 #[test]

@@ -160,7 +160,8 @@ fn model(line: &Object, asked: Option<&Object>, answer: Option<&Object>, url: &s
     let in_path = || {
         let (_, after) = url.rsplit_once("/models/").or_else(|| url.rsplit_once("/model/"))?;
         let end = after.find([':', '/', '?']).unwrap_or(after.len());
-        after.get(..end).filter(|model| !model.is_empty()).map(str::to_owned)
+        let model = percent_encoding::percent_decode_str(after.get(..end)?).decode_utf8().ok()?;
+        (!model.is_empty()).then(|| model.into_owned())
     };
     match requested {
         // What a router was asked for is not what answered.

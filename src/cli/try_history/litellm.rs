@@ -55,7 +55,7 @@ fn asked(line: &Object, call: &str) -> Option<(Format, Object)> {
         Some(body) => opened(body)?.as_object().cloned(),
         None => Some(request),
     });
-    if let Some(whole) = whole.filter(|whole| exchange::asks(whole)) {
+    if let Some(whole) = whole.filter(exchange::asks) {
         return Some((exchange::format(&whole, None, call), whole));
     }
     let messages = first(line, &["messages"])?;
