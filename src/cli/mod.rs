@@ -7,6 +7,7 @@ mod keys;
 mod load;
 mod policy;
 mod serve;
+mod try_history;
 mod upstream;
 
 use std::io::Write as _;
@@ -41,6 +42,8 @@ enum Command {
     Explain(explain::Args),
     /// Test policies.
     Policy(policy::Args),
+    /// Show what a log of yours would have cost through Waypost, offline.
+    Try(try_history::Args),
     /// Make virtual keys.
     Keys(keys::Keys),
     /// Run the scripted provider, which plays a model or a fault.
@@ -55,6 +58,7 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(&args, &[&check_policies, &check_classifier]),
         Command::Explain(args) => explain::run(args),
         Command::Policy(args) => policy::run(&args),
+        Command::Try(args) => try_history::run(&args),
         Command::Keys(args) => match keys::run(&args, &mut std::io::stdout().lock()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(error),

@@ -50,6 +50,14 @@ pub fn load(path: &Path) -> Result<Loaded, Vec<Problem>> {
     loaded(examine(path))
 }
 
+/// Reads a configuration that a command has put together; `name` stands for it in problems.
+///
+/// # Errors
+/// As of [`load`].
+pub fn load_made(name: &Path, text: &str) -> Result<Loaded, Vec<Problem>> {
+    load_text(name, None, text, &|_| None)
+}
+
 /// Reads a configuration file for checking only: where something is wrong the configuration holds stand-ins, so that
 /// what belongs to it (policies, the classifier) can be checked in the same run. Never run it if there are errors.
 #[must_use]

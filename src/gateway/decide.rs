@@ -43,9 +43,25 @@ pub(super) fn constrain<'g>(
     request: &chat::Request,
     record: &mut Record<'g>,
 ) -> Result<Constrained<'g>, GatewayError> {
+    constrain_among(gateway, principal, wishes, request, None, record)
+}
+
+/// The same among these targets only, as if the configuration had no others.
+pub(super) fn constrain_among<'g>(
+    gateway: &'g Gateway,
+    principal: &Principal,
+    wishes: &Wishes,
+    request: &chat::Request,
+    among: Option<&[TargetId]>,
+    record: &mut Record<'g>,
+) -> Result<Constrained<'g>, GatewayError> {
     let asked = asked::resolve(gateway, principal, &request.model, wishes.policy.as_deref())?;
     let labels = resolve_labels(gateway, principal, wishes)?;
-    let allowed = policy::constrain(asked.policy, &principal.tenant, &labels, &asked.considered(gateway, request)?);
+    let mut considered = asked.considered(gateway, request)?;
+    if let Some(among) = among {
+        considered.retain(|id| among.contains(id));
+    }
+    let allowed = policy::constrain(asked.policy, &principal.tenant, &labels, &considered);
     record.constrained(asked.policy, &labels, &allowed);
     if allowed.is_empty() {
         record.nothing_allowed(&allowed);

@@ -40,4 +40,5 @@ mod stop;
 mod streams;
 mod tokens;
 mod translation;
+mod try_history;
 mod usage;

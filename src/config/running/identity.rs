@@ -105,7 +105,7 @@ pub struct Claims {
 }
 
 /// A tenant.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Tenant {
     /// Its name.
     pub name: TenantName,
