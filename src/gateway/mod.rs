@@ -7,15 +7,18 @@
 mod asked;
 mod build;
 mod cached;
+mod calibrated;
 mod call;
 mod client;
 mod count;
 mod decide;
 mod decode;
 mod error;
+mod feedback;
 mod headers;
 mod other;
 mod pins;
+mod recent;
 mod record;
 mod relay;
 
@@ -27,6 +30,7 @@ use http::{HeaderMap, Method, StatusCode};
 
 pub use self::build::{BuildError, classifier_settings};
 use self::cached::Lookup;
+pub use self::calibrated::{Calibrated, LoadError};
 use self::call::Ask;
 pub use self::client::{BodyError, Client, HungUp};
 pub use self::error::{Code, GatewayError};
@@ -34,6 +38,7 @@ pub use self::headers::was_forwarded;
 use self::headers::{Notes, ServedBy, Wishes};
 pub use self::other::{Question, explain};
 use self::pins::Pins;
+use self::recent::Recent;
 use self::record::Record;
 use crate::auth::{Authenticator, Principal};
 use crate::cache::Cache;
@@ -66,6 +71,8 @@ pub struct Gateway {
     health: Health,
     places: Arc<InFlight>,
     pins: Pins,
+    recent: Recent,
+    calibrated: Option<Calibrated>,
     metrics: Metrics,
     decisions: Decisions,
     log: RequestLog,
@@ -121,6 +128,7 @@ impl Route {
             (&Method::POST, "/v1/completions") => Self::Ask(Format::Completions),
             (&Method::POST, "/v1/embeddings") => Self::Ask(Format::Embeddings),
             (&Method::OPTIONS, _) => Self::Preflight,
+            (&Method::POST, "/v1/feedback") => Self::Other(other::Asked::Feedback),
             (&Method::POST, "/v1/route") => Self::Other(other::Asked::DryRun),
             (&Method::GET, "/v1/models") => Self::Other(other::Asked::Models),
             (&Method::GET, path) if path.starts_with("/v1/models/") => Self::Other(other::Asked::Model),
@@ -135,7 +143,7 @@ impl Route {
 }
 
 /// Paths that are served with one method only.
-const PATHS: [&str; 8] = [
+const PATHS: [&str; 9] = [
     "/v1/chat/completions",
     "/v1/responses",
     "/v1/messages",
@@ -143,6 +151,7 @@ const PATHS: [&str; 8] = [
     "/v1/completions",
     "/v1/embeddings",
     "/v1/route",
+    "/v1/feedback",
     "/v1/models",
 ];
 

@@ -112,7 +112,9 @@ pub enum CalibrationError {
     #[error("{0} is out of range")]
     Range(String),
     /// It was made with another classifier.
-    #[error("it was made with the classifier {made}, this configuration has {running}: a score of one says nothing of the other's")]
+    #[error(
+        "it was made with the classifier {made}, this configuration has {running}: a score of one says nothing of the other's"
+    )]
     Classifier {
         /// Hash in the file.
         made: String,

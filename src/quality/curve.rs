@@ -73,7 +73,9 @@ impl Curve {
     pub fn is_sound(&self) -> bool {
         let line = self.line.intercept.is_finite() && self.line.slope.is_finite() && self.line.slope >= 0.0;
         let ridge = self.ridge.as_ref().is_none_or(|ridge| {
-            ridge.intercept.is_finite() && ridge.slope.is_finite() && ridge.weights.iter().all(|weight| weight.is_finite())
+            ridge.intercept.is_finite()
+                && ridge.slope.is_finite()
+                && ridge.weights.iter().all(|weight| weight.is_finite())
         });
         line && ridge && self.isotonic.as_ref().is_none_or(Rising::is_sound)
     }

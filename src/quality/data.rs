@@ -160,9 +160,7 @@ pub fn line(text: &str) -> Result<Line, LineError> {
     }
     let messages = match (written.messages, written.prompt) {
         (Some(messages), _) => messages.to_owned(),
-        (None, Some(prompt)) => {
-            RawValue::from_string(format!("[{{\"role\":\"user\",\"content\":{}}}]", prompt.get()))?
-        }
+        (None, Some(prompt)) => RawValue::from_string(format!("[{{\"role\":\"user\",\"content\":{}}}]", prompt.get()))?,
         (None, None) => return Err(LineError::NoPrompt),
     };
     let mut outcomes = Vec::new();

@@ -107,8 +107,11 @@ fn numpy_segment(points: &[(f64, f64)], key: f64) -> usize {
 /// APGR over every cut, ties in an order drawn at random: for intervals, since it needs no quantiles.
 #[must_use]
 pub fn apgr_exact(score: &[f64], weak: &[f64], strong: &[f64], seeded: &mut Seeded) -> f64 {
-    let mut order: Vec<(f64, u64, f64)> =
-        score.iter().zip(weak.iter().zip(strong)).map(|(score, (weak, strong))| (*score, seeded.next(), strong - weak)).collect();
+    let mut order: Vec<(f64, u64, f64)> = score
+        .iter()
+        .zip(weak.iter().zip(strong))
+        .map(|(score, (weak, strong))| (*score, seeded.next(), strong - weak))
+        .collect();
     order.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     let count = order.len().max(1) as f64;
     let (mut gained, mut area) = (0.0, 0.0);

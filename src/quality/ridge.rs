@@ -207,7 +207,9 @@ mod tests {
     #[test]
     fn the_gradient_is_zero_at_the_fit() {
         let rows: Vec<(f64, Vec<f32>, f64)> = (0..50_u8)
-            .map(|i| (f64::from(i) / 25.0 - 1.0, vec![f32::from(i % 7), f32::from(i % 3)], f64::from(u8::from(i % 4 > 1))))
+            .map(|i| {
+                (f64::from(i) / 25.0 - 1.0, vec![f32::from(i % 7), f32::from(i % 3)], f64::from(u8::from(i % 4 > 1)))
+            })
             .collect();
         let seen: Vec<Seen<'_>> = rows.iter().map(|(x, vector, y)| (*x, vector.as_slice(), *y)).collect();
         let fit = path(&seen, Line { intercept: 0.0, slope: 1.0 }, &[2.0]).remove(0);

@@ -18,8 +18,10 @@ impl World {
             let other = if seeded.share() < 0.7 { luck } else { seeded.share() };
             let good = |p: f64, luck: f64| f64::from(u8::from(luck < p));
             let outcome = |candidate, good| Outcome { candidate, good, cost: None };
-            let outcomes =
-                vec![outcome(0, good((self.cheap)(difficulty), luck)), outcome(1, good((self.dear)(difficulty), other))];
+            let outcomes = vec![
+                outcome(0, good((self.cheap)(difficulty), luck)),
+                outcome(1, good((self.dear)(difficulty), other)),
+            ];
             labelled.push(Labelled { difficulty, vector: None, outcomes });
         }
         labelled
@@ -149,10 +151,8 @@ fn a_vector_that_says_more_than_the_score_is_used_where_it_is_there() {
         let vector: Vec<f32> = (0..16).map(|_| (seeded.share() - 0.5) as f32).collect();
         let p = logistic::logistic(6.0 * f64::from(vector[0]));
         let good = f64::from(u8::from(seeded.share() < p));
-        let outcomes = vec![
-            Outcome { candidate: 0, good, cost: None },
-            Outcome { candidate: 1, good: 1.0, cost: None },
-        ];
+        let outcomes =
+            vec![Outcome { candidate: 0, good, cost: None }, Outcome { candidate: 1, good: 1.0, cost: None }];
         labelled.push(Labelled { difficulty: seeded.share(), vector: Some(vector), outcomes });
     }
     let weighed = calibrate(&labelled, &terms(0)).unwrap();
@@ -200,7 +200,10 @@ fn a_calibration_survives_its_file() {
     let calibration = calibration();
     let text = serde_json::to_string_pretty(&calibration).unwrap();
     let read = Calibration::parse(&text).unwrap();
-    assert_eq!((&read.classifier, &read.floors, &read.data), (&calibration.classifier, &calibration.floors, &calibration.data));
+    assert_eq!(
+        (&read.classifier, &read.floors, &read.data),
+        (&calibration.classifier, &calibration.floors, &calibration.data)
+    );
     let p = |calibration: &Calibration| calibration.curve("own@p").unwrap().curve.p_good(0.3, None);
     assert!((p(&read) - p(&calibration)).abs() < 1e-12);
     assert!(calibration.belongs_to("sha256:c").is_ok());

@@ -135,9 +135,11 @@ pub fn find(rows: &[Row], ladders: &[Ladder], own: &Ladder, promise: Promise) ->
         let by_forecast = Totals::of(rows, tau_of, Row::best);
         let on_average = Totals::of(rows, tau_of, |_| reference);
         walking = walking
-            && (step == 0 || [by_forecast, on_average].iter().all(|totals| totals.passes(promise.at_least, promise.confidence)));
+            && (step == 0
+                || [by_forecast, on_average].iter().all(|totals| totals.passes(promise.at_least, promise.confidence)));
         let strictest = if by_forecast.best > on_average.best { by_forecast } else { on_average };
-        let point = Point { kept: on_average.changed / on_average.rows.max(1.0), ..strictest.point(tau, promise.confidence) };
+        let point =
+            Point { kept: on_average.changed / on_average.rows.max(1.0), ..strictest.point(tau, promise.confidence) };
         if walking {
             found = Some(point);
         }

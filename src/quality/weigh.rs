@@ -95,7 +95,8 @@ pub fn calibrate(labelled: &[Labelled], terms: &Terms) -> Result<Weighed, TooFew
         let routed: Vec<Curve> =
             terms.routed.iter().filter_map(|&place| Some(curves.get(place)?.as_ref()?.0.clone())).collect();
         let own = ladder(labelled, &paired, &routed);
-        thresholds = terms.promises.iter().map(|&promise| (promise, threshold::find(&rows, &ladders, &own, promise))).collect();
+        thresholds =
+            terms.promises.iter().map(|&promise| (promise, threshold::find(&rows, &ladders, &own, promise))).collect();
     }
     Ok(Weighed { curves, thresholds, paired: paired.len(), buckets: buckets(labelled) })
 }
