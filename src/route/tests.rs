@@ -251,20 +251,24 @@ fn a_calibration_that_does_not_cover_the_case_claims_nothing() {
     let setting = setting(COST);
     let all = |_: TargetId| Some(0.9);
     let some = |id: TargetId| (id.0 > 0).then_some(0.9);
-    let basis = |change: &dyn Fn(&mut Inputs<'_>)| setting.choose(|inputs| change(inputs)).unwrap().basis;
-    assert_eq!(basis(&|inputs| inputs.calibrated = Some(Calibrated { p_good: &all, tau: None })), Basis::Prior);
-    assert_eq!(basis(&|inputs| inputs.calibrated = Some(Calibrated { p_good: &some, tau: Some(0.1) })), Basis::Prior);
-    let unscored = |inputs: &mut Inputs<'_>| {
-        inputs.difficulty = None;
-        inputs.calibrated = Some(Calibrated { p_good: &all, tau: Some(0.1) });
+    let (up, first_down) = (|_: TargetId| true, |id: TargetId| id.0 > 0);
+    let basis = |calibrated, difficulty, healthy| {
+        let plan = setting.choose(|inputs| {
+            (inputs.calibrated, inputs.difficulty, inputs.healthy) = (Some(calibrated), difficulty, healthy);
+        });
+        plan.unwrap().basis
     };
-    assert_eq!(basis(&unscored), Basis::Prior);
-    let down = |id: TargetId| id.0 > 0;
-    let without_it = |inputs: &mut Inputs<'_>| {
-        inputs.healthy = &down;
-        inputs.calibrated = Some(Calibrated { p_good: &some, tau: Some(0.1) });
-    };
-    assert_eq!(basis(&without_it), Basis::Calibrated, "what cannot be asked need not have been measured");
+    let every = Calibrated { p_good: &all, tau: Some(0.1) };
+    let all_but_one = Calibrated { p_good: &some, tau: Some(0.1) };
+    assert_eq!(basis(every, Some(0.5), &up as &dyn Fn(TargetId) -> bool), Basis::Calibrated);
+    assert_eq!(basis(Calibrated { tau: None, ..every }, Some(0.5), &up), Basis::Prior, "no threshold");
+    assert_eq!(basis(all_but_one, Some(0.5), &up), Basis::Prior, "not all were measured");
+    assert_eq!(basis(every, None, &up), Basis::Prior, "no score");
+    assert_eq!(
+        basis(all_but_one, Some(0.5), &first_down),
+        Basis::Calibrated,
+        "what cannot be asked need not be measured"
+    );
 }
 
 #[test]
