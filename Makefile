@@ -3,6 +3,7 @@
 
 PROFILE ?= release
 MODEL_PORT ?= 8091
+FUZZ_SECONDS ?= 60
 
 W := .waypost
 S := config/quickstart
@@ -10,6 +11,7 @@ PYTHON := $(W)/venv/bin/python
 ONNXRUNTIME := $(W)/lib/libonnxruntime.so
 MODEL := $(W)/models/smollm2-135m-instruct-q4_1.gguf
 SCRIPTED := $(W)/models/scripted.gguf
+NODE_MODULES := tests/sdk/vercel/node_modules/.package-lock.json
 # CARGO_TARGET_DIR, .cargo/config.toml and the default, as cargo itself decides.
 TARGET = $(eval TARGET := $$(shell cargo metadata --format-version 1 --no-deps --offline | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])'))$(TARGET)
 BUILT = $(TARGET)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
@@ -18,7 +20,7 @@ BIN = $(BUILT)/waypost
 export MODEL_PORT
 
 .DELETE_ON_ERROR:
-.PHONY: help run demo test bench build lint check deny onnxruntime model python-run python-test tools-build
+.PHONY: help run demo test fuzz bench build lint check deny onnxruntime model python-run python-test node-test tools-build
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s%s\n", $$1, $$2 }'
@@ -33,11 +35,22 @@ build: tools-build onnxruntime ## the binary, with ONNX Runtime beside it (PROFI
 	cargo build --locked --bins --profile $(PROFILE)
 	@$(S)/beside.sh $(ONNXRUNTIME) "$(BUILT)"
 
-test: tools-build onnxruntime python-test $(SCRIPTED) ## every test, with real llama.cpp, Redis and Prometheus
+test: tools-build onnxruntime python-test node-test $(SCRIPTED) ## every test, with real llama.cpp, clients, Redis and Prometheus
 	@$(S)/need.sh redis-server prometheus
 	@$(S)/beside.sh $(ONNXRUNTIME) "$(TARGET)/debug" "$(TARGET)/debug/deps"
 	WAYPOST_TEST_PYTHON="$(abspath $(PYTHON))" WAYPOST_TEST_GGUF="$(abspath $(SCRIPTED))" \
 	ORT_DYLIB_PATH="$(abspath $(ONNXRUNTIME))" tests/run.sh $(TEST)
+
+# The fuzzer's compiler flags are unstable ones, which the stable compiler takes under RUSTC_BOOTSTRAP. Every dependency
+# is the gateway's own version. There is no unsafe code to watch, so no sanitizer either.
+fuzz: ## every reader of outside bytes for FUZZ_SECONDS=60 each (FUZZ="chat_stream json": only these)
+	@$(S)/need.sh cc:gcc c++:g++ python3
+	@cargo fuzz --version >/dev/null 2>&1 || env -u CARGO_TARGET_DIR cargo install cargo-fuzz --version 0.13.2 --locked --quiet
+	cp Cargo.lock fuzz/Cargo.lock
+	python3 fuzz/corpus.py tests/fixtures fuzz/corpus
+	@for reader in $(or $(FUZZ),$$(cargo fuzz list)); do \
+	  RUSTC_BOOTSTRAP=1 cargo fuzz run --sanitizer none $$reader -- -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
+	    -max_len=16384 -dict=fuzz/words.txt -print_final_stats=1 || exit 1; done
 
 # Not incremental: that would build the measured code in other units than a release has.
 bench: tools-build onnxruntime ## the gateway beside a bare Pingora proxy and nginx (BENCH=--short: 3 minutes)
@@ -63,6 +76,7 @@ onnxruntime: $(ONNXRUNTIME) ## fetch ONNX Runtime's library
 model: $(MODEL) ## fetch SmolLM2-135M-Instruct, the open model of the quickstart
 python-run: $(W)/venv/.run
 python-test: $(W)/venv/.test
+node-test: $(NODE_MODULES)
 
 tools-build:
 	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust, https://rustup.rs"; exit 1; }
@@ -79,6 +93,11 @@ $(W)/venv/.run: $(S)/requirements.txt | $(PYTHON)
 
 $(W)/venv/.test: tests/requirements.txt $(W)/venv/.run
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+# Node.js is a wheel among the tests' requirements, for Debian's is too old for today's packages.
+$(NODE_MODULES): tests/sdk/vercel/package-lock.json | $(W)/venv/.test
+	PATH="$(abspath $(W)/venv/bin):$$PATH" npm ci --prefix $(<D) --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 $(ONNXRUNTIME): $(S)/onnxruntime.txt | $(PYTHON)

@@ -8,6 +8,10 @@ use bytes::BufMut;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use price::{Price, Rates};
+
+mod price;
+
 /// Nano-USD in one US dollar.
 const NANOS_PER_USD: i64 = 1_000_000_000;
 
@@ -99,16 +103,53 @@ impl FromStr for NanoUsd {
     type Err = MoneyError;
 
     fn from_str(text: &str) -> Result<Self, MoneyError> {
-        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-        let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
-        if (whole.is_empty() && fraction.is_empty()) || !digits(whole) || !digits(fraction) {
+        let Some((whole, fraction)) = decimal(text) else {
             return Err(MoneyError::NotDecimal(text.to_owned()));
-        }
+        };
         if fraction.len() > 9 {
             return Err(MoneyError::OutOfRange(text.to_owned()));
         }
         format!("{whole}{fraction:0<9}").parse().map(Self).map_err(|_| MoneyError::OutOfRange(text.to_owned()))
     }
+}
+
+/// The digits before and after the point of a plain decimal.
+fn decimal(text: &str) -> Option<(&str, &str)> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    ((!whole.is_empty() || !fraction.is_empty()) && digits(whole) && digits(fraction)).then_some((whole, fraction))
+}
+
+/// A decimal as JSON writes numbers (`1.5e-07`), times ten to the power of `shift`, rounded up: digit by digit, for no
+/// float holds a tenth.
+///
+/// # Errors
+/// It is none, is below zero, or is too large.
+pub fn scaled(text: &str, shift: i32) -> Result<i64, MoneyError> {
+    let not_decimal = || MoneyError::NotDecimal(text.to_owned());
+    let too_large = || MoneyError::OutOfRange(text.to_owned());
+    let (digits, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let exponent: i32 = exponent.parse().map_err(|_| not_decimal())?;
+    let (whole, fraction) = decimal(digits).ok_or_else(not_decimal)?;
+    // Beyond this many places nothing is left, or nothing fits.
+    let point = (whole.len() as i64) + i64::from(exponent) + i64::from(shift);
+    let digits = [whole, fraction].concat();
+    let mut kept: i64 = 0;
+    let mut more = false;
+    for (place, digit) in (0..).zip(digits.bytes().map(|byte| i64::from(byte - b'0'))) {
+        if place < point {
+            kept = kept.checked_mul(10).and_then(|kept| kept.checked_add(digit)).ok_or_else(too_large)?;
+        } else {
+            more |= digit != 0;
+        }
+    }
+    for _ in (digits.len() as i64)..point {
+        if kept == 0 {
+            break;
+        }
+        kept = kept.checked_mul(10).ok_or_else(too_large)?;
+    }
+    kept.checked_add(i64::from(more)).ok_or_else(too_large)
 }
 
 /// A price in nano-USD per million tokens: fine enough for the cheapest list prices, still an integer.
@@ -123,6 +164,15 @@ impl Rate {
     #[must_use]
     pub const fn per_million(usd: NanoUsd) -> Self {
         Self(usd.0)
+    }
+
+    /// From US dollars per token, as LiteLLM's list states them: `1.5e-07`.
+    ///
+    /// # Errors
+    /// It is no decimal above or at zero, or too large.
+    pub fn per_token(usd: &str) -> Result<Self, MoneyError> {
+        // Nine places to nano-dollars, six to a million tokens.
+        scaled(usd, 15).map(Self)
     }
 
     /// What `tokens` cost, rounded up to the next nano-USD.
@@ -171,6 +221,31 @@ mod tests {
         assert!(matches!("".parse::<NanoUsd>(), Err(MoneyError::NotDecimal(_))));
         assert!(matches!("0.0000000001".parse::<NanoUsd>(), Err(MoneyError::OutOfRange(_))));
         assert!(matches!("99999999999999999999".parse::<NanoUsd>(), Err(MoneyError::OutOfRange(_))));
+    }
+
+    #[test]
+    fn scientific_notation_loses_no_digit() {
+        for (text, nanos) in [
+            ("1.5e-07", 150_000_000),
+            ("15E-8", 150_000_000),
+            ("0.00000015", 150_000_000),
+            ("0", 0),
+            ("0e999", 0),
+            ("0.0", 0),
+            ("3e+0", 3_000_000_000_000_000),
+            // 0.1 + 0.2 has no exact float.
+            ("3.00000000000001e-07", 300_000_001),
+            ("1.0000000000000001e-07", 100_000_001),
+            ("1e-999", 1),
+        ] {
+            assert_eq!(Rate::per_token(text), Ok(Rate(nanos)), "{text}");
+        }
+        for text in ["", "-1e-7", "e-7", ".", "1e", "1e-7x", "NaN", "1e99999999999"] {
+            assert!(matches!(Rate::per_token(text), Err(MoneyError::NotDecimal(_))), "{text}");
+        }
+        for text in ["1e9", "1e2147483647"] {
+            assert!(matches!(Rate::per_token(text), Err(MoneyError::OutOfRange(_))), "{text}");
+        }
     }
 
     #[test]

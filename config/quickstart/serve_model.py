@@ -40,6 +40,8 @@ def serve(args: argparse.Namespace) -> int:
     params.n_gpu_layers = 0
     params.warmup = False
     params.use_jinja = True
+    if args.reasoning == "text":
+        params.reasoning_format = xllamacpp.common_reasoning_format.COMMON_REASONING_FORMAT_NONE
     params.endpoint_metrics = True
     params.ui = False
     server = xllamacpp.Server(params)
@@ -95,6 +97,9 @@ def main() -> int:
     run.add_argument("--context", type=int, default=4096, help="tokens of context of each slot")
     run.add_argument("--slots", type=int, default=2, help="requests answered at the same time")
     run.add_argument("--threads", type=int, default=1)
+    run.add_argument(
+        "--reasoning", choices=["field", "text"], default="field", help="where thoughts go: reasoning_content, or <think>"
+    )
     run.add_argument("--detached", action="store_true", help="go on when the parent process has ended")
     run.set_defaults(act=serve)
     ready = commands.add_parser("wait")

@@ -245,6 +245,12 @@ impl Kind {
         self.formats.iter().chain(self.on_request).any(|(spoken, _)| *spoken == format)
     }
 
+    /// The format that bodies at this format's path are in: who generates in Gemini's format embeds in it too.
+    #[must_use]
+    pub fn written(&self, format: Format) -> Format {
+        if format == Format::Embeddings && self.speaks(Format::Gemini) { Format::Gemini } else { format }
+    }
+
     /// A native path under an endpoint's prefix. What prefix and native path share is not doubled: with `/v1` or
     /// `/openai/v1` given, nothing of it is added again. A prefix that ends in another version (`/api/paas/v4`) stands in
     /// for the native one.

@@ -3,14 +3,17 @@
 //! Facts are data in `config/catalog/`, each with its source and date, and embedded. They fill in what the
 //! configuration does not state; they never say where a prompt is processed.
 
-use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use serde::Deserialize;
 
 pub use kinds::{KINDS, KeyHeader, Kind, kind, plain};
+pub use litellm::{Known, Litellm, LitellmError};
+pub use prices::{price, priced_models, today};
 
 mod kinds;
+mod litellm;
+mod prices;
 
 /// Who runs a public provider.
 #[derive(Debug, Deserialize)]
@@ -53,34 +56,6 @@ pub struct Origin {
     pub date: String,
 }
 
-/// A provider's price list.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PriceList {
-    /// The provider's kind.
-    pub kind: String,
-    /// Page of the list.
-    pub source: String,
-    /// As of when, `YYYY-MM-DD`.
-    pub date: String,
-    /// By the provider's name of the model.
-    pub models: BTreeMap<String, ListPrice>,
-}
-
-/// Decimal US dollars per million tokens.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ListPrice {
-    /// Tokens read.
-    pub input: String,
-    /// Tokens written.
-    pub output: String,
-    /// Tokens read from the provider's prompt cache.
-    pub cached_input: Option<String>,
-    /// Tokens written to the provider's prompt cache.
-    pub cache_write: Option<String>,
-}
-
 /// The operator of a provider of this kind, if all `hosts` are known to be its own.
 pub fn operator<'h>(kind: &str, hosts: impl IntoIterator<Item = &'h str>) -> Option<&'static Operator> {
     let operator = operators().iter().find(|operator| operator.kind == kind)?;
@@ -103,20 +78,6 @@ pub fn origin(upstream: &str, own_kind: Option<&str>) -> Option<&'static Origin>
     })
 }
 
-/// The list price of a model and the list it stands in. The scripted provider plays every provider's models.
-pub fn price(kind: &str, upstream: &str) -> Option<(&'static ListPrice, &'static PriceList)> {
-    price_lists(kind).find_map(|list| Some((list.models.get(upstream)?, list)))
-}
-
-/// Models whose list price at this kind is known.
-pub fn priced_models(kind: &str) -> impl Iterator<Item = &'static str> {
-    price_lists(kind).flat_map(|list| list.models.keys().map(String::as_str))
-}
-
-fn price_lists(kind: &str) -> impl Iterator<Item = &'static PriceList> {
-    prices().iter().filter(move |list| list.kind == kind || kind == "scripted")
-}
-
 fn operators() -> &'static [Operator] {
     static OPERATORS: OnceLock<Vec<Operator>> = OnceLock::new();
     OPERATORS.get_or_init(|| embedded(include_str!("../../config/catalog/operators.yaml")))
@@ -127,11 +88,6 @@ fn origins() -> &'static [Origin] {
     ORIGINS.get_or_init(|| embedded(include_str!("../../config/catalog/models.yaml")))
 }
 
-fn prices() -> &'static [PriceList] {
-    static PRICES: OnceLock<Vec<PriceList>> = OnceLock::new();
-    PRICES.get_or_init(|| embedded(include_str!("../../config/catalog/prices.yaml")))
-}
-
 #[expect(clippy::expect_used, reason = "embedded at compile time and read by a test")]
 fn embedded<T: serde::de::DeserializeOwned>(text: &str) -> T {
     serde_saphyr::from_str(text).expect("embedded catalogue")
@@ -140,25 +96,15 @@ fn embedded<T: serde::de::DeserializeOwned>(text: &str) -> T {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::money::NanoUsd;
 
     #[test]
-    fn every_entry_has_a_source_a_date_and_readable_prices() {
+    fn every_entry_has_a_source_and_a_date() {
         for operator in operators() {
             assert!(operator.source.starts_with("https://") && operator.date.len() == 10, "{operator:?}");
             assert!(kind(&operator.kind).is_some(), "{operator:?}");
         }
         for origin in origins() {
             assert!(origin.source.starts_with("https://") && origin.date.len() == 10, "{origin:?}");
-        }
-        for list in prices() {
-            assert!(list.source.starts_with("https://") && list.date.len() == 10);
-            for price in list.models.values() {
-                let all = [Some(&price.input), Some(&price.output), price.cached_input.as_ref()];
-                for text in all.into_iter().flatten() {
-                    assert!(text.parse::<NanoUsd>().is_ok(), "{text}");
-                }
-            }
         }
     }
 

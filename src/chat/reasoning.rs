@@ -109,6 +109,9 @@ pub enum Effort {
 }
 
 impl Effort {
+    /// All of them, the lowest first.
+    pub const ALL: [Self; 7] = [Self::None, Self::Minimal, Self::Low, Self::Medium, Self::High, Self::Xhigh, Self::Max];
+
     /// The formats' word.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -126,8 +129,6 @@ impl Effort {
     /// The degree by its word.
     #[must_use]
     pub fn of(word: &str) -> Option<Self> {
-        [Self::None, Self::Minimal, Self::Low, Self::Medium, Self::High, Self::Xhigh, Self::Max]
-            .into_iter()
-            .find(|effort| effort.as_str() == word)
+        Self::ALL.into_iter().find(|effort| effort.as_str() == word)
     }
 }

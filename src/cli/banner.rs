@@ -68,9 +68,9 @@ fn targets(targets: &[std::sync::Arc<Target>]) -> String {
         table.add_row([
             target.name.to_string(),
             format!("{:?}", target.tier).to_lowercase(),
-            target
-                .price
-                .map_or("unknown".to_owned(), |price| format!("{} / {}", price.input.as_usd(), price.output.as_usd())),
+            target.price.as_ref().map_or("unknown".to_owned(), |price| {
+                format!("{} / {}", price.base().input.as_usd(), price.base().output.as_usd())
+            }),
             fact(target, FactName::LocationCountries),
             fact(target, FactName::OperatorName),
         ]);

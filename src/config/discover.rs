@@ -34,8 +34,6 @@ pub struct Found {
     pub place: String,
     /// What it is and what it is used for.
     pub note: String,
-    /// Whether the gateway uses it.
-    pub used: bool,
 }
 
 impl fmt::Display for Found {
@@ -59,9 +57,37 @@ const fn offer(kind: &'static str, upstream: &'static str, tier: Tier, context: 
 }
 
 /// Context windows and capabilities as the vendors' model pages (see `config/catalog/`) state them; tiers are ours.
-const OFFERS: [Offer; 12] = [
+const OFFERS: [Offer; 16] = [
     offer("openai", "gpt-6-luna", Tier::Mid, 1_050_000, "tools, parallel_tools, json_schema, images, reasoning"),
     offer("openai", "gpt-6.1-sol", Tier::Strong, 1_050_000, "tools, parallel_tools, json_schema, images, reasoning"),
+    offer(
+        "anthropic",
+        "claude-sonnet-5-5",
+        Tier::Mid,
+        1_000_000,
+        "tools, parallel_tools, json_schema, images, documents, reasoning",
+    ),
+    offer(
+        "anthropic",
+        "claude-opus-5-5",
+        Tier::Strong,
+        1_000_000,
+        "tools, parallel_tools, json_schema, images, documents, reasoning",
+    ),
+    offer(
+        "gemini",
+        "gemini-3.8-flash",
+        Tier::Mid,
+        1_048_576,
+        "tools, parallel_tools, json_schema, images, documents, audio, reasoning",
+    ),
+    offer(
+        "gemini",
+        "gemini-4-argon",
+        Tier::Strong,
+        1_048_576,
+        "tools, parallel_tools, json_schema, images, documents, audio, reasoning",
+    ),
     offer("deepseek", "deepseek-flash", Tier::Mid, 1_000_000, "tools, reasoning"),
     offer("deepseek", "deepseek-v4-pro", Tier::Strong, 1_000_000, "tools, reasoning"),
     offer("mistral", "mistral-medium-2508", Tier::Mid, 128_000, "tools, json_schema"),
@@ -73,9 +99,6 @@ const OFFERS: [Offer; 12] = [
     offer("xai", "grok-4.3", Tier::Mid, 1_000_000, "tools, json_schema, images, reasoning"),
     offer("xai", "grok-4.6", Tier::Strong, 500_000, "tools, json_schema, images, reasoning"),
 ];
-
-/// Keys of providers whose formats this version does not speak.
-const NOT_YET: [&str; 2] = ["ANTHROPIC_API_KEY", "GEMINI_API_KEY"];
 
 /// A model server that listens at a well-known port: name, kind, port.
 struct Local(&'static str, &'static str, u16);
@@ -117,7 +140,7 @@ fn compose(lookup: Lookup<'_>, answers: &[Option<Vec<u8>>]) -> Result<Discovered
         write_local(local, &served, &mut providers, &mut models);
         let names: Vec<_> = served.iter().map(|model| model.id.as_str()).collect();
         let note = format!("{} on this machine: {}", local.0, names.join(", "));
-        found.push(Found { place: format!("127.0.0.1:{}", local.2), note, used: true });
+        found.push(Found { place: format!("127.0.0.1:{}", local.2), note });
     }
     for kind in &catalog::KINDS {
         let Some(variable) = kind.key_variable else {
@@ -125,19 +148,13 @@ fn compose(lookup: Lookup<'_>, answers: &[Option<Vec<u8>>]) -> Result<Discovered
         };
         if lookup(variable).is_some_and(|key| !key.trim().is_empty()) {
             let names = write_public(kind, variable, &mut providers, &mut models);
-            found.push(Found { place: variable.to_owned(), note: format!("{}: {names}", kind.name), used: true });
-        }
-    }
-    for variable in NOT_YET {
-        if lookup(variable).is_some_and(|key| !key.trim().is_empty()) {
-            let note = "not used: this version does not speak that provider's format yet".to_owned();
-            found.push(Found { place: variable.to_owned(), note, used: false });
+            found.push(Found { place: variable.to_owned(), note: format!("{}: {names}", kind.name) });
         }
     }
     if providers.is_empty() {
         write_scripted(&mut providers, &mut models);
         let note = "no key and no model server found: answers come from the scripted provider and say so".to_owned();
-        found.push(Found { place: "scripted".to_owned(), note, used: true });
+        found.push(Found { place: "scripted".to_owned(), note });
     }
     let written = format!(
         "# Written by `waypost serve` from what it found.\n\
@@ -282,7 +299,7 @@ mod tests {
     use crate::config::facts::{Fact, FactName};
 
     fn with_key(name: &str) -> Option<String> {
-        ["DEEPSEEK_API_KEY", "ANTHROPIC_API_KEY"].contains(&name).then(|| "sk-secret".to_owned())
+        (name == "DEEPSEEK_API_KEY").then(|| "sk-secret".to_owned())
     }
 
     #[tokio::test]
@@ -309,7 +326,6 @@ mod tests {
         );
         assert_eq!(facts.get(FactName::LocationCountries), None, "where it processes prompts is not");
         assert!(!discovered.written.contains("sk-secret"));
-        assert!(discovered.found.iter().any(|found| found.place == "ANTHROPIC_API_KEY" && !found.used));
     }
 
     #[tokio::test]

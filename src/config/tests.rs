@@ -136,8 +136,9 @@ tenants: [{ name: a, region: '${EVIL}' }, { name: b, region: '${EMPTY:-none}-$${
 fn prices_are_read_from_their_text_and_rounded_up() {
     let price = |price: &str| {
         let text = MINIMAL.replace("{ input: 0, output: 0 }", price);
-        let price = read(&text).unwrap().config.targets[0].price.unwrap();
-        (price.input.0, price.output.0, price.cached_input.0)
+        let config = read(&text).unwrap().config;
+        let rates = *config.targets[0].price.as_ref().unwrap().base();
+        (rates.input.0, rates.output.0, rates.cached_input.0)
     };
     // 0.1 + 0.2 has no exact float; 2.190000001 would lose its last digit as one of half the size.
     assert_eq!(price("{ input: 0.3, output: '2.190000001' }"), (300_000_000, 2_190_000_001, 300_000_000));
@@ -267,7 +268,7 @@ fn a_syntax_error_has_its_place() {
 fn the_schema_names_what_is_there_and_nothing_else() {
     let schema: serde_json::Value = serde_json::from_str(&schema()).unwrap();
     let properties: Vec<_> = schema["properties"].as_object().unwrap().keys().cloned().collect();
-    assert_eq!(properties.len(), 21);
+    assert_eq!(properties.len(), 22);
     for absent in ["ledger", "data_dir", "budgets"] {
         assert!(!properties.contains(&absent.to_owned()));
     }

@@ -34,6 +34,8 @@ pub(super) struct Config {
     pub(super) providers: List<Provider>,
     /// Models at providers. Each is a target named `model@provider`.
     pub(super) models: List<Model>,
+    /// Where `price: catalog` looks. Left out: the prices that are built in.
+    pub(super) prices: Prices,
     /// Names for one target or a weighted choice of several.
     pub(super) aliases: List<Alias>,
     /// Folder of policies. Left out: the policy `default` that is built in.

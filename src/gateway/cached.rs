@@ -7,7 +7,7 @@ use super::decide::Constrained;
 use super::headers::{CacheWish, Wishes};
 use super::relay::Whole;
 use crate::cache::{self, Entry, Key};
-use crate::chat;
+use crate::chat::{self, Format};
 use crate::config::Target;
 use crate::id::TargetName;
 use crate::policy::Permitted;
@@ -91,6 +91,10 @@ async fn ask(gateway: &Gateway, constrained: &Constrained<'_>, wishes: &Wishes, 
 fn may_cache(gateway: &Gateway, constrained: &Constrained<'_>, wishes: &Wishes, request: &chat::Request) -> bool {
     let settings = &gateway.config.cache;
     if gateway.cache.is_off() || wishes.cache == CacheWish::NoStore || (request.sampled && !settings.sampled) {
+        return false;
+    }
+    // A kept answer is told as a stream in the formats that are translated, and this one is only passed through.
+    if request.format == Format::Completions && request.stream {
         return false;
     }
     settings.max_data_class.as_ref().is_none_or(|highest| constrained.labels.at_most("data-class", highest))

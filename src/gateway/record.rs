@@ -339,10 +339,10 @@ impl<'g> Record<'g> {
 
     /// What stands around an answer of this target.
     pub(super) fn envelope(&self, target: &Target, request: &chat::Request) -> Envelope {
-        let price = target.price;
+        let price = target.price.clone();
         Envelope {
             model: target.upstream.clone(),
-            cost: Arc::new(move |usage| price.map(|price| cost::cost(usage, &price))),
+            cost: Arc::new(move |usage| price.as_ref().map(|price| cost::cost(usage, price))),
             ..self.early_envelope(request)
         }
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{LabelSources, Labels, MaySet, Policy, labels};
 use crate::config::*;
 use crate::id::TargetId;
-use crate::money::Rate;
+use crate::money::{Price, Rate, Rates};
 use crate::wire::dialect::ReasoningModel;
 
 /// A target being described.
@@ -49,15 +49,21 @@ impl Described {
     }
 
     pub(crate) fn price(mut self, input: &str, output: &str) -> Self {
-        let rate = |usd: &str| Rate::per_million(usd.parse().unwrap());
-        self.price = Some(Price {
-            input: rate(input),
-            output: rate(output),
-            cached_input: rate(input),
-            cache_write: rate(input),
-        });
+        self.price = Some(Price::flat(rates(input, output)));
         self
     }
+
+    /// Other prices where the input has more than so many tokens.
+    pub(crate) fn price_above(mut self, tokens: u64, input: &str, output: &str) -> Self {
+        let base = *self.price.unwrap().base();
+        self.price = Some(Price::tiered(base, vec![(tokens, rates(input, output))]));
+        self
+    }
+}
+
+fn rates(input: &str, output: &str) -> Rates {
+    let rate = |usd: &str| Rate::per_million(usd.parse().unwrap());
+    Rates::plain(rate(input), rate(output))
 }
 
 pub(crate) fn tenant(name: &str, region: Option<&str>) -> Tenant {

@@ -89,12 +89,29 @@ fn every_considered_target_is_a_candidate_with_its_figures_or_its_rule() {
 }
 
 #[test]
+fn a_long_prompt_is_expected_to_cost_what_long_prompts_cost() {
+    let config = config(vec![target("a", Tier::Mid).price("1", "2").price_above(200_000, "2", "3")]);
+    let (policy, _) = Policies::from_text(&format!("policy: p\nobjective: {COST}\n"), &config).unwrap();
+    let setting = Setting { config, policy };
+    let expected = |tokens| {
+        let plan = setting.choose(|inputs| inputs.input_tokens = tokens).unwrap();
+        plan.candidates[0].expected_cost
+    };
+    assert_eq!(expected(200_000), Some(NanoUsd(200_000 * 1000 + 400 * 2000)));
+    assert_eq!(expected(200_001), Some(NanoUsd(200_001 * 2000 + 400 * 3000)));
+}
+
+#[test]
 fn the_lower_ceiling_wins_and_an_unknown_price_meets_none() {
     let setting = setting("{ minimise: none, max_cost_usd: 0.005 }");
     let plan = setting.choose(|_| {}).unwrap();
     assert_eq!(order(&plan), [1, 0]);
     assert_eq!(plan.candidates[2].removed_by, Some(RemovedBy::MaxCost));
     assert_eq!(plan.candidates[3].removed_by, Some(RemovedBy::MaxCost));
+    let named = [(TargetId(3), 1)];
+    let named = || Named { targets: &named, random: 0, reason: Reason::Named };
+    let plan = setting.choose(|inputs| inputs.named = Some(named())).unwrap();
+    assert!(!order(&plan).contains(&3), "nor does it when a client names it");
     let plan = setting.choose(|inputs| inputs.ceiling = Some("1".parse().unwrap())).unwrap();
     assert_eq!(order(&plan), [1, 0], "a client cannot raise the policy's");
     let plan = setting.choose(|inputs| inputs.ceiling = Some("0.0001".parse().unwrap())).unwrap();

@@ -8,7 +8,7 @@ use super::gemini::embeddings::EmbeddingsError;
 use super::json::{JsonError, JsonResult, Kind, Scanner};
 use super::losses::{Encoded, Unsupported};
 use super::request_error::RequestError;
-use super::{Shape, anthropic, gemini, openai, responses};
+use super::{Shape, anthropic, gemini, openai, responses, spelling};
 use crate::chat::{Conversation, Format, Request, Text};
 
 /// Checks a client's body and reads what the gateway judges by.
@@ -141,7 +141,10 @@ impl<'r> Asking<'r> {
         let request = self.request;
         let plain = |body| Ok(Encoded { body, dropped: Vec::new() });
         match (request.format, shape.format) {
-            (Format::Chat, Format::Chat) => plain(openai::request::pass(request, shape)),
+            (Format::Chat, Format::Chat) => Ok(Encoded {
+                body: openai::request::pass(request, shape),
+                dropped: openai::request::passed_over(request, shape),
+            }),
             (Format::Responses, Format::Responses) => Ok(Encoded {
                 body: responses::request::pass(request, shape),
                 dropped: responses::request::passed_over(request, shape),
@@ -153,14 +156,21 @@ impl<'r> Asking<'r> {
             (_, format) => {
                 let conversation = self.conversation()?;
                 let stream = request.stream;
-                Ok(match format {
-                    Format::Responses => responses::request::encode(conversation, stream, shape)?,
-                    Format::Messages => anthropic::request::encode(conversation, stream, shape)?,
-                    Format::Gemini => gemini::request::encode(conversation, stream, shape)?,
+                let encoded = match format {
+                    Format::Responses => responses::request::encode(conversation, stream, shape),
+                    Format::Messages => anthropic::request::encode(conversation, stream, shape),
+                    Format::Gemini => gemini::request::encode(conversation, stream, shape),
                     Format::Chat | Format::Completions | Format::Embeddings => {
-                        openai::request::encode(conversation, stream, shape)?
+                        openai::request::encode(conversation, stream, shape)
                     }
-                })
+                };
+                let spelled = |field: &String| spelling::of(request, field).into_owned();
+                match encoded {
+                    Ok(Encoded { body, dropped }) => {
+                        Ok(Encoded { body, dropped: dropped.iter().map(spelled).collect() })
+                    }
+                    Err(Unsupported { field, target }) => Err(Unsupported { field: spelled(&field), target }.into()),
+                }
             }
         }
     }

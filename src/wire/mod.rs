@@ -25,6 +25,7 @@ pub mod refusal;
 pub mod request_error;
 pub mod responses;
 pub mod seal;
+pub mod spelling;
 pub mod sse;
 pub mod stream;
 pub mod think;

@@ -89,7 +89,8 @@ pub fn attach_calls(parts: &mut Vec<Part>) {
 
 /// A text cut into the parts it was joined from. One that was changed on its way stays whole.
 fn apart(text: &str, lengths: &str) -> Vec<String> {
-    if text.is_empty() && lengths.is_empty() {
+    // Parts that are there are joined by something.
+    if text.is_empty() {
         return Vec::new();
     }
     let whole = || vec![text.to_owned()];
@@ -152,6 +153,7 @@ mod tests {
         }
         let cut = unsign("wp1:open:1-99::", "ab").unwrap();
         assert_eq!(cut.parts, ["ab"], "a text that was changed stays whole");
+        assert!(unsign("wp1:open:1-1::", "").unwrap().parts.is_empty(), "a text that was taken out has no parts");
     }
 
     #[test]

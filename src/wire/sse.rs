@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 use super::stream::StreamError;
 
@@ -58,21 +58,26 @@ impl Splitter {
     }
 }
 
-/// Cuts a stream into its events.
+/// Cuts a stream into its events. One that lies in one piece is a slice of it.
 #[derive(Debug, Default)]
 pub struct Events {
     splitter: Splitter,
     /// The beginning of an event whose end has not come.
     held: BytesMut,
-    /// How much of `held` the splitter has seen.
-    looked: usize,
+    /// What comes after it and was not looked at yet.
+    piece: Bytes,
 }
 
 impl Events {
-    /// Takes the next piece.
-    pub fn push(&mut self, piece: &[u8]) {
-        let late = self.splitter.owes_line_feed(piece, !self.held.is_empty());
-        self.held.extend_from_slice(piece.get(usize::from(late)..).unwrap_or_default());
+    /// Takes the next piece. Whether it begins with the LF of a CRLF whose CR ended the event before, which is not told
+    /// again.
+    pub fn push(&mut self, mut piece: Bytes) -> bool {
+        let late = self.splitter.owes_line_feed(&piece, !self.held.is_empty() || !self.piece.is_empty());
+        if late {
+            piece.advance(1);
+        }
+        self.piece = if self.piece.is_empty() { piece } else { [&self.piece[..], &piece].concat().into() };
+        late
     }
 
     /// The next whole event, its empty line included.
@@ -80,23 +85,22 @@ impl Events {
     /// # Errors
     /// An event of more than `most` bytes.
     pub fn next(&mut self, most: usize) -> Result<Option<Bytes>, StreamError> {
-        let unseen = self.held.get(self.looked..).unwrap_or_default();
-        let Some(length) = self.splitter.end(unseen) else {
-            self.looked = self.held.len();
-            return if self.looked > most { Err(StreamError::TooLarge(most)) } else { Ok(None) };
+        let Some(length) = self.splitter.end(&self.piece) else {
+            self.held.extend_from_slice(&std::mem::take(&mut self.piece));
+            return if self.held.len() > most { Err(StreamError::TooLarge(most)) } else { Ok(None) };
         };
-        let end = self.looked + length;
-        self.looked = 0;
-        if end > most {
-            return Err(StreamError::TooLarge(most));
+        let mut event = self.piece.split_to(length);
+        if !self.held.is_empty() {
+            self.held.extend_from_slice(&event);
+            event = self.held.split().freeze();
         }
-        Ok(Some(self.held.split_to(end).freeze()))
+        if event.len() > most { Err(StreamError::TooLarge(most)) } else { Ok(Some(event)) }
     }
 
     /// What has come of an event that never ended.
     #[must_use]
     pub fn rest(&self) -> Bytes {
-        Bytes::copy_from_slice(&self.held)
+        [&self.held[..], &self.piece].concat().into()
     }
 }
 

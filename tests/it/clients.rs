@@ -1,5 +1,7 @@
-//! `curl` and the official `openai` SDK get their answers, whole and streamed, over every HTTP version.
+//! `curl`, the official SDKs, LangChain and the Vercel AI SDK get their answers, whole and streamed, over every HTTP
+//! version.
 
+use std::path::Path;
 use std::process::Command;
 
 use crate::harness::{
@@ -110,38 +112,102 @@ fn one_connection_carries_many_requests() {
     assert!(upstream.stats().connections < 10, "connections to the upstream are kept too");
 }
 
+/// Runs the program and gives what it printed. Fails unless it succeeded.
+fn ran(command: &mut Command) -> String {
+    let ran = command.current_dir(repository()).output().unwrap();
+    let printed = format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    assert!(ran.status.success(), "{printed}");
+    printed
+}
+
+/// A model that says its thoughts in a field of their own, and one, of R1's kind, that writes them into its text.
+fn reasoning() -> Setup {
+    Setup::new()
+        .provider_at("own", &LlamaCpp::start().origin(), "kind: llamacpp")
+        .model("tiny", "own", "tier: weak")
+        .provider_at("raw", &LlamaCpp::start_with_thoughts_in_the_text().origin(), "kind: llamacpp")
+        .model("r1", "raw", "tier: weak, reasoning: { style: always, parser: think }, price: { input: 2, output: 20 }")
+}
+
 #[test]
-fn the_official_sdk_gets_all_it_asks_for() {
-    let llama = LlamaCpp::start();
+fn the_official_sdks_get_all_they_ask_for() {
     let scripted = Upstream::script("{}");
     let (key, limited) = (VirtualKey::create(), VirtualKey::create());
     let keys = [key.entry("sdk", ""), limited.entry("limited", "tenant: limited")];
-    let gateway = Setup::new()
-        .provider_at("own", &llama.origin(), "kind: llamacpp")
-        .model("tiny", "own", "tier: weak")
+    let gateway = reasoning()
         .provider("played", &scripted, "")
         .model("played", "played", "tier: strong")
+        .model("vectors-chat", "played", "kind: embedding")
+        .provider("google", &scripted, "kind: gemini")
+        .model("vectors-gemini", "google", "kind: embedding")
         .provider("far", &scripted, ABROAD)
         .model("far", "far", "tier: strong")
         .section("classifier: { model: embedded }")
         .section(&format!("auth: {{ keys: [{}] }}", keys.join(", ")))
         .section("tenants: [{ name: limited, limits: { requests_per_minute: 5 } }]")
         .start();
-    let ran = Command::new(python())
-        .args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/sdk"])
-        .current_dir(repository())
+    let printed = ran(Command::new(python())
+        .args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", "tests/sdk"])
+        .args(["--ignore", "tests/sdk/test_matrix.py"])
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("WAYPOST_SDK_ALL", "1")
         .env("WAYPOST_URL", format!("http://{}", gateway.data))
         .env("WAYPOST_KEY", &key.secret)
         .env("WAYPOST_LIMITED_KEY", &limited.secret)
         .env("WAYPOST_REAL_MODEL", "tiny")
+        .env("WAYPOST_R1_MODEL", "r1")
         .env("WAYPOST_SCRIPTED_MODEL", "played")
+        .env("WAYPOST_EMBEDDING_PREFIX", "vectors-")
         .env("WAYPOST_DENIED_MODEL", "far")
-        .env("WAYPOST_DENIED_LABELS", "data-class=personal")
-        .output()
-        .unwrap();
-    let printed = String::from_utf8_lossy(&ran.stdout);
-    assert!(ran.status.success(), "{printed}{}", String::from_utf8_lossy(&ran.stderr));
+        .env("WAYPOST_DENIED_LABELS", "data-class=personal"));
     assert!(!printed.contains("skipped"), "{printed}");
+}
+
+#[test]
+fn each_client_goes_through_a_tool_loop_with_reasoning_at_a_provider_of_each_format() {
+    let scripted = Upstream::script("{}");
+    let gateway = Setup::new()
+        .provider("chat", &scripted, "")
+        .model("at-chat", "chat", "tier: strong, reasoning: { style: toggle }")
+        .provider("responses", &scripted, "kind: openai")
+        .model("at-responses", "responses", "tier: strong, wire: responses, reasoning: { style: effort }")
+        .provider("messages", &scripted, "kind: anthropic")
+        .model("at-messages", "messages", "tier: strong, reasoning: { style: budget }")
+        .provider("gemini", &scripted, "kind: gemini")
+        .model("at-gemini", "gemini", "tier: strong, reasoning: { style: budget }")
+        .start();
+    let printed = ran(Command::new(python())
+        .args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", "tests/sdk/test_matrix.py"])
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("WAYPOST_SDK_ALL", "1")
+        .env("WAYPOST_URL", format!("http://{}", gateway.data))
+        .env("WAYPOST_MATRIX_PREFIX", "at-"));
+    assert!(!printed.contains("skipped"), "{printed}");
+}
+
+#[test]
+fn langchains_own_tests_see_no_difference_to_the_model_itself() {
+    let llama = LlamaCpp::start();
+    // The same name on both sides, for LangChain looks at names.
+    let gateway = Setup::new()
+        .provider_at("own", &llama.origin(), "kind: llamacpp")
+        .model("scripted", "own", "tier: weak")
+        .start();
+    let printed = ran(Command::new(python())
+        .args(["tests/sdk/langchain_diff.py", "--straight", &llama.origin(), "--through", &gateway.url("")])
+        .args(["--model", "scripted"]));
+    assert!(printed.contains("\nno difference to the worse"), "{printed}");
+}
+
+#[test]
+fn the_vercel_ai_sdk_streams_text_tools_and_reasoning_in_every_format() {
+    let gateway = reasoning().start();
+    // Beside the Python of the tests, where `make test` puts it.
+    let node = Path::new(&python()).with_file_name("node");
+    let printed = ran(Command::new(node)
+        .args(["tests/sdk/vercel/check.mjs"])
+        .env("WAYPOST_URL", gateway.url(""))
+        .env("WAYPOST_REAL_MODEL", "tiny")
+        .env("WAYPOST_R1_MODEL", "r1"));
+    assert!(printed.contains("\nall passed"), "{printed}");
 }

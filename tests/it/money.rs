@@ -78,3 +78,46 @@ fn an_unknown_price_is_not_shown_as_free() {
     let record = gateway.decision_of(&answer);
     assert!(record["candidates"][0]["cost_nusd"].is_null(), "{record}");
 }
+
+#[test]
+fn an_unknown_price_meets_no_ceiling_even_when_it_is_asked_for_by_name() {
+    let upstream = Upstream::that(COUNTS);
+    let text = Setup::one(&upstream);
+    let (folder, path) = text.write();
+    std::fs::write(&path, text.text().replace(", price: { input: 1, output: 10 }", "")).unwrap();
+    let gateway = Gateway::run(folder, &[]);
+    assert!(gateway.log().contains("nothing that limits cost chooses it"), "{}", gateway.log());
+    for model in ["small", "auto"] {
+        let answer = gateway.chat(&chat(model, "hi")).header("x-waypost-max-cost-usd", "1000").send();
+        assert!(answer.must_be_error(403, "policy_denied").contains("max_cost"), "{}", answer.text());
+    }
+    assert_eq!(upstream.requests(), 0);
+}
+
+#[test]
+fn a_long_prompt_is_charged_at_the_price_of_long_prompts() {
+    let upstream = Upstream::that(COUNTS);
+    let price = "input: 1, cached_input: 0.5, output: 10";
+    let prices = |tokens: u64| format!("{{ {price}, above: [{{ tokens: {tokens}, input: 2, output: 15 }}] }}");
+    let gateway = Setup::new()
+        .provider("own", &upstream, "")
+        .model("short", "own", &format!("tier: weak, price: {}", prices(1000)))
+        .model("long", "own", &format!("tier: weak, price: {}", prices(999)))
+        .start();
+    let cost = |model| gateway.decision_of(&gateway.chat(&chat(model, "hi")).send())["cost_nusd"].clone();
+    assert_eq!(cost("short"), 600 * 1000 + 400 * 500 + 200 * 10_000);
+    assert_eq!(cost("long"), 1000 * 2000 + 200 * 15_000, "all of it, cached and answered tokens too");
+}
+
+#[test]
+fn prices_come_from_litellms_list_where_one_is_named() {
+    let upstream = Upstream::that(COUNTS);
+    let list = crate::harness::repository().join("tests/fixtures/litellm.json");
+    let gateway = Setup::new()
+        .provider("own", &upstream, "")
+        .model("small", "own", "tier: weak, price: { litellm: gpt-4o }")
+        .section(&format!("prices: {{ litellm: \"{}\" }}", list.display()))
+        .start();
+    let answer = gateway.chat(&chat("small", "hi")).send();
+    assert_eq!(gateway.decision_of(&answer)["cost_nusd"], 600 * 2500 + 400 * 1250 + 200 * 10_000);
+}

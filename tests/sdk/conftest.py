@@ -33,5 +33,13 @@ def real() -> str:
 
 
 @pytest.fixture
-def scripted() -> str:
-    return setting("WAYPOST_SCRIPTED_MODEL")
+def r1() -> str:
+    return setting("WAYPOST_R1_MODEL")
+
+
+@pytest.fixture
+def scripted(client: OpenAI):
+    """Answers once after each test, for after some failures in a row the gateway would leave it alone."""
+    model = setting("WAYPOST_SCRIPTED_MODEL")
+    yield model
+    client.chat.completions.create(model=model, messages=[{"role": "user", "content": "hi"}])

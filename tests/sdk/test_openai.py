@@ -5,6 +5,7 @@ import json
 import openai
 import pytest
 from conftest import setting
+from pydantic import BaseModel
 
 TEXT = "Hello! I am a tiny model. 你好, naïve café 👋🏽 done."
 WEATHER = {
@@ -17,6 +18,11 @@ WEATHER = {
 }
 # One grey pixel.
 PIXEL = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
+
+
+class Shape(BaseModel):
+    a: int
+    b: list[str]
 
 
 def user(text) -> list[dict]:
@@ -76,6 +82,60 @@ def test_reasoning_reaches_a_chat_client(client, real):
     assert "First I plan" in message.model_extra["reasoning_content"]
 
 
+def test_reasoning_written_into_the_text_reaches_a_chat_client_as_reasoning(client, r1):
+    message = client.chat.completions.create(model=r1, messages=user("SCRIPT=think please")).choices[0].message
+    assert message.content == "The answer is 42."
+    assert message.model_extra["reasoning_content"] == "First I plan, then I answer."
+
+
+def test_reasoning_written_into_the_text_is_told_apart_in_a_stream(client, r1):
+    stream = client.chat.completions.create(model=r1, messages=user("SCRIPT=think please"), stream=True)
+    deltas = [c.choices[0].delta for c in stream if c.choices]
+    assert "".join(d.content or "" for d in deltas) == "The answer is 42."
+    thoughts = [(d.model_extra or {}).get("reasoning_content") or "" for d in deltas]
+    assert "".join(thoughts) == "First I plan, then I answer."
+
+
+def test_a_tool_loop_with_reasoning_between(client, r1):
+    messages = user("SCRIPT=think_tool please")
+    first = client.chat.completions.create(model=r1, messages=messages, tools=[WEATHER]).choices[0]
+    assert first.finish_reason == "tool_calls"
+    assert first.message.model_extra["reasoning_content"] == "The weather is asked for."
+    call = first.message.tool_calls[0]
+    assert json.loads(call.function.arguments) == {"location": "Oslo"}
+    messages += [first.message, {"role": "tool", "tool_call_id": call.id, "content": "21 degrees"}]
+    second = client.chat.completions.create(model=r1, messages=messages, tools=[WEATHER]).choices[0].message
+    assert second.content == "Oslo has 21 degrees."
+    assert second.model_extra["reasoning_content"] == "The tool has said it."
+    messages += [second, *user("SCRIPT=think again")]
+    third = client.chat.completions.create(model=r1, messages=messages, tools=[WEATHER]).choices[0].message
+    assert third.content == "The answer is 42."
+
+
+def test_structured_output_is_parsed_by_the_sdk(client, real):
+    answer = client.chat.completions.parse(model=real, messages=user("SCRIPT=json please"), response_format=Shape)
+    assert answer.choices[0].message.parsed == Shape(a=7, b=["x", "y"])
+
+
+def test_logprobs_of_a_real_model(client, real):
+    answer = client.chat.completions.create(
+        model=real, messages=user("SCRIPT=text please"), logprobs=True, top_logprobs=2
+    )
+    tokens = answer.choices[0].logprobs.content
+    assert b"".join(bytes(token.bytes) for token in tokens).decode() == TEXT
+    assert all(len(token.top_logprobs) == 2 for token in tokens)
+
+
+def test_legacy_completions(client, real):
+    answer = client.completions.create(model=real, prompt="one two three", max_tokens=4)
+    assert answer.object == "text_completion"
+    assert answer.usage.total_tokens > 0
+    stream = client.completions.create(model=real, prompt="one two three", max_tokens=4, stream=True)
+    chunks = list(stream)
+    assert {c.object for c in chunks} == {"text_completion"}
+    assert all(c.usage is None for c in chunks)
+
+
 def test_a_tool_call_and_its_result(client, real):
     messages = user("What is the weather in San Francisco?")
     answer = client.chat.completions.create(model=real, messages=messages, tools=[WEATHER])
@@ -122,6 +182,24 @@ def test_an_image_reaches_the_provider_as_it_was_sent(client, scripted):
 def test_a_scripted_answer_says_so(client, scripted):
     answer = client.chat.completions.create(model=scripted, messages=user("Hello"))
     assert "scripted" in (answer.system_fingerprint or "")
+
+
+@pytest.mark.parametrize("provider", ["chat", "gemini"])
+def test_embeddings(client, provider):
+    model = f"{setting('WAYPOST_EMBEDDING_PREFIX')}{provider}"
+    # The SDK asks for base64 unless told, and unpacks it.
+    answers = [
+        client.embeddings.create(model=model, input=["one", "two", "one"], dimensions=8),
+        client.embeddings.create(model=model, input=["one", "two", "one"], dimensions=8, encoding_format="float"),
+    ]
+    for answer in answers:
+        assert answer.object == "list"
+        assert [item.index for item in answer.data] == [0, 1, 2]
+        assert all(len(item.embedding) == 8 for item in answer.data)
+        assert answer.data[0].embedding == answer.data[2].embedding != answer.data[1].embedding
+        assert answer.usage.prompt_tokens > 0
+    for packed, plain in zip(*(answer.data for answer in answers)):
+        assert packed.embedding == pytest.approx(plain.embedding, abs=1e-6)
 
 
 def test_models_are_listed_and_each_can_be_asked_for(client, real):

@@ -5,7 +5,7 @@
 Embeddings are one-hot, attention and feed-forward are zero, so the last hidden state is the last token, and the output
 matrix is a table of which token follows which. The chat template ends each prompt with `<|go:NAME|>`, the first token
 of script NAME; it takes NAME from `SCRIPT=NAME` in the last user message that has one, else from a known tool in the
-request, else `text`.
+request, else `joke_json` where a joke is asked for, else `text`.
 """
 
 import sys
@@ -29,6 +29,21 @@ SCRIPTS = {
     "stopword": "one two three STOP four five",
     "long": " ".join(f"w{i}" for i in range(200)),
     "get_weather": call("get_weather", '{"location": "San Francisco, CA"}'),
+    # a model that always thinks first, as DeepSeek R1 does, in a tool loop
+    "think_tool": "<think>\nThe weather is asked for.\n</think>\n\n" + call("get_weather", '{"location": "Oslo"}'),
+    "think_after_tool": "<think>\nThe tool has said it.\n</think>\n\nOslo has 21 degrees.",
+    # the tools of LangChain's own integration tests
+    "magic_function": call("magic_function", '{"input": 3}'),
+    "magic_function_no_args": call("magic_function_no_args", "{}"),
+    "greeting_generator": call("greeting_generator", '{"answer_style": "pirate"}'),
+    "unicode_customer": call(
+        "unicode_customer",
+        '{"customer_name": "你好啊集团", "description": "Hello Group, a Chinese technology company"}',
+    ),
+    "Joke": call("Joke", '{"setup": "Why did the cat cross the road?", "punchline": "To reach the fish 🐟."}'),
+    "joke": call("joke", '{"setup": "Why did the cat sit?", "punchline": "Because."}'),
+    "joke_json": '{"setup": "Why did the cat cross the road?", "punchline": "To reach the fish."}',
+    "my_adder_tool": call("my_adder_tool", '{"a": 3, "b": 4}'),
     "loop": None,
 }
 

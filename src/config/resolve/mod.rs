@@ -40,7 +40,8 @@ pub(super) fn config(written: &written::Config, hash: String, path: Option<PathB
     let tenants = tenants::tenants(&written.tenants, &labels, context);
     let providers = providers::providers(&written.providers, context);
     let drop_unsupported = written.on_unsupported.as_ref().is_some_and(|at| at.value == written::OnUnsupported::Drop);
-    let targets = targets::targets(&written.models, &providers, drop_unsupported, context);
+    let listed = price::litellm(&written.prices, context);
+    let targets = targets::targets(&written.models, &providers, drop_unsupported, listed.as_ref(), context);
     let aliases = aliases::aliases(&written.aliases, &targets, context);
     let auth = auth::auth(&written.auth, &labels, &tenants, context);
     let listen = listen::listen(&written.listen, context);

@@ -6,10 +6,10 @@ use std::time::Duration;
 use super::providers::{Provider, set_text};
 use super::{Context, digest, price};
 use crate::catalog;
-use crate::chat::Format;
+use crate::chat::{Effort, Format};
 use crate::config::facts::{Fact, FactName, Facts};
 use crate::config::reader::listing;
-use crate::config::running::{LatencyPrior, Price, Target, Tier};
+use crate::config::running::{LatencyPrior, Target, Tier};
 use crate::config::values::{At, List};
 use crate::config::written;
 use crate::id::TargetId;
@@ -24,6 +24,7 @@ pub(super) fn targets(
     written: &List<written::Model>,
     providers: &[Provider],
     drop_unsupported: bool,
+    listed: Option<&price::Listed>,
     context: Context<'_>,
 ) -> Vec<Arc<Target>> {
     let mut targets: Vec<Arc<Target>> = Vec::new();
@@ -37,7 +38,7 @@ pub(super) fn targets(
             context.error(model.name.place, message, "split them over several gateways");
             break;
         };
-        let target = target(model, provider, TargetId(id), drop_unsupported, context);
+        let target = target(model, provider, TargetId(id), drop_unsupported, listed, context);
         if targets.iter().any(|other| other.name == target.name) {
             let message = format!("model `{}` is defined twice at `{}`", model.name.value, model.provider.value);
             context.error(model.name.place, message, "rename or remove one of the two");
@@ -80,6 +81,7 @@ fn target(
     provider: &Provider,
     id: TargetId,
     drop_unsupported: bool,
+    listed: Option<&price::Listed>,
     context: Context<'_>,
 ) -> Target {
     let upstream = written.upstream.as_ref().unwrap_or(&written.name);
@@ -91,7 +93,7 @@ fn target(
         context.warn(written.name.place, message, "add `tier: weak`, `mid` or `strong`");
         Tier::Mid
     });
-    let price = price::price(written, provider.running.kind, context);
+    let found = price::price(written, provider.running.kind, listed, context);
     let sizes = [&written.context, &written.max_output];
     for size in sizes.into_iter().flatten().filter(|size| size.value == 0) {
         context.error(
@@ -108,17 +110,17 @@ fn target(
         provider: Arc::clone(&provider.running),
         kind: written.kind.as_ref().map(|kind| kind.value).unwrap_or_default(),
         wire: wire(written, provider, context),
-        reasoning: reasoning(&written.reasoning),
+        reasoning: reasoning(&written.reasoning, context),
         show_reasoning: written.reasoning.show.as_ref().is_none_or(|show| show.value),
         drop_unsupported: written
             .on_unsupported
             .as_ref()
             .map_or(drop_unsupported, |at| at.value == written::OnUnsupported::Drop),
         tier,
-        facts: facts(written, provider, price, context),
-        price,
-        context: written.context.as_ref().map(|tokens| tokens.value),
-        max_output: written.max_output.as_ref().map(|tokens| tokens.value),
+        facts: facts(written, provider, &found, context),
+        context: written.context.as_ref().map(|tokens| tokens.value).or(found.context),
+        max_output: written.max_output.as_ref().map(|tokens| tokens.value).or(found.max_output),
+        price: found.price,
         max_concurrent: written.max_concurrent.as_ref().map(|count| context.count(Some(count), 1)),
         latency_prior: latency(&written.latency_prior, context),
     };
@@ -161,17 +163,21 @@ fn wire(written: &written::Model, provider: &Provider, context: Context<'_>) -> 
     None
 }
 
-fn reasoning(written: &written::Reasoning) -> ReasoningModel {
+fn reasoning(written: &written::Reasoning, context: Context<'_>) -> ReasoningModel {
+    let efforts = written.efforts.0.iter().filter_map(|(word, tokens)| {
+        context.known(word, "degree of reasoning", Effort::ALL.iter().map(|effort| effort.as_str()));
+        Some((Effort::of(&word.value)?, tokens.value))
+    });
     ReasoningModel {
         style: written.style.as_ref().map(|style| style.value),
         parser: written.parser.as_ref().map(|parser| parser.value).unwrap_or_default(),
-        efforts: written.efforts.iter().map(|(effort, tokens)| (*effort, tokens.value)).collect(),
+        efforts: efforts.collect(),
         template_key: written.switch.as_ref().map(|switch| switch.value.clone()),
     }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "no context window reaches 2^53 tokens")]
-fn facts(written: &written::Model, provider: &Provider, price: Option<Price>, context: Context<'_>) -> Facts {
+fn facts(written: &written::Model, provider: &Provider, found: &price::Found, context: Context<'_>) -> Facts {
     let mut facts = provider.facts.clone();
     let upstream = written.upstream.as_ref().unwrap_or(&written.name);
     if let Some(origin) = catalog::origin(&upstream.value, provider.own_kind) {
@@ -216,12 +222,12 @@ fn facts(written: &written::Model, provider: &Provider, price: Option<Price>, co
         };
         facts.set(FactName::ModelTier, Fact::Text(word.to_owned()));
     }
-    if let Some(tokens) = &written.context {
-        facts.set(FactName::ModelContext, Fact::Number(tokens.value as f64));
+    if let Some(tokens) = written.context.as_ref().map(|tokens| tokens.value).or(found.context) {
+        facts.set(FactName::ModelContext, Fact::Number(tokens as f64));
     }
-    if let Some(price) = price {
-        facts.set(FactName::PriceInput, Fact::Number(price.input.as_usd()));
-        facts.set(FactName::PriceOutput, Fact::Number(price.output.as_usd()));
+    if let Some(price) = &found.price {
+        facts.set(FactName::PriceInput, Fact::Number(price.base().input.as_usd()));
+        facts.set(FactName::PriceOutput, Fact::Number(price.base().output.as_usd()));
     }
     if let Some(supports) = &written.supports {
         let words = supports.0.iter().map(|capability| capability.value.as_str().to_owned());

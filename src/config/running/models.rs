@@ -8,7 +8,7 @@ use crate::catalog;
 use crate::chat::Format;
 use crate::config::facts::{Fact, FactName, Facts};
 use crate::id::{ModelName, ProviderName, TargetId, TargetName};
-use crate::money::Rate;
+use crate::money::Price;
 use crate::wire::Shape;
 use crate::wire::dialect::ReasoningModel;
 
@@ -110,19 +110,6 @@ pub enum Tier {
     Mid,
     /// Among the best there are.
     Strong,
-}
-
-/// What a model costs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Price {
-    /// Tokens read.
-    pub input: Rate,
-    /// Tokens written.
-    pub output: Rate,
-    /// Input read from the prompt cache; the full input price where not stated.
-    pub cached_input: Rate,
-    /// Input written to the prompt cache; the full input price where not stated.
-    pub cache_write: Rate,
 }
 
 /// Speed to assume until measured.

@@ -1,13 +1,10 @@
 //! Who answers: providers, models, prices, aliases.
 
-use std::collections::BTreeMap;
-
 use schemars::{JsonSchema, Schema, json_schema};
 use serde::Deserialize;
 
-use crate::chat::Effort;
 use crate::config::running::{ModelKind, ProviderKind, Tier};
-use crate::config::values::{At, CountryText, DecimalText, DurationText, List, SCALAR, SecretText};
+use crate::config::values::{At, CountryText, DecimalText, DurationText, List, Named, PathText, SCALAR, SecretText};
 use crate::wire::dialect::{Parser, Style};
 
 /// An endpoint that serves models.
@@ -180,7 +177,7 @@ pub(in crate::config) struct Reasoning {
     /// (`think`), for servers that leave it there. Default: field.
     pub(in crate::config) parser: Option<At<Parser>>,
     /// Tokens for each degree, where the model takes a budget: `{ low: 1024, high: 16384 }`.
-    pub(in crate::config) efforts: BTreeMap<Effort, At<u64>>,
+    pub(in crate::config) efforts: Named<At<u64>>,
     /// The switch in `chat_template_kwargs` that turns it on: `enable_thinking` (the default) or `thinking`.
     pub(in crate::config) switch: Option<At<String>>,
     /// Whether clients are shown it. Default: true.
@@ -218,6 +215,15 @@ pub(in crate::config) struct Price {
     pub(in crate::config) cached_input: Option<At<DecimalText>>,
     /// US dollars per million tokens written to the provider's prompt cache. Default: `input`.
     pub(in crate::config) cache_write: Option<At<DecimalText>>,
+    /// US dollars per million tokens written to the provider's prompt cache for an hour. Default: `cache_write`.
+    pub(in crate::config) cache_write_1h: Option<At<DecimalText>>,
+    /// US dollars per million tokens of reasoning. Default: `output`.
+    pub(in crate::config) reasoning: Option<At<DecimalText>>,
+    /// Prices of requests with long prompts, for all of their tokens.
+    pub(in crate::config) above: List<At<LongPrice>>,
+    /// The model's name in the file that `prices.litellm` names, where it is not found by provider and name:
+    /// `together_ai/meta-llama/Llama-3.3-70B-Instruct-Turbo`.
+    pub(in crate::config) litellm: Option<At<String>>,
     /// US dollars per hour of one GPU.
     pub(in crate::config) gpu_hour_usd: Option<At<DecimalText>>,
     /// GPUs that serve the model. Default: 1.
@@ -226,6 +232,38 @@ pub(in crate::config) struct Price {
     pub(in crate::config) tokens_per_second: Option<At<DecimalText>>,
     /// Whether routing counts the machine's cost. Default: amortised.
     pub(in crate::config) route_by: Option<At<RouteBy>>,
+}
+
+/// What a model costs where the prompt is long. What is left out has its default from these, not from the shorter ones.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::config) struct LongPrice {
+    /// Holds where the input, cached tokens included, has more tokens than this.
+    pub(in crate::config) tokens: At<u64>,
+    /// US dollars per million tokens read.
+    pub(in crate::config) input: At<DecimalText>,
+    /// US dollars per million tokens written.
+    pub(in crate::config) output: At<DecimalText>,
+    /// US dollars per million tokens read from the provider's prompt cache. Default: `input`.
+    #[serde(default)]
+    pub(in crate::config) cached_input: Option<At<DecimalText>>,
+    /// US dollars per million tokens written to the provider's prompt cache. Default: `input`.
+    #[serde(default)]
+    pub(in crate::config) cache_write: Option<At<DecimalText>>,
+    /// US dollars per million tokens written to the provider's prompt cache for an hour. Default: `cache_write`.
+    #[serde(default)]
+    pub(in crate::config) cache_write_1h: Option<At<DecimalText>>,
+    /// US dollars per million tokens of reasoning. Default: `output`.
+    #[serde(default)]
+    pub(in crate::config) reasoning: Option<At<DecimalText>>,
+}
+
+/// Where `price: catalog` looks.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(in crate::config) struct Prices {
+    /// LiteLLM's `model_prices_and_context_window.json`, looked into before the prices that are built in.
+    pub(in crate::config) litellm: Option<At<PathText>>,
 }
 
 /// How the hours of own machines become a price.

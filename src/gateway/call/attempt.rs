@@ -31,8 +31,8 @@ const UNSENT: [&str; 6] = ["host_not_allowed", "request", "resolve", "connect", 
 
 /// The format a target is called in for this request, and the native path; `None`: it cannot serve such a client.
 fn way(target: &Target, request: &chat::Request) -> Option<(Format, Cow<'static, str>)> {
-    let format = target.format_for(request.format)?;
-    Some((format, target.provider.native.path(format, &target.upstream, request.stream)?))
+    let (format, native) = (target.format_for(request.format)?, target.provider.native);
+    Some((native.written(format), native.path(format, &target.upstream, request.stream)?))
 }
 
 /// An answer's way back.

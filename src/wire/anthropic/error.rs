@@ -12,10 +12,17 @@ pub fn body(refusal: &Refusal<'_>) -> Bytes {
     let mut error = Object::new();
     error.put("type", kind(refusal.status)).put("message", refusal.message).put("code", refusal.code);
     error.put_some("param", refusal.param);
+    if refusal.param == Some("thread") && refusal.code == "server_tool_denied" {
+        error.raw("details", UNTHREADED);
+    }
     let mut whole = Object::new();
     whole.put("type", "error").put("error", error).put("request_id", refusal.request_id);
     whole.finish().into()
 }
+
+/// By this Anthropic's own clients know that they are to send the whole conversation each time; their tool runner asks
+/// for a thread in its first request.
+const UNTHREADED: &str = r#"{"error_code":"thread_unsupported_request","unsupported":["thread"]}"#;
 
 /// The same inside a stream that has begun. Nothing follows: a failed stream has no clean end.
 #[must_use]
@@ -63,6 +70,14 @@ mod tests {
             "type": "invalid_request_error", "message": "no \"n\"\n", "code": "unsupported_in_format", "param": "n",
         });
         assert_eq!(value, json!({"type": "error", "error": error, "request_id": "req_1"}));
+    }
+
+    #[test]
+    fn a_client_that_asks_for_a_thread_is_told_to_do_without() {
+        let refusal = Refusal { code: "server_tool_denied", param: Some("thread"), ..refusal(400) };
+        let value: Value = serde_json::from_slice(&body(&refusal)).unwrap();
+        assert_eq!(value["error"]["details"]["error_code"], "thread_unsupported_request");
+        assert_eq!(value["error"]["code"], "server_tool_denied");
     }
 
     #[test]

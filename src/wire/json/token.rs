@@ -81,6 +81,13 @@ impl<'a> Str<'a> {
         self.start - 1..self.start + self.raw.len() + 1
     }
 
+    /// Where the token's inside stands in the body.
+    #[must_use]
+    #[inline]
+    pub fn inside(&self) -> Range<usize> {
+        self.start..self.start + self.raw.len()
+    }
+
     /// The text, unescaped.
     #[must_use]
     pub fn text(&self) -> Cow<'a, str> {

@@ -5,13 +5,14 @@ mod encode;
 pub(super) mod fault;
 mod judge;
 mod pass;
+mod thoughts;
 pub(super) mod trim;
 pub(super) mod values;
 
 pub use decode::decode;
 pub use encode::encode;
 pub use judge::judge;
-pub use pass::pass;
+pub use pass::{pass, passed_over};
 
 use super::types;
 use crate::chat::{self, Role, Text};

@@ -34,6 +34,8 @@ pub(super) struct Same {
     mender: Mender,
     said: Said,
     answer: Option<chat::Answer>,
+    /// The last event went on with its own line ends, so an LF that comes late goes on too.
+    last_kept: bool,
 }
 
 impl Same {
@@ -50,6 +52,7 @@ impl Same {
             events: Events::default(),
             said: Said::default(),
             answer: None,
+            last_kept: false,
         }
     }
 
@@ -57,8 +60,10 @@ impl Same {
         self.answer = Some(chat::Answer::default());
     }
 
-    pub(super) fn push(&mut self, piece: &[u8], out: &mut Vec<Bytes>) -> Result<Seen, StreamError> {
-        self.events.push(piece);
+    pub(super) fn push(&mut self, piece: Bytes, out: &mut Vec<Bytes>) -> Result<Seen, StreamError> {
+        if self.events.push(piece) && self.last_kept {
+            out.push(Bytes::from_static(b"\n"));
+        }
         while !self.said.seen.done
             && let Some(raw) = self.events.next(MAX_EVENT)?
         {
@@ -68,6 +73,7 @@ impl Same {
     }
 
     fn pass(&mut self, raw: Bytes, out: &mut Vec<Bytes>) -> Result<(), StreamError> {
+        self.last_kept = true;
         let event = sse::parse(&raw);
         let Some(data) = event.data.as_deref().map(<[u8]>::trim_ascii) else {
             if let Some(error) = bare_error(&raw) {
@@ -84,7 +90,9 @@ impl Same {
         let result = self.decoder.event(event.name, data, &mut steps);
         self.note(&steps);
         result?;
-        match self.mender.event(data) {
+        let mended = self.mender.event(data);
+        self.last_kept = mended.is_none();
+        match mended {
             None => out.push(raw),
             Some(json) if json.is_empty() => {}
             Some(json) => out.push(sse::event(event.name, &json)),
@@ -108,7 +116,7 @@ impl Same {
                 return Err(StreamError::Provider(error));
             }
             if sse::is_whole(&rest) {
-                self.push(b"\n\n", out)?;
+                self.push(Bytes::from_static(b"\n\n"), out)?;
             }
         }
         if !self.said.seen.done {

@@ -34,9 +34,12 @@ impl Relay {
         let chat = matches!((passage.from, to), (Format::Chat, Format::Chat) | (Format::Completions, _));
         let way = if chat {
             let cost = passage.envelope.cost.clone();
-            let relay = openai::stream::Relay::new(passage.envelope.show_usage, move |usage| cost(usage))
-                .expecting(passage.choices)
-                .mending(passage.mend(), passage.envelope);
+            let mut relay = openai::stream::Relay::new(passage.envelope.show_usage, move |usage| cost(usage))
+                .expecting(passage.choices);
+            // Completions are not looked into: what a chat answer must have would be put in.
+            if passage.from == Format::Chat {
+                relay = relay.mending(passage.mend(), passage.envelope);
+            }
             Way::Chat(Box::new(relay), None)
         } else if passage.passes() {
             Way::Same(Box::new(Same::new(passage)))
@@ -67,8 +70,8 @@ impl Relay {
                 note(collector, out, from);
                 result
             }
-            Way::Same(same) => same.push(&piece, out),
-            Way::Translated(translated) => translated.push(&piece, out),
+            Way::Same(same) => same.push(piece, out),
+            Way::Translated(translated) => translated.push(piece, out),
         }
     }
 

@@ -12,6 +12,9 @@ use crate::wire::{Decoder, Encoder, Refusal, StreamError, tokens};
 /// Most text that is kept to count its tokens, in bytes; beyond, four bytes are a token.
 const MAX_COUNTED: usize = 1 << 18;
 
+/// Room for what an event becomes, beyond its own length.
+const USUAL: usize = 256;
+
 /// One stream's way.
 pub(super) struct Translated {
     passage: Passage,
@@ -20,6 +23,8 @@ pub(super) struct Translated {
     encoder: Box<dyn Encoder>,
     said: Said,
     answer: Option<chat::Answer>,
+    /// Empty between events: one allocation for all of them.
+    steps: Vec<Event>,
 }
 
 /// What a stream has said so far.
@@ -79,6 +84,7 @@ impl Translated {
             events: Events::default(),
             said: Said::default(),
             answer: None,
+            steps: Vec::new(),
         }
     }
 
@@ -86,8 +92,8 @@ impl Translated {
         self.answer = Some(chat::Answer::default());
     }
 
-    pub(super) fn push(&mut self, piece: &[u8], out: &mut Vec<Bytes>) -> Result<Seen, StreamError> {
-        let mut written = Vec::new();
+    pub(super) fn push(&mut self, piece: Bytes, out: &mut Vec<Bytes>) -> Result<Seen, StreamError> {
+        let mut written = Vec::with_capacity(piece.len() + USUAL);
         let result = self.read(piece, &mut written);
         if !written.is_empty() {
             out.push(written.into());
@@ -95,9 +101,9 @@ impl Translated {
         result.map(|()| self.said.seen)
     }
 
-    fn read(&mut self, piece: &[u8], written: &mut Vec<u8>) -> Result<(), StreamError> {
+    fn read(&mut self, piece: Bytes, written: &mut Vec<u8>) -> Result<(), StreamError> {
         self.events.push(piece);
-        let mut steps = Vec::new();
+        let mut steps = std::mem::take(&mut self.steps);
         while !self.said.seen.done
             && let Some(raw) = self.events.next(MAX_EVENT)?
         {
@@ -110,6 +116,7 @@ impl Translated {
             self.write(&mut steps, written);
             result?;
         }
+        self.steps = steps;
         Ok(())
     }
 
@@ -154,7 +161,7 @@ impl Translated {
                 return Err(StreamError::Provider(error));
             }
             if sse::is_whole(&rest) {
-                self.read(b"\n\n", written)?;
+                self.read(Bytes::from_static(b"\n\n"), written)?;
             }
         }
         if self.said.seen.done {

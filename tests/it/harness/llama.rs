@@ -10,7 +10,7 @@ use crate::harness::http::Connection;
 /// What the scripted weights say to `SCRIPT=text`.
 pub(crate) const TEXT: &str = "Hello! I am a tiny model. 你好, naïve café 👋🏽 done.";
 
-/// One server for all tests of this process. It ends with the process that started it.
+/// One server for all tests of this process, of each kind. It ends with the process that started it.
 pub(crate) struct LlamaCpp {
     port: u16,
     log: PathBuf,
@@ -19,6 +19,7 @@ pub(crate) struct LlamaCpp {
 }
 
 static SERVER: OnceLock<LlamaCpp> = OnceLock::new();
+static IN_THE_TEXT: OnceLock<LlamaCpp> = OnceLock::new();
 
 /// The Python that `make test` has prepared.
 pub(crate) fn python() -> String {
@@ -31,10 +32,15 @@ fn set_by_make(name: &str) -> String {
 
 impl LlamaCpp {
     pub(crate) fn start() -> &'static Self {
-        SERVER.get_or_init(Self::launch)
+        SERVER.get_or_init(|| Self::launch("field"))
     }
 
-    fn launch() -> Self {
+    /// One that leaves `<think>` in the text, as servers do that know nothing of the model.
+    pub(crate) fn start_with_thoughts_in_the_text() -> &'static Self {
+        IN_THE_TEXT.get_or_init(|| Self::launch("text"))
+    }
+
+    fn launch(reasoning: &str) -> Self {
         let port = free_port();
         let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("llama-{port}.log"));
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/quickstart/serve_model.py");
@@ -42,7 +48,7 @@ impl LlamaCpp {
             .arg(&script)
             .args(["serve", &set_by_make("WAYPOST_TEST_GGUF"), "--port", &port.to_string(), "--log"])
             .arg(&log)
-            .args(["--context", "8192", "--slots", "4"])
+            .args(["--context", "8192", "--slots", "4", "--reasoning", reasoning])
             .spawn()
             .unwrap();
         let ready = Command::new(python())

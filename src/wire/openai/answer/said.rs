@@ -1,6 +1,7 @@
 //! What one answer or one chunk of it says, as it stands on the wire, whichever provider wrote it.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::super::types::{read_usage, whole};
 use crate::chat::{Json, Usage};
@@ -21,6 +22,8 @@ pub(crate) struct Said<'a> {
     pub(crate) listed_at: usize,
     pub(crate) usage: Option<Usage>,
     pub(crate) error: Option<ProviderError>,
+    /// Where the inside of a string stands that is fill without meaning.
+    pub(crate) fill: Option<Range<usize>>,
 }
 
 /// One choice, or a piece of it.
@@ -43,6 +46,10 @@ pub(crate) struct Spoken<'a> {
     pub(crate) finish: Option<Cow<'a, str>>,
     /// The stop sequence that came up.
     pub(crate) stop: Option<Cow<'a, str>>,
+    /// Where the insides of the model's words stand.
+    words: Option<Range<usize>>,
+    /// How many strings of such there are.
+    strings: u32,
 }
 
 /// A part of the content.
@@ -51,6 +58,17 @@ pub(crate) enum Piece<'a> {
     Text(Cow<'a, str>),
     Thought(Cow<'a, str>),
     Refusal(Cow<'a, str>),
+}
+
+/// Words that nothing else is said with, by where they stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Alone {
+    Text,
+    Reasoning,
+    /// A text in a content that is a list.
+    Part,
+    /// Reasoning there.
+    Thought,
 }
 
 /// A tool call, or a piece of it.
@@ -109,6 +127,8 @@ impl<'a> Said<'a> {
                         said.error = Some(read_error_event(data));
                     }
                 }
+                // OpenAI's and Mistral's fill, which hides how long the words are.
+                b"obfuscation" | b"p" if scanner.is(Kind::String) => said.fill = Some(scanner.string()?.inside()),
                 _ => scanner.skip()?,
             }
             Ok::<_, Box<JsonError>>(())
@@ -166,11 +186,11 @@ impl<'a> Spoken<'a> {
                 b"content" if scanner.is(Kind::Array) => {
                     scanner.array(|scanner, _| self.part(scanner))?;
                 }
-                b"content" => self.text = text(scanner)?,
+                b"content" => self.text = self.words(scanner)?,
                 // DeepSeek, xAI, llama.cpp, SGLang and older vLLM.
-                b"reasoning_content" => self.reasoning = text(scanner)?,
+                b"reasoning_content" => self.reasoning = self.words(scanner)?,
                 // Groq, OpenRouter, Ollama and newer vLLM, which for a while sent both.
-                b"reasoning" => other_name = text(scanner)?,
+                b"reasoning" => other_name = self.words(scanner)?,
                 b"reasoning_details" if scanner.is(Kind::Array) => {
                     let list = raw(scanner)?;
                     self.details = list.filter(|list| list.len() > 2 && *list.trim_matches(BRACKETS) != *"");
@@ -210,11 +230,12 @@ impl<'a> Spoken<'a> {
                 b"type" if scanner.is(Kind::String) => {
                     is_thought = matches!(scanner.string()?.raw(), b"thinking" | b"reasoning");
                 }
-                b"text" => words = text(scanner)?,
+                b"text" => words = self.words(scanner)?,
                 b"refusal" => self.parts.extend(text(scanner)?.map(Piece::Refusal)),
                 b"thinking" if scanner.is(Kind::Array) => {
                     scanner.array(|scanner, _| {
-                        self.parts.extend(thought(scanner)?.map(Piece::Thought));
+                        let thought = self.thought(scanner)?;
+                        self.parts.extend(thought.map(Piece::Thought));
                         Ok::<_, Box<JsonError>>(())
                     })?;
                 }
@@ -238,6 +259,53 @@ impl<'a> Spoken<'a> {
                 Ok::<_, Box<JsonError>>(())
             })
         })
+    }
+
+    /// One element of Mistral's `thinking`: a text, or a part that holds one.
+    fn thought(&mut self, scanner: &mut Scanner<'a>) -> JsonResult<Option<Cow<'a, str>>> {
+        if !scanner.is(Kind::Object) {
+            return text(scanner);
+        }
+        let mut words = None;
+        scanner.object(|scanner, key| {
+            match key.name {
+                b"text" => words = self.words(scanner)?,
+                _ => scanner.skip()?,
+            }
+            Ok::<_, Box<JsonError>>(())
+        })?;
+        Ok(words)
+    }
+
+    /// The next value as a text that is the model's words, if it is one and not empty.
+    fn words(&mut self, scanner: &mut Scanner<'a>) -> JsonResult<Option<Cow<'a, str>>> {
+        if !scanner.is(Kind::String) {
+            scanner.skip()?;
+            return Ok(None);
+        }
+        let text = scanner.string()?;
+        if text.is_empty() {
+            return Ok(None);
+        }
+        self.strings += 1;
+        self.words = Some(text.inside());
+        Ok(Some(text.text()))
+    }
+
+    /// Where the words stand and which they are, if nothing else is said: no other string, no call, no end.
+    pub(crate) fn only_words(&self) -> Option<(Alone, Range<usize>)> {
+        let Self { details: None, refusal: None, signature: None, finish: None, .. } = self else { return None };
+        if self.strings != 1 || !self.calls.is_empty() || !self.tokens.is_empty() {
+            return None;
+        }
+        let which = match (&self.text, &self.reasoning, self.parts.as_slice()) {
+            (Some(_), None, []) => Alone::Text,
+            (None, Some(_), []) => Alone::Reasoning,
+            (None, None, [Piece::Text(_)]) => Alone::Part,
+            (None, None, [Piece::Thought(_)]) => Alone::Thought,
+            _ => return None,
+        };
+        Some((which, self.words.clone()?))
     }
 }
 
@@ -306,22 +374,6 @@ fn natural(scanner: &mut Scanner<'_>) -> JsonResult<Option<u64>> {
 fn raw<'a>(scanner: &mut Scanner<'a>) -> JsonResult<Option<&'a str>> {
     let value = scanner.value()?;
     Ok(scanner.bytes().get(value).and_then(|bytes| std::str::from_utf8(bytes).ok()))
-}
-
-/// One element of Mistral's `thinking`: a text, or a part that holds one.
-fn thought<'a>(scanner: &mut Scanner<'a>) -> JsonResult<Option<Cow<'a, str>>> {
-    if !scanner.is(Kind::Object) {
-        return text(scanner);
-    }
-    let mut words = None;
-    scanner.object(|scanner, key| {
-        match key.name {
-            b"text" => words = text(scanner)?,
-            _ => scanner.skip()?,
-        }
-        Ok::<_, Box<JsonError>>(())
-    })?;
-    Ok(words)
 }
 
 /// `{google: {thought_signature}}` (ai.google.dev/gemini-api/docs/thought-signatures, "OpenAI compatibility").

@@ -2,7 +2,7 @@
 
 use super::calls::Calls;
 use super::details::Details;
-use super::said::{Piece, Spoken};
+use super::said::{Alone, Piece, Spoken};
 use crate::chat::{Event, Family, Finish, Seal, SealKind};
 
 /// One choice so far.
@@ -79,6 +79,18 @@ impl Voice {
         if let Some(word) = spoken.finish {
             self.finish = Some(self.reason(&word, spoken.stop.as_deref()));
             self.finished = true;
+        }
+    }
+
+    /// Takes in a piece that is words and nothing else.
+    pub(crate) fn hear_words(&mut self, which: Alone, words: String, out: &mut Vec<Event>) {
+        match which {
+            Alone::Text | Alone::Part => self.say(words, out),
+            Alone::Thought => self.think(words, out),
+            Alone::Reasoning => {
+                self.plain = true;
+                self.think(words, out);
+            }
         }
     }
 

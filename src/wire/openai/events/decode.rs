@@ -1,8 +1,10 @@
 //! A provider's stream, read.
 
-use super::super::answer::said::Said;
+use super::super::answer::said::{Alone, Said};
 use super::super::answer::voice::Voice;
+use super::super::stream::alike::Alike;
 use crate::chat::Event;
+use crate::wire::json::Scanner;
 use crate::wire::provider_error::read_error_event;
 use crate::wire::stream::{self, StreamError};
 
@@ -19,6 +21,19 @@ pub struct Decoder {
     known: Vec<u8>,
     /// A chunk without it.
     short: Vec<u8>,
+    /// What the last chunk was like that said words and nothing else.
+    alike: Alike,
+    usual: Option<Usual>,
+}
+
+/// How to read a chunk that is like that one.
+#[derive(Clone, Copy, Debug)]
+struct Usual {
+    /// The voice's place.
+    place: usize,
+    which: Alone,
+    /// The words' place among the strings that may differ.
+    nth: usize,
 }
 
 impl Decoder {
@@ -28,7 +43,34 @@ impl Decoder {
         Self::default()
     }
 
+    /// Reads a chunk that is like the last one but for its words: most are, and comparing costs less than reading.
+    fn same_again(&mut self, data: &[u8], out: &mut Vec<Event>) -> bool {
+        let Some(Usual { place, which, nth }) = self.usual else { return false };
+        let Some(words) = self.alike.words(data, nth).filter(|words| !words.is_empty()) else { return false };
+        // Read as any other string of it would be.
+        let quoted = data.get(words.start.saturating_sub(1)..words.end + 1).unwrap_or_default();
+        let Ok(words) = Scanner::lenient(quoted).string() else { return false };
+        let Some(voice) = self.voices.get_mut(place) else { return false };
+        voice.hear_words(which, words.text().into_owned(), out);
+        true
+    }
+
+    /// Learns what a chunk is like that says words and nothing else; `cut` bytes were left out before it was read.
+    fn learn(&mut self, data: &[u8], said: &Said<'_>, cut: usize) {
+        let Said { usage: None, error: None, choices, fill, .. } = said else { return };
+        let [spoken] = choices.as_slice() else { return };
+        let Some((which, words)) = spoken.only_words() else { return };
+        let Some(place) = self.voices.iter().position(|voice| voice.choice() == spoken.index) else { return };
+        let mut places: Vec<_> = fill.iter().chain([&words]).map(|at| at.start + cut..at.end + cut).collect();
+        let nth = usize::from(fill.as_ref().is_some_and(|fill| fill.start < words.start));
+        self.alike.learn(data, &mut places);
+        self.usual = Some(Usual { place, which, nth });
+    }
+
     fn chunk(&mut self, data: &[u8], out: &mut Vec<Event>) -> Result<(), StreamError> {
+        if self.same_again(data, out) {
+            return Ok(());
+        }
         let mut short = std::mem::take(&mut self.short);
         let rest = data.strip_prefix(&self.known[..]).filter(|_| !self.known.is_empty());
         if let Some(rest) = rest {
@@ -42,12 +84,13 @@ impl Decoder {
         }
         // Azure's first chunk tells of its filter only, and has no id.
         if !self.started && (said.id.is_some() || !said.choices.is_empty()) {
-            self.id = said.id.map(String::from);
-            self.start(said.model.map(String::from), said.created, out);
+            self.id = said.id.as_deref().map(str::to_owned);
+            self.start(said.model.as_deref().map(str::to_owned), said.created, out);
         }
         if said.choices.is_empty() {
             self.close(out);
         }
+        self.learn(data, &said, if rest.is_some() { self.known.len().saturating_sub(1) } else { 0 });
         for spoken in said.choices {
             let place = match self.voices.iter().position(|voice| voice.choice() == spoken.index) {
                 Some(place) => place,

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::super::types;
 use super::fault::{Fault, What, named};
+use super::thoughts;
 use super::trim::Trim;
 use super::values::{self, BYTES_PER_TOKEN, choices, expect, flag, is_zero, natural, number, optional};
 use crate::chat::{self, Edits};
@@ -29,6 +30,8 @@ struct Found {
     hosted: Option<String>,
     state: Option<&'static str>,
     in_tool_loop: bool,
+    /// Whether some answer of the model holds reasoning or a signature.
+    thoughts: bool,
     trim: Trim,
 }
 
@@ -85,6 +88,9 @@ impl Found {
             b"messages" => {
                 self.messages(scanner)?;
                 self.edits.messages = value_at..scanner.position();
+                if self.thoughts {
+                    self.edits.others.push(("thoughts", self.edits.messages.clone()));
+                }
             }
             b"stream" => {
                 self.stream = flag(scanner)?.unwrap_or(false);
@@ -148,6 +154,7 @@ impl Found {
         let mut role = None;
         let mut content = false;
         let mut stands_without = false;
+        let mut thoughts = false;
         scanner.object(|scanner, key| {
             match key.name {
                 b"role" => {
@@ -163,7 +170,9 @@ impl Found {
                 }
                 b"tool_calls" => {
                     stands_without |= optional(scanner, Kind::Array)?;
-                    self.text_bytes += scanner.value()?.len();
+                    let calls = scanner.value()?;
+                    self.text_bytes += calls.len();
+                    thoughts |= thoughts::concerns(key.name, scanner.bytes().get(calls).unwrap_or_default());
                 }
                 b"function_call" | b"audio" | b"refusal" | b"reasoning_content" | b"reasoning"
                 | b"reasoning_details" => {
@@ -171,12 +180,18 @@ impl Found {
                     stands_without |= there;
                     // An earlier answer's sound, by its id.
                     self.state_if(there && key.name == b"audio", "audio");
+                    thoughts |= there && thoughts::concerns(key.name, b"");
                     self.text_bytes += scanner.value()?.len();
+                }
+                b"extra_content" => {
+                    thoughts = true;
+                    scanner.skip()?;
                 }
                 _ => scanner.skip()?,
             }
             Ok::<_, Fault>(())
         })?;
+        self.thoughts |= thoughts && role == Some(chat::Role::Assistant);
         if role.is_none() {
             return Err(Fault::missing("role"));
         }

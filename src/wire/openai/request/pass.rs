@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use super::thoughts::{self, Fitted};
 use crate::chat;
 use crate::wire::Shape;
 use crate::wire::dialect::MaxTokens;
@@ -12,9 +13,9 @@ use crate::wire::openai::types;
 
 const ASK_USAGE: &[u8] = br#","stream_options":{"include_usage":true}"#;
 
-/// The body for an attempt at a target: the client's bytes, but for the model's name, in a stream the wish for usage, and
-/// the limit of output tokens where the target takes less or knows it by another name. The same `Bytes` where all stands as it
-/// must.
+/// The body for an attempt at a target: the client's bytes, but for the model's name, in a stream the wish for usage,
+/// the limit of output tokens where the target takes less or knows it by another name, and earlier reasoning that the target
+/// refuses or cannot read ([`passed_over`] names what is lost of it). The same `Bytes` where all stands as it must.
 #[must_use]
 pub fn pass(request: &chat::Request, shape: &Shape<'_>) -> Bytes {
     let body = &request.body;
@@ -30,9 +31,10 @@ pub fn pass(request: &chat::Request, shape: &Shape<'_>) -> Bytes {
         Some(options) => ask_usage(body, options),
     };
     if !edits.others.is_empty() {
-        let limits = limits(request, shape);
-        if !limits.is_empty() {
-            return with_limits(body, rename, ask, &limits);
+        let mut changes = limits(request, shape);
+        changes.extend(fitted(request, shape).changes);
+        if !changes.is_empty() {
+            return with_changes(body, rename, ask, &changes);
         }
     }
     Bytes::from(match (rename, ask) {
@@ -45,15 +47,28 @@ pub fn pass(request: &chat::Request, shape: &Shape<'_>) -> Bytes {
 
 type Edit<'a> = (Range<usize>, &'a [u8]);
 
+/// What [`pass`] leaves out for a target of this shape: reasoning that it refuses or cannot read.
+#[must_use]
+pub fn passed_over(request: &chat::Request, shape: &Shape<'_>) -> Vec<String> {
+    fitted(request, shape).dropped
+}
+
+fn fitted(request: &chat::Request, shape: &Shape<'_>) -> Fitted {
+    match request.edits.others.iter().find(|(name, _)| *name == "thoughts") {
+        Some((_, messages)) => thoughts::fit(&request.body, messages, shape.dialect),
+        None => Fitted::default(),
+    }
+}
+
 #[cold]
-fn with_limits(
+fn with_changes(
     body: &[u8],
     rename: Option<Edit<'_>>,
     ask: Option<Edit<'_>>,
-    limits: &[(Range<usize>, Vec<u8>)],
+    changes: &[(Range<usize>, Vec<u8>)],
 ) -> Bytes {
     let mut all: Vec<Edit<'_>> = rename.into_iter().chain(ask).collect();
-    all.extend(limits.iter().map(|(range, new)| (range.clone(), new.as_slice())));
+    all.extend(changes.iter().map(|(range, new)| (range.clone(), new.as_slice())));
     all.sort_by_key(|(range, _)| (range.start, range.end));
     splice(body, &all).into()
 }
@@ -63,14 +78,16 @@ fn limits(request: &chat::Request, shape: &Shape<'_>) -> Vec<(Range<usize>, Vec<
     let (body, others) = (&request.body[..], &request.edits.others);
     let mut changes = Vec::new();
     let most = shape.max_output.unwrap_or(u64::MAX);
-    for (name, value) in others {
+    let named = others.iter().filter(|(name, _)| *name != "thoughts");
+    let count = named.clone().count();
+    for (name, value) in named {
         let digits = body.get(value.clone()).unwrap_or_default();
         let limit = types::whole(digits);
         // Compatible servers know both names; only OpenAI's reasoning models refuse one, the older
         // (https://platform.openai.com/docs/api-reference/chat/create).
         // Both names at once are the client's own affair.
         let rename = *name == "max_tokens"
-            && others.len() == 1
+            && count == 1
             && request.format == chat::Format::Chat
             && shape.dialect.max_tokens == MaxTokens::MaxCompletionTokens
             && limit.is_some();

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 /// A chunk that needed nothing, without its words.
 #[derive(Debug, Default)]
-pub(super) struct Alike {
+pub(in crate::wire::openai) struct Alike {
     /// What stands before, between and after the words, end to end.
     bytes: Vec<u8>,
     /// Where each of the pieces ends.
@@ -16,7 +16,7 @@ pub(super) struct Alike {
 
 impl Alike {
     /// Learns from a chunk; `words` are the insides of strings that may differ.
-    pub(super) fn learn(&mut self, data: &[u8], words: &mut [Range<usize>]) {
+    pub(in crate::wire::openai) fn learn(&mut self, data: &[u8], words: &mut [Range<usize>]) {
         words.sort_by_key(|word| word.start);
         self.bytes.clear();
         self.ends.clear();
@@ -30,10 +30,29 @@ impl Alike {
 
     /// Whether this chunk differs from the one learned in nothing but its words.
     pub(super) fn knows(&self, data: &[u8]) -> bool {
+        self.each_word(data, |_, _| {})
+    }
+
+    /// Where the words stand whose place among all is `wanted`, in a chunk that differs from the one learned in nothing
+    /// but its words.
+    pub(in crate::wire::openai) fn words(&self, data: &[u8], wanted: usize) -> Option<Range<usize>> {
+        let mut found = None;
+        let known = self.each_word(data, |place, word| {
+            if place == wanted {
+                found = Some(word);
+            }
+        });
+        found.filter(|_| known)
+    }
+
+    /// Goes over a chunk's words as far as it is like the one learned; whether it is to its end.
+    #[inline]
+    fn each_word(&self, data: &[u8], mut each: impl FnMut(usize, Range<usize>)) -> bool {
         let (mut from, mut at) = (0, 0);
         for (nth, &end) in self.ends.iter().enumerate() {
             if nth > 0 {
                 let Some(length) = data.get(at..).and_then(string_length) else { return false };
+                each(nth - 1, at..at + length);
                 at += length;
             }
             let piece = self.bytes.get(from..end).unwrap_or_default();
@@ -88,6 +107,9 @@ mod tests {
             (r#"{"a":null,"b":1,"c":"","d":"stays"}"#, false),
         ] {
             assert_eq!(alike.knows(other.as_bytes()), known, "{other}");
+            assert_eq!(alike.words(other.as_bytes(), 1).is_some(), known, "{other}");
         }
+        let longer = br#"{"a":"xyz","b":1,"c":"w","d":"stays"}"#;
+        assert_eq!([0, 1, 2].map(|nth| alike.words(longer, nth)), [Some(6..9), Some(22..23), None]);
     }
 }

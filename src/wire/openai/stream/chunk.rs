@@ -60,6 +60,8 @@ pub(super) struct Chunk {
     pub(super) ends: Ends,
     /// The values of `id`, `created` and `model`.
     head: [Option<Range<usize>>; 3],
+    /// Of the legacy Completions format.
+    legacy: bool,
 }
 
 const HEAD: [&str; 3] = ["id", "created", "model"];
@@ -87,7 +89,9 @@ impl Chunk {
                 b"error" if kind != Kind::Null => chunk.read_error(scanner)?,
                 // vLLM and SGLang: `{"object":"error","message":…}`.
                 b"object" if kind == Kind::String => {
-                    if scanner.string()?.raw() == b"error" {
+                    let object = scanner.string()?;
+                    chunk.legacy = object.raw() == b"text_completion";
+                    if object.raw() == b"error" {
                         chunk.error = Some(read_error_event(data));
                     }
                 }
@@ -137,6 +141,8 @@ impl Chunk {
                 }
                 (b"finish_reason", Kind::String) => reason = Some(scanner.string()?.bytes()),
                 (b"delta", Kind::Object) => self.delta(scanner)?,
+                // Completions.
+                (b"text", Kind::String) => self.content |= says_something(scanner)?,
                 (b"error", kind) if kind != Kind::Null => self.read_error(scanner)?,
                 _ => scanner.skip()?,
             }
@@ -177,7 +183,8 @@ impl Chunk {
                 json.push(b',');
             }
         }
-        json.extend_from_slice(br#""object":"chat.completion.chunk","choices":[],"usage":"#);
+        let object = if self.legacy { "text_completion" } else { "chat.completion.chunk" };
+        json.extend_from_slice(format!(r#""object":"{object}","choices":[],"usage":"#).as_bytes());
         json.extend_from_slice(self.usage_value(data).unwrap_or(b"null"));
         json.push(b'}');
         json

@@ -6,7 +6,7 @@
 //! the last one but for its words. Usage goes to the client in one last chunk with `choices: []` if it asked, and not
 //! at all if not, wherever the provider puts it.
 
-mod alike;
+pub(in crate::wire::openai) mod alike;
 mod chunk;
 mod collect;
 mod mending;
@@ -294,6 +294,8 @@ impl Relay {
         }
         let chunk = Chunk::read(data)?;
         if let Some(error) = chunk.error {
+            // OpenRouter counts in the chunk that reports the failure; what was made is paid for.
+            self.usage = chunk.tokens.or(self.usage);
             return Err(StreamError::Provider(error));
         }
         self.seen.content |= chunk.content;

@@ -164,6 +164,19 @@ const HELLO: &str =
 const STOP: &str = "data: {\"id\":\"i\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
 
 #[test]
+fn a_stream_of_legacy_completions_has_content_and_keeps_its_kind() {
+    let stream = "data: {\"id\":\"c\",\"object\":\"text_completion\",\"choices\":[{\"index\":0,\"text\":\"hi\",\
+                  \"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}\n\ndata: [DONE]\n\n";
+    let observed = whole(true, stream);
+    assert!(observed.content, "held back for ever else");
+    let chunks = chunks(&observed.out);
+    assert_eq!(chunks.len(), 2);
+    assert!(chunks.iter().all(|chunk| chunk["object"] == "text_completion"));
+    assert_eq!(chunks[0]["choices"][0]["text"], "hi");
+    assert_eq!(chunks[1]["usage"]["completion_tokens"], 2);
+}
+
+#[test]
 fn a_stream_that_ends_too_early_is_a_failure() {
     for stream in ["", HELLO, &HELLO[..20], &format!("{HELLO}data: {{\"choices\":[{{\"finish_reason\":\"st")] {
         assert_eq!(whole(false, stream).end, Err(StreamError::Truncated), "{stream}");

@@ -17,10 +17,17 @@ pub(super) fn wish(
     body: &mut Object,
 ) {
     let mut reasoning = Object::new();
-    reasoning.put_some("effort", effort(&conversation.reasoning, shape, losses).map(Effort::as_str));
+    let effort = effort(&conversation.reasoning, shape, losses).map(Effort::as_str);
+    reasoning.put_some("effort", effort);
     if shape.reasoning.style != Some(Style::None) {
-        reasoning.put_some("summary", summary(&conversation.reasoning));
+        let summary = summary(&conversation.reasoning);
+        reasoning.put_some("summary", summary);
         for (name, other) in nested {
+            // A word that nobody knows, beside a wish that is understood (OpenRouter's `enabled`).
+            if (*name == "effort" && effort.is_some()) || (*name == "summary" && summary.is_some()) {
+                losses.hint(format!("reasoning.{name}"));
+                continue;
+            }
             reasoning.raw(name, other.value.text());
         }
     } else if !nested.is_empty() {

@@ -319,3 +319,16 @@ fn a_wish_to_reason_is_told_as_the_model_can_hear_it() {
         assert_eq!(asked, may_reason, "a model that does not reason refuses to be asked");
     }
 }
+
+#[test]
+fn an_unknown_degree_beside_a_wish_is_named_and_not_said_twice() {
+    let conversation = Conversation {
+        reasoning: ReasoningWish { enabled: Some(true), ..ReasoningWish::default() },
+        others: vec![named("reasoning.effort", "\"ultra\"", true), named("reasoning.summary", "\"odd\"", true)],
+        ..said(vec![message(Role::User, vec![text("q")])])
+    };
+    let encoded = encode(&conversation, false, &shape(&UNSAID)).unwrap();
+    let body = std::str::from_utf8(&encoded.body).unwrap();
+    assert!(body.contains(r#""reasoning":{"effort":"medium","summary":"auto"}"#), "{body}");
+    assert_eq!(encoded.dropped, ["reasoning.effort", "reasoning.summary"]);
+}

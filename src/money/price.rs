@@ -1,0 +1,84 @@
+//! What a model's tokens cost, by kind of token and by length of the prompt.
+
+use std::sync::Arc;
+
+use super::Rate;
+
+/// What each kind of token costs. What a list does not state has the price of what it is a part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rates {
+    /// Tokens read.
+    pub input: Rate,
+    /// Tokens written.
+    pub output: Rate,
+    /// Input read from the provider's prompt cache; the full input price where not stated.
+    pub cached_input: Rate,
+    /// Input written to the provider's prompt cache; the full input price where not stated.
+    pub cache_write: Rate,
+    /// Of that, input kept for an hour; as all that is written where not stated.
+    pub cache_write_1h: Rate,
+    /// Output spent on reasoning, where it has a price of its own; `None`: as all output.
+    pub reasoning: Option<Rate>,
+}
+
+impl Rates {
+    /// Where nothing but input and output is stated.
+    #[must_use]
+    pub const fn plain(input: Rate, output: Rate) -> Self {
+        Self { input, output, cached_input: input, cache_write: input, cache_write_1h: input, reasoning: None }
+    }
+}
+
+/// What a model costs. Cloning it is cheap.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Price {
+    base: Rates,
+    /// By tokens of input, rising; hardly any model has one, none more than a few.
+    above: Option<Arc<[(u64, Rates)]>>,
+}
+
+impl Price {
+    /// The same for prompts of any length.
+    #[must_use]
+    pub const fn flat(rates: Rates) -> Self {
+        Self { base: rates, above: None }
+    }
+
+    /// `base`, and other rates where the input has more than so many tokens.
+    #[must_use]
+    pub fn tiered(base: Rates, mut above: Vec<(u64, Rates)>) -> Self {
+        above.sort_by_key(|(tokens, _)| *tokens);
+        Self { base, above: (!above.is_empty()).then(|| above.into()) }
+    }
+
+    /// The rates of short prompts, as price lists show them first.
+    #[must_use]
+    pub const fn base(&self) -> &Rates {
+        &self.base
+    }
+
+    /// The rates of a request with so much input, cached tokens included. They hold for all of its tokens, those below
+    /// the threshold and the answer's as well:
+    /// <https://ai.google.dev/gemini-api/docs/pricing>, <https://developers.openai.com/api/docs/pricing>,
+    /// <https://platform.claude.com/docs/en/about-claude/pricing>.
+    #[must_use]
+    pub fn at(&self, input: u64) -> &Rates {
+        let above = self.above.as_deref().unwrap_or_default();
+        above.iter().rev().find(|(tokens, _)| input > *tokens).map_or(&self.base, |(_, rates)| rates)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_highest_threshold_that_is_passed_counts_and_reaching_one_is_not_passing_it() {
+        let rates = |price| Rates::plain(Rate(price), Rate(price));
+        let price = Price::tiered(rates(1), vec![(300, rates(3)), (200, rates(2))]);
+        for (input, expected) in [(0, 1), (200, 1), (201, 2), (300, 2), (301, 3), (u64::MAX, 3)] {
+            assert_eq!(price.at(input).input, Rate(expected), "{input}");
+        }
+        assert_eq!(Price::flat(rates(1)).at(u64::MAX), &rates(1));
+    }
+}
