@@ -238,10 +238,10 @@ fn find<'a>(config: &'a Config, name: &str) -> Option<&'a Target> {
 
 /// In nano-USD: by the tokens of this outcome where they are known, else by what the gateway would expect.
 fn cost(target: &Target, measured: &Measured, input_tokens: u64) -> Option<f64> {
-    let price = target.price.as_ref()?;
-    let input = price.input.cost(measured.input_tokens.unwrap_or(input_tokens));
-    let output = price.output.cost(measured.output_tokens.unwrap_or(EXPECTED_OUTPUT));
-    Some((input + output).0 as f64)
+    let input = measured.input_tokens.unwrap_or(input_tokens);
+    let rates = target.price.as_ref()?.at(input);
+    let output = rates.output.cost(measured.output_tokens.unwrap_or(EXPECTED_OUTPUT));
+    Some((rates.input.cost(input) + output).0 as f64)
 }
 
 /// Mean cost of each candidate. Where one is not known all are ranks by mean quality instead, for costs only compare
