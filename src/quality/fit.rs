@@ -98,7 +98,7 @@ pub(super) fn choose(samples: &[Sample<'_>], belief: Belief, seed: u64) -> Recip
 /// Summed loss on unseen rows: of the line, then of the ridge by penalty.
 fn ridge_losses(samples: &[Sample<'_>], belief: Belief, seed: u64) -> Vec<f64> {
     let count = 5;
-    let folds = fold::folds(samples.len(), count, seed);
+    let folds = dealt(samples, count, seed);
     let mut losses = vec![0.0; PENALTIES.len() + 1];
     for fold in 0..count {
         let (train, test) = split(samples, &folds, fold);
@@ -118,7 +118,7 @@ fn ridge_losses(samples: &[Sample<'_>], belief: Belief, seed: u64) -> Vec<f64> {
 
 fn held_out_loss(samples: &[Sample<'_>], recipe: Recipe, belief: Belief, seed: u64) -> f64 {
     let count = 5;
-    let folds = fold::folds(samples.len(), count, seed);
+    let folds = dealt(samples, count, seed);
     let mut loss = 0.0;
     for fold in 0..count {
         let (train, test) = split(samples, &folds, fold);
@@ -129,6 +129,11 @@ fn held_out_loss(samples: &[Sample<'_>], recipe: Recipe, belief: Belief, seed: u
             .sum::<f64>();
     }
     loss
+}
+
+fn dealt(samples: &[Sample<'_>], count: usize, seed: u64) -> Vec<usize> {
+    let keys: Vec<u64> = samples.iter().map(|sample| fold::key(sample.difficulty, sample.vector)).collect();
+    fold::folds(&keys, count, seed)
 }
 
 fn split<'a>(samples: &[Sample<'a>], folds: &[usize], fold: usize) -> (Vec<Sample<'a>>, Vec<Sample<'a>>) {

@@ -143,7 +143,8 @@ fn held_out(
     paired: &[Paired],
 ) -> (Vec<Row>, Vec<Ladder>) {
     let count = fold::count(labelled.len());
-    let folds = fold::folds(labelled.len(), count, terms.seed);
+    let keys: Vec<u64> = labelled.iter().map(|prompt| fold::key(prompt.difficulty, prompt.vector.as_deref())).collect();
+    let folds = fold::folds(&keys, count, terms.seed);
     let (mut rows, mut ladders) = (Vec::with_capacity(paired.len()), Vec::with_capacity(count));
     for fold in 0..count {
         let others = |row: usize| folds.get(row) != Some(&fold);
