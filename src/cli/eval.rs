@@ -45,7 +45,7 @@ pub(super) struct Args {
     /// Resamplings of each interval [default: 1000, or 200 from 500 rows on]
     #[arg(long)]
     draws: Option<usize>,
-    /// Seed of resamplings and of the random router.
+    /// Seed of resamplings.
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Draw the routing curves into an SVG file.

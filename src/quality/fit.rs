@@ -26,28 +26,31 @@ const COMMON: f64 = 20.0;
 
 /// One prompt's outcome at one target.
 #[derive(Clone, Copy, Debug)]
-pub struct Sample<'a> {
+pub(super) struct Sample<'a> {
     /// 0 to 1.
-    pub difficulty: f64,
+    pub(super) difficulty: f64,
     /// The classifier's vector of the prompt, if it gives one.
-    pub vector: Option<&'a [f32]>,
+    pub(super) vector: Option<&'a [f32]>,
     /// How good the answer was, 0 to 1.
-    pub good: f64,
+    pub(super) good: f64,
 }
 
 /// How to fit, as cross-validation chose.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Recipe {
-    pub(super) method: Method,
-    /// Of the ridge.
-    pub(super) penalty: f64,
+    method: Method,
+    /// Of the ridge: how much each penalty is believed; what is missing to one is belief in the line.
+    shares: [f64; PENALTIES.len()],
 }
 
-/// Chooses a method for these samples and fits with all of them. The same seed gives the same curve.
-#[must_use]
-pub fn fit(samples: &[Sample<'_>], seed: u64) -> Curve {
-    fit_as(samples, choose(samples, BELIEF, seed), BELIEF)
+impl Recipe {
+    const fn plain(method: Method) -> Self {
+        Self { method, shares: [0.0; PENALTIES.len()] }
+    }
 }
+
+/// A share of belief too small to be worth a fit.
+const NEGLIGIBLE: f64 = 0.02;
 
 /// What is believed of each target once all have been looked at: that it follows the score as they do on average.
 ///
@@ -65,34 +68,71 @@ pub(super) fn common(samples: &[Vec<Sample<'_>>]) -> Belief {
 /// Fits by a recipe.
 pub(super) fn fit_as(samples: &[Sample<'_>], recipe: Recipe, belief: Belief) -> Curve {
     let line = line(samples, belief);
-    let ridge = (recipe.method == Method::Ridge).then(|| ridges(samples, line, &[recipe.penalty]).pop()).flatten();
+    let ridge = (recipe.method == Method::Ridge).then(|| averaged(samples, line, &recipe.shares));
     let isotonic = (recipe.method == Method::Isotonic).then(|| rising(samples, line));
     Curve { line, ridge, isotonic }
 }
 
-/// The method that forecasts unseen rows best.
-pub(super) fn choose(samples: &[Sample<'_>], belief: Belief, seed: u64) -> Recipe {
-    let mut best = Recipe { method: Method::Platt, penalty: 0.0 };
-    let vectors: Vec<Sample<'_>> =
-        samples.iter().copied().filter(|sample| sample.vector.is_some()).take(RIDGE_ROWS).collect();
-    if vectors.len() >= RIDGE_FROM {
-        let losses = ridge_losses(&vectors, belief, seed);
-        let (plain, with_vector) = losses.split_at(1);
-        let plain = plain.first().copied().unwrap_or(f64::INFINITY);
-        let least = with_vector.iter().zip(PENALTIES).min_by(|a, b| a.0.total_cmp(b.0));
-        if let Some((loss, penalty)) = least
-            && *loss < plain
-        {
-            best = Recipe { method: Method::Ridge, penalty };
+/// For each target the method that forecasts unseen rows best. Whether the vector helps, and how much of it to believe,
+/// is decided for all targets together: it is the same vector, and one target's labels tell it badly.
+pub(super) fn choose(targets: &[Vec<Sample<'_>>], belief: Belief, seed: u64) -> Vec<Recipe> {
+    let with_vector: Vec<Vec<Sample<'_>>> = targets
+        .iter()
+        .map(|samples| samples.iter().copied().filter(|sample| sample.vector.is_some()).take(RIDGE_ROWS).collect())
+        .collect();
+    let enough = |samples: &Vec<Sample<'_>>| samples.len() >= RIDGE_FROM;
+    let mut losses = vec![0.0; PENALTIES.len() + 1];
+    for samples in with_vector.iter().filter(|samples| enough(samples)) {
+        for (sum, loss) in losses.iter_mut().zip(ridge_losses(samples, belief, seed)) {
+            *sum += loss;
         }
     }
-    if best.method == Method::Platt && samples.len() >= ISOTONIC_FROM {
-        let rising = Recipe { method: Method::Isotonic, penalty: 0.0 };
-        if held_out_loss(samples, rising, belief, seed) < held_out_loss(samples, best, belief, seed) {
-            best = rising;
+    let shares = believed(&losses);
+    let recipe = |(samples, with_vector): (&Vec<Sample<'_>>, &Vec<Sample<'_>>)| match shares {
+        Some(shares) if enough(with_vector) => Recipe { method: Method::Ridge, shares },
+        _ => without_vector(samples, belief, seed),
+    };
+    targets.iter().zip(&with_vector).map(recipe).collect()
+}
+
+/// How much to believe each penalty, given the losses of the line and of each: in proportion to the likelihood of the
+/// unseen outcomes. Picking the one with the least loss instead would follow the chance of a few hundred labels. `None`
+/// where the line is all that is worth believing.
+fn believed(losses: &[f64]) -> Option<[f64; PENALTIES.len()]> {
+    let least = losses.iter().copied().fold(f64::INFINITY, f64::min);
+    let likelihood = |loss: f64| (least - loss).exp();
+    let sum: f64 = losses.iter().map(|loss| likelihood(*loss)).sum();
+    let mut shares = [0.0; PENALTIES.len()];
+    for (share, loss) in shares.iter_mut().zip(losses.iter().skip(1)) {
+        let believed = likelihood(*loss) / sum;
+        *share = if believed < NEGLIGIBLE { 0.0 } else { believed };
+    }
+    (shares.iter().sum::<f64>() >= NEGLIGIBLE).then_some(shares)
+}
+
+/// The mean of line and ridges by belief. All are straight in the logit, so their mean is one of the kind.
+fn averaged(samples: &[Sample<'_>], line: Line, shares: &[f64; PENALTIES.len()]) -> Ridge {
+    let believed: Vec<(f64, f64)> =
+        PENALTIES.iter().zip(shares).filter(|(_, share)| **share > 0.0).map(|(p, share)| (*p, *share)).collect();
+    let penalties: Vec<f64> = believed.iter().map(|(penalty, _)| *penalty).collect();
+    let fits = ridges(samples, line, &penalties);
+    let rest = 1.0 - believed.iter().map(|(_, share)| share).sum::<f64>();
+    let width = fits.first().map_or(0, |fit| fit.weights.len());
+    let mut mean = Ridge { intercept: rest * line.intercept, slope: rest * line.slope, weights: vec![0.0; width] };
+    for (fit, (_, share)) in fits.iter().zip(&believed) {
+        mean.intercept += share * fit.intercept;
+        mean.slope += share * fit.slope;
+        for (mean, weight) in mean.weights.iter_mut().zip(&fit.weights) {
+            *mean += share * weight;
         }
     }
-    best
+    mean
+}
+
+fn without_vector(samples: &[Sample<'_>], belief: Belief, seed: u64) -> Recipe {
+    let [platt, isotonic] = [Recipe::plain(Method::Platt), Recipe::plain(Method::Isotonic)];
+    let better = || held_out_loss(samples, isotonic, belief, seed) < held_out_loss(samples, platt, belief, seed);
+    if samples.len() >= ISOTONIC_FROM && better() { isotonic } else { platt }
 }
 
 /// Summed loss on unseen rows: of the line, then of the ridge by penalty.

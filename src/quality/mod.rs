@@ -24,7 +24,6 @@ mod weigh;
 
 pub use calibration::{Bucket, Calibration, CalibrationError, Fitted, Floor, Scorer, TargetCurve};
 pub use curve::{Curve, Method};
-pub use fit::{Sample, fit};
 pub use threshold::{Ladder, Point, Promise, Row, Threshold, find};
 pub use weigh::{Labelled, Outcome, Terms, TooFew, Weighed, calibrate};
 

@@ -70,24 +70,23 @@ pub fn calibrate(labelled: &[Labelled], terms: &Terms) -> Result<Weighed, TooFew
     let count = terms.costs.len();
     let samples: Vec<Vec<Sample<'_>>> = (0..count).map(|place| samples_of(labelled, place, |_| true)).collect();
     let belief = fit::common(&samples);
-    let mut recipes: Vec<Option<Recipe>> = Vec::with_capacity(count);
+    let recipes = fit::choose(&samples, belief, terms.seed);
     let mut curves = Vec::with_capacity(count);
-    for samples in &samples {
-        if samples.len() < FEWEST {
-            recipes.push(None);
-            curves.push(None);
-            continue;
-        }
-        let recipe = fit::choose(samples, belief, terms.seed);
-        let mean = samples.iter().map(|sample| sample.good).sum::<f64>() / samples.len() as f64;
-        curves.push(Some((fit::fit_as(samples, recipe, belief), samples.len(), mean)));
-        recipes.push(Some(recipe));
+    for (samples, recipe) in samples.iter().zip(&recipes) {
+        curves.push((samples.len() >= FEWEST).then(|| {
+            let mean = samples.iter().map(|sample| sample.good).sum::<f64>() / samples.len() as f64;
+            (fit::fit_as(samples, *recipe, belief), samples.len(), mean)
+        }));
     }
     if curves.iter().all(Option::is_none) {
         return Err(TooFew(labelled.len()));
     }
-    let known: Vec<(usize, Recipe)> =
-        terms.routed.iter().filter_map(|&place| Some((place, (*recipes.get(place)?)?))).collect();
+    let known: Vec<(usize, Recipe)> = terms
+        .routed
+        .iter()
+        .filter(|place| curves.get(**place).is_some_and(Option::is_some))
+        .filter_map(|&place| Some((place, *recipes.get(place)?)))
+        .collect();
     let paired = if known.len() == terms.routed.len() { paired(labelled, terms) } else { Vec::new() };
     let mut thresholds = Vec::new();
     if paired.len() >= FEWEST && terms.routed.len() > 1 {

@@ -277,8 +277,9 @@ fn eval_measures_a_score_against_length_chance_and_the_oracle() {
     let report =
         waypost(&["eval", "--data", text(&data), "--scores", text(&scores), "--draws", "50", "--json"], &[]).json();
     let apgr = |place: usize| report["routers"][place]["apgr"].as_f64().unwrap();
-    assert_eq!(report["routers"][0]["name"], "score");
-    assert!(apgr(0) > 0.6 && apgr(3) > apgr(0), "{report}");
+    let names: Vec<_> = (0..4).map(|place| report["routers"][place]["name"].clone()).collect();
+    assert_eq!(names, ["score", "length", "oracle", "random"]);
+    assert!(apgr(0) > 0.6 && apgr(2) > apgr(0), "{report}");
     assert!(report["forecast"]["auc"].as_f64().unwrap() > 0.8, "{report}");
     let line = std::fs::read_to_string(&scores).unwrap();
     let first: Value = serde_json::from_str(line.lines().next().unwrap()).unwrap();

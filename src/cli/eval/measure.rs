@@ -65,11 +65,11 @@ pub(super) fn measure(
         let mut seeded = Seeded::new(seed);
         let ours: Vec<f64> = pairs.iter().map(|pair| score[pair.0]).collect();
         let length = pairs.iter().map(|pair| rows[pair.0].prompt.chars().count() as f64).collect();
-        let random = pairs.iter().map(|_| seeded.share()).collect();
         let oracle = weak.iter().zip(&strong).map(|(weak, strong)| strong - weak + seeded.share() * 1e-6).collect();
-        for (name, score) in [("score", ours), ("length", length), ("random", random), ("oracle", oracle)] {
+        for (name, score) in [("score", ours), ("length", length), ("oracle", oracle)] {
             routers.push(router(name, &score, &weak, &strong, weak_cost, draws, seed));
         }
+        routers.push(chance(&weak, &strong, weak_cost));
     }
     let mean = |values: &[f64]| (!values.is_empty()).then(|| judge::mean(values));
     Report {
@@ -113,6 +113,24 @@ fn router(
         cpt80: routing.cpt80,
         cost_at: KEPT.iter().map(cost).collect(),
         curve,
+    }
+}
+
+/// What choosing at random gives on average, and so for any set: a straight line from weak to strong.
+fn chance(weak: &[f64], strong: &[f64], weak_cost: f64) -> Router {
+    let (low, high) = (judge::mean(weak), judge::mean(strong));
+    let cost = |kept: &f64| {
+        let share = ((kept * high - low) / (high - low)).clamp(0.0, 1.0);
+        (*kept, share + (1.0 - share) * weak_cost)
+    };
+    Router {
+        name: "random",
+        apgr: 0.5,
+        apgr_interval: (0.5, 0.5),
+        cpt50: 50.0,
+        cpt80: 80.0,
+        cost_at: KEPT.iter().map(cost).collect(),
+        curve: vec![(0.0, low), (1.0, high)],
     }
 }
 
