@@ -16,6 +16,7 @@ pub mod ledger;
 pub mod limit;
 pub mod money;
 pub mod policy;
+pub mod quality;
 pub mod route;
 pub mod scripted;
 pub mod server;

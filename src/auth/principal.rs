@@ -47,7 +47,7 @@ impl Principal {
             team: None,
             key: None,
             models: ModelPatterns::every(),
-            permissions: vec![Permission::Route],
+            permissions: vec![Permission::Route, Permission::Feedback],
             may_set: MaySet::All,
             key_labels: BTreeMap::new(),
             claim_labels: BTreeMap::new(),

@@ -37,6 +37,19 @@ pub(super) struct Checked {
     pub(super) problems: Vec<Problem>,
 }
 
+/// A problem of the configuration as a whole.
+pub(super) fn problem(config: &Config, message: String, remedy: &str) -> Problem {
+    Problem {
+        file: config.path.clone().unwrap_or_default(),
+        line: 0,
+        column: 0,
+        message,
+        remedy: remedy.to_owned(),
+        severity: Severity::Error,
+        snippet: String::new(),
+    }
+}
+
 /// A check of something that the configuration names: policies, the classifier. It may be handed a configuration
 /// with stand-ins for what could not be read, so that its problems appear in the same run.
 pub(super) type Check<'a> = &'a dyn Fn(&Config) -> Checked;

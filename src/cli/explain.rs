@@ -84,6 +84,9 @@ fn show(decision: &Decision) -> String {
     if let Some(score) = &decision.score {
         let difficulty = score.difficulty.map_or("none".to_owned(), |difficulty| format!("{difficulty:.3}"));
         lines.push(format!("difficulty  {difficulty} ({})", score.unscored.unwrap_or(score.stage)));
+        lines.push(
+            "percentile  not known here: recent traffic is the running gateway's, POST /v1/route tells".to_owned(),
+        );
     }
     if let Some(policy) = &decision.policy {
         lines.push(format!("policy      {} ({})", policy.name, policy.hash));
@@ -97,6 +100,12 @@ fn show(decision: &Decision) -> String {
             "quality     at least {} of the best allowed, shortfall up to {:.3} ({})",
             quality.at_least, quality.tau, quality.basis
         ));
+        if let Some(bucket) = &quality.bucket {
+            lines.push(format!(
+                "labels      {} of difficulty {:.3} to {:.3}, the calibration's bucket next to this prompt",
+                bucket.labels, bucket.from, bucket.to
+            ));
+        }
     }
     let chosen = decision.chosen.and_then(|place| decision.candidates.get(place));
     let reason = decision.reason.unwrap_or("-");

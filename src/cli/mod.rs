@@ -1,11 +1,17 @@
 //! The commands, one file each.
 
 mod banner;
+mod calibrate;
 mod check;
+mod eval;
 mod explain;
 mod keys;
+mod lines;
 mod load;
+mod plot;
 mod policy;
+mod progress;
+mod score;
 mod serve;
 mod try_history;
 mod upstream;
@@ -15,9 +21,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::classify;
+use crate::classify::{self, Classifier};
 use crate::config::{Config, Problem, Severity};
-use crate::gateway::classifier_settings;
+use crate::gateway::{Calibrated, classifier_settings};
 use crate::policy::Policies;
 
 /// Exit code of a finding: a problem in a configuration, a failed case, a start that did not happen.
@@ -44,6 +50,10 @@ enum Command {
     Policy(policy::Args),
     /// Show what a log of yours would have cost through Waypost, offline.
     Try(try_history::Args),
+    /// Fit each target's quality to outcomes, and find the threshold that keeps a promise.
+    Calibrate(calibrate::Args),
+    /// Measure the difficulty score on outcomes of prompts.
+    Eval(eval::Args),
     /// Make virtual keys.
     Keys(keys::Keys),
     /// Run the scripted provider, which plays a model or a fault.
@@ -59,6 +69,8 @@ pub fn run() -> ExitCode {
         Command::Explain(args) => explain::run(args),
         Command::Policy(args) => policy::run(&args),
         Command::Try(args) => try_history::run(&args),
+        Command::Calibrate(args) => calibrate::run(&args),
+        Command::Eval(args) => eval::run(&args),
         Command::Keys(args) => match keys::run(&args, &mut std::io::stdout().lock()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(error),
@@ -81,31 +93,54 @@ fn fail(error: impl std::fmt::Display) -> ExitCode {
 
 fn check_policies(config: &Config) -> check::Checked {
     match Policies::load(config.policies.as_deref(), config) {
-        Ok((policies, warnings)) => {
+        Ok((policies, mut warnings)) => {
             let count = policies.names().count();
             let counted = format!("{count} {}", if count == 1 { "policy" } else { "policies" });
+            warnings.extend(uncalibrated(config, &policies));
             check::Checked { counted: Some(counted), problems: warnings }
         }
         Err(problems) => check::Checked { counted: None, problems },
     }
 }
 
+/// A policy that chooses below the best only on a calibration's word, and no calibration.
+fn uncalibrated(config: &Config, policies: &Policies) -> Option<Problem> {
+    let requires = |name: &str| policies.get(name).is_some_and(|policy| policy.objective.require_calibration);
+    let name = policies.names().find(|name| requires(name.as_str())).filter(|_| config.calibration.is_none())?;
+    let message =
+        format!("the policy `{name}` requires a calibration, and there is none: it will always choose the best");
+    let remedy = "make one with `waypost calibrate` and name it with `calibration: FILE`";
+    Some(Problem { severity: Severity::Warning, ..check::problem(config, message, remedy) })
+}
+
 fn check_classifier(config: &Config) -> check::Checked {
-    let Some(settings) = classifier_settings(config) else { return check::Checked::default() };
-    match classify::check(&settings) {
-        Ok(()) => check::Checked::default(),
-        Err(error) => check::Checked {
-            counted: None,
-            problems: vec![Problem {
-                file: config.path.clone().unwrap_or_default(),
-                line: 0,
-                column: 0,
-                message: format!("the classifier cannot be loaded: {error}"),
-                remedy: "mend `classifier.model` or `classifier.runtime`, or switch it off with `model: off`"
-                    .to_owned(),
-                severity: Severity::Error,
-                snippet: String::new(),
-            }],
+    let mut problems = Vec::new();
+    let hash = match classifier_settings(config) {
+        None => Some(String::new()),
+        Some(settings) => match classify::check(&settings).and_then(|()| Classifier::load(&settings)) {
+            Ok(classifier) => Some(classifier.model_hash().to_owned()),
+            Err(error) => {
+                let message = format!("the classifier cannot be loaded: {error}");
+                let remedy = "mend `classifier.model` or `classifier.runtime`, or switch it off with `model: off`";
+                problems.push(check::problem(config, message, remedy));
+                None
+            }
         },
+    };
+    match Calibrated::load(config, hash.as_deref()) {
+        Ok(calibrated) => {
+            let strangers = calibrated.as_ref().map(|calibrated| calibrated.strangers(config)).unwrap_or_default();
+            if !strangers.is_empty() {
+                let message =
+                    format!("the calibration knows targets that are not configured: {}", strangers.join(", "));
+                problems.push(Problem { severity: Severity::Warning, ..check::problem(config, message, "") });
+            }
+        }
+        Err(error) => {
+            let message = format!("the calibration cannot be used: {error}");
+            let remedy = "make one for this classifier with `waypost calibrate`, or remove `calibration`";
+            problems.push(check::problem(config, message, remedy));
+        }
     }
+    check::Checked { counted: None, problems }
 }

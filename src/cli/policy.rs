@@ -13,7 +13,7 @@ use super::{fail, say};
 use crate::chat::Text;
 use crate::classify::{self, Classifier};
 use crate::config::{self, Config, Problem};
-use crate::gateway;
+use crate::gateway::{self, Calibrated};
 use crate::policy::Policies;
 use cases::CaseFile;
 use verdict::Outcome;
@@ -67,7 +67,7 @@ fn test(dir: Option<&Path>, config: Option<&Path>) -> Result<Report, Vec<Problem
         .unwrap_or_else(|| PathBuf::from("policies"));
     let files = cases::read_all(&dir.join("tests"), config)?;
 
-    let mut prepared: BTreeMap<PathBuf, (Config, Policies, LazyScorer)> = BTreeMap::new();
+    let mut prepared: BTreeMap<PathBuf, Prepared> = BTreeMap::new();
     let mut problems = Vec::new();
     for file in &files {
         if prepared.contains_key(&file.config) {
@@ -85,8 +85,8 @@ fn test(dir: Option<&Path>, config: Option<&Path>) -> Result<Report, Vec<Problem
     }
     let mut report = Report::default();
     for file in &files {
-        if let Some((config, policies, scorer)) = prepared.get_mut(&file.config) {
-            judge(file, config, policies, scorer, &mut report);
+        if let Some(prepared) = prepared.get_mut(&file.config) {
+            judge(file, prepared, &mut report);
         }
     }
     let (passed, failed) = (report.passed, report.failed);
@@ -94,16 +94,29 @@ fn test(dir: Option<&Path>, config: Option<&Path>) -> Result<Report, Vec<Problem
     Ok(report)
 }
 
-fn prepare(path: &Path, dir: &Path) -> Result<(Config, Policies, LazyScorer), Vec<Problem>> {
-    let config = config::load(path)?.config;
-    let (policies, _) = Policies::load(Some(dir), &config)?;
-    Ok((config, policies, LazyScorer::NotYet))
+/// What the cases of one configuration need.
+struct Prepared {
+    config: Config,
+    policies: Policies,
+    calibrated: Option<Calibrated>,
+    scorer: LazyScorer,
 }
 
-fn judge(file: &CaseFile, config: &Config, policies: &Policies, scorer: &mut LazyScorer, report: &mut Report) {
+fn prepare(path: &Path, dir: &Path) -> Result<Prepared, Vec<Problem>> {
+    let config = config::load(path)?.config;
+    let (policies, _) = Policies::load(Some(dir), &config)?;
+    // Cases state scores: whose they are is for `waypost check` to see.
+    let calibrated = Calibrated::load(&config, None).map_err(|error| {
+        vec![super::check::problem(&config, format!("the calibration cannot be used: {error}"), "")]
+    })?;
+    Ok(Prepared { config, policies, calibrated, scorer: LazyScorer::NotYet })
+}
+
+fn judge(file: &CaseFile, prepared: &mut Prepared, report: &mut Report) {
+    let Prepared { config, policies, calibrated, scorer } = prepared;
     report.text += &format!("{}\n", file.path.display());
     for case in &file.cases {
-        match verdict::judge(case, config, policies, &mut |texts| scorer.score(config, texts)) {
+        match verdict::judge(case, config, policies, calibrated.as_ref(), &mut |texts| scorer.score(config, texts)) {
             Outcome::Passed => {
                 report.passed += 1;
                 report.text += &format!("  ok    {}\n", case.name);

@@ -42,6 +42,8 @@ pub(super) struct Config {
     pub(super) policies: Option<At<PathText>>,
     /// What scores the difficulty of prompts.
     pub(super) classifier: Classifier,
+    /// Calibration file that `waypost calibrate` wrote. Default: none, quality is told by tier.
+    pub(super) calibration: Option<At<PathText>>,
     /// The cache of whole answers. Off unless switched on.
     pub(super) cache: Cache,
     /// What replicas share.

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Gateway;
+use super::calibrated::{Calibrated, LoadError};
 use super::headers::ServedBy;
 use super::pins::Pins;
+use super::recent::Recent;
 use crate::auth::{Authenticator, Fetch};
 use crate::cache::Cache;
 use crate::classify::{self, Classifier, ClassifyError, ModelSource};
@@ -36,6 +38,9 @@ pub enum BuildError {
     /// Certificates for calls to upstreams.
     #[error("the upstream client cannot be made: {0}")]
     Client(#[from] upstream::ClientError),
+    /// The calibration file.
+    #[error("the calibration cannot be used: {0}")]
+    Calibration(#[from] LoadError),
     /// The store's address.
     #[error("the store cannot be used: {0}")]
     Store(#[from] StoreError),
@@ -72,6 +77,7 @@ impl Gateway {
             Some(settings) => Classifier::load(&settings)?,
             None => Classifier::off(),
         };
+        let calibrated = Calibrated::load(&config, Some(classifier.model_hash()))?;
         let calls = Arc::new(Upstreams::new(&config)?);
         let store = store::open(&config.store)?;
         let now = Instant::now();
@@ -92,6 +98,8 @@ impl Gateway {
             health: Health::new(config.targets.len(), now),
             places: InFlight::new(config.targets.iter().map(|target| target.max_concurrent)),
             pins: Pins::default(),
+            recent: Recent::default(),
+            calibrated,
             cache: Cache::new(&config.cache, store.clone()),
             store,
             calls,

@@ -144,6 +144,11 @@ pub(super) fn choose(
     let reason = if matches!(meant, Meant::Alias(_)) { Reason::Alias } else { Reason::Named };
     let now = Instant::now();
     let pinned = pinned(gateway, constrained, request).map(|target| [(target, 1)]);
+    let calibrated =
+        gateway.calibrated.as_ref().filter(|calibrated| score.is_some_and(|score| calibrated.is_of(score)));
+    let p_good = |id| Some(calibrated?.p_good(id, score?.difficulty?, None));
+    let p_good = |id| p_good(id).flatten();
+    let objective = &allowed.policy().objective;
     let inputs = Inputs {
         difficulty: score.and_then(|score| score.difficulty),
         input_tokens: request.input_tokens_estimate,
@@ -157,8 +162,9 @@ pub(super) fn choose(
             .as_ref()
             .map(|pinned| Named { targets: pinned, random: 0, reason: Reason::Pinned })
             .or_else(|| meant.weighted().map(|targets| Named { targets, random: rand::random(), reason })),
+        calibrated: calibrated.map(|calibrated| route::Calibrated { p_good: &p_good, tau: calibrated.tau(objective) }),
     };
-    match route::choose(allowed, &allowed.policy().objective, &inputs) {
+    match route::choose(allowed, objective, &inputs) {
         Ok(plan) => {
             let order = plan.order.iter().filter_map(|&place| plan.candidates.get(place));
             let mut order: Vec<TargetId> = order.map(|candidate| candidate.target).collect();

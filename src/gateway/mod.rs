@@ -7,16 +7,19 @@
 mod asked;
 mod build;
 mod cached;
+mod calibrated;
 mod call;
 mod client;
 mod count;
 mod decide;
 mod decode;
 mod error;
+mod feedback;
 mod headers;
 mod other;
 mod past;
 mod pins;
+mod recent;
 mod record;
 mod relay;
 
@@ -28,6 +31,7 @@ use http::{HeaderMap, Method, StatusCode};
 
 pub use self::build::{BuildError, classifier_settings};
 use self::cached::Lookup;
+pub use self::calibrated::{Calibrated, LoadError};
 use self::call::Ask;
 pub use self::client::{BodyError, Client, HungUp};
 pub use self::error::{Code, GatewayError};
@@ -36,6 +40,7 @@ use self::headers::{Notes, ServedBy, Wishes};
 pub use self::other::{Question, explain};
 pub use self::past::{Past, PastPrompt, decide_again};
 use self::pins::Pins;
+use self::recent::Recent;
 use self::record::Record;
 use crate::auth::{Authenticator, Principal};
 use crate::cache::Cache;
@@ -68,6 +73,8 @@ pub struct Gateway {
     health: Health,
     places: Arc<InFlight>,
     pins: Pins,
+    recent: Recent,
+    calibrated: Option<Calibrated>,
     metrics: Metrics,
     decisions: Decisions,
     log: RequestLog,
@@ -123,6 +130,7 @@ impl Route {
             (&Method::POST, "/v1/completions") => Self::Ask(Format::Completions),
             (&Method::POST, "/v1/embeddings") => Self::Ask(Format::Embeddings),
             (&Method::OPTIONS, _) => Self::Preflight,
+            (&Method::POST, "/v1/feedback") => Self::Other(other::Asked::Feedback),
             (&Method::POST, "/v1/route") => Self::Other(other::Asked::DryRun),
             (&Method::GET, "/v1/models") => Self::Other(other::Asked::Models),
             (&Method::GET, path) if path.starts_with("/v1/models/") => Self::Other(other::Asked::Model),
@@ -137,7 +145,7 @@ impl Route {
 }
 
 /// Paths that are served with one method only.
-const PATHS: [&str; 8] = [
+const PATHS: [&str; 9] = [
     "/v1/chat/completions",
     "/v1/responses",
     "/v1/messages",
@@ -145,6 +153,7 @@ const PATHS: [&str; 8] = [
     "/v1/completions",
     "/v1/embeddings",
     "/v1/route",
+    "/v1/feedback",
     "/v1/models",
 ];
 

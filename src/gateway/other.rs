@@ -11,7 +11,7 @@ use super::client::{Client, HungUp};
 use super::error::{Code, GatewayError};
 use super::headers::{Notes, Wishes};
 use super::record::Record;
-use super::{Gateway, admit, asked, authenticate, decide, decode, headers, refuse};
+use super::{Gateway, admit, asked, authenticate, decide, decode, feedback, headers, refuse};
 use crate::auth::Principal;
 use crate::chat::{self, Format, Outcome};
 use crate::config::Permission;
@@ -22,7 +22,7 @@ use crate::telemetry::RequestLine;
 use crate::wire::ask;
 
 /// A body to answer with, and the limits to tell of; or why not.
-type Answer = Result<(String, Option<RateLimit>), GatewayError>;
+pub(super) type Answer = Result<(String, Option<RateLimit>), GatewayError>;
 
 /// What is asked for beside chat.
 pub(super) enum Asked {
@@ -30,6 +30,7 @@ pub(super) enum Asked {
     Model,
     Decision,
     DryRun,
+    Feedback,
     /// Nothing that is served.
     Nothing(GatewayError),
 }
@@ -43,6 +44,7 @@ pub(super) async fn serve<C: Client>(gateway: &Gateway, client: &mut C, asked: A
         Asked::Model => ("models", model(gateway, client).await),
         Asked::Decision => ("decision", decision(gateway, client).await),
         Asked::DryRun => ("route", dry_run(gateway, client, &request_id, started).await),
+        Asked::Feedback => ("feedback", feedback::take(gateway, client).await),
         Asked::Nothing(error) => ("none", Err(error)),
     };
     log(gateway, &request_id, operation, answer.as_ref().err(), started);

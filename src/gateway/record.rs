@@ -21,7 +21,7 @@ use crate::id::{DecisionId, RequestId, TargetId};
 use crate::ledger::{self, Attempt, Candidate};
 use crate::money::NanoUsd;
 use crate::policy::{Allowed, Labels, Policy};
-use crate::route::{self, Plan, RemovedBy};
+use crate::route::{self, Basis, Plan, RemovedBy};
 use crate::wire::passage::Relay;
 use crate::wire::{Envelope, responses};
 
@@ -49,8 +49,9 @@ pub(super) struct Record<'g> {
     pub(super) attempts: Vec<Attempt>,
     /// The target that answers, or was asked last.
     target: Option<Arc<Target>>,
-    /// What savings are measured against.
+    /// What savings are measured against, and what told that it is the best.
     best: Option<TargetId>,
+    basis: Basis,
     /// While an answer is awaited.
     sent_at: Option<Instant>,
     /// Bytes of an attempt of which nothing has come back yet.
@@ -109,6 +110,7 @@ impl<'g> Record<'g> {
             attempts: Vec::new(),
             target: None,
             best: None,
+            basis: Basis::Prior,
             sent_at: None,
             under_way: None,
             max_output: None,
@@ -143,6 +145,7 @@ impl<'g> Record<'g> {
     /// How hard the prompt is.
     pub(super) fn scored(&mut self, score: &crate::classify::Score) {
         if !self.rehearsal {
+            self.gateway.recent.note(score.difficulty);
             self.gateway.metrics.scored(score.stage.as_str(), score.elapsed, score.difficulty);
             if let Some(reason) = score.reason {
                 self.gateway.metrics.unscored(reason.as_str());
@@ -152,9 +155,19 @@ impl<'g> Record<'g> {
             difficulty: score.difficulty,
             stage: score.stage.as_str(),
             unscored: score.reason.map(crate::classify::Unscored::as_str),
+            percentile: score
+                .difficulty
+                .filter(|_| self.rehearsal)
+                .and_then(|difficulty| self.gateway.recent.share_below(difficulty)),
             model: Arc::clone(&self.gateway.classifier_hash),
             elapsed: score.elapsed,
         });
+    }
+
+    /// Where the calibration's labels lie next to this prompt.
+    fn bucket(&self) -> Option<ledger::Bucket> {
+        let bucket = self.gateway.calibrated.as_ref()?.bucket(self.difficulty()?)?;
+        Some(ledger::Bucket { from: bucket.from, to: bucket.to, labels: bucket.labels })
     }
 
     pub(super) fn difficulty(&self) -> Option<f32> {
@@ -166,9 +179,12 @@ impl<'g> Record<'g> {
         self.considered(allowed, &plan.candidates);
         self.chosen = plan.order.first().copied();
         self.reason = Some(plan.reason.as_str());
+        self.basis = plan.basis;
         self.best = plan.best.and_then(|place| plan.candidates.get(place)).map(|best| best.target);
         if let (Some(at_least), Some(tau)) = (plan.at_least, plan.tau) {
-            self.quality = Some(ledger::Quality { at_least, tau, basis: "prior" });
+            let basis = plan.basis.as_str();
+            let bucket = if self.rehearsal && plan.basis == Basis::Calibrated { self.bucket() } else { None };
+            self.quality = Some(ledger::Quality { at_least, tau, basis, bucket });
         }
     }
 

@@ -9,13 +9,21 @@ use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
 
-use super::Decision;
+use super::{Decision, Feedback};
+
+/// One line of the file.
+#[derive(Debug, serde::Serialize)]
+#[serde(untagged)]
+pub(super) enum Line {
+    Decision(Arc<Decision>),
+    Feedback(Feedback),
+}
 
 /// Records that may wait for the disk. Beyond it they are counted and reported: an async worker never waits for a disk.
 const QUEUE: usize = 65_536;
 
 /// The way to the thread, and the thread.
-type Writer = (SyncSender<Arc<Decision>>, JoinHandle<()>);
+type Writer = (SyncSender<Line>, JoinHandle<()>);
 
 #[derive(Debug)]
 pub(super) struct File {
@@ -35,10 +43,10 @@ impl File {
         Ok(Self { path: path.to_owned(), writer: Mutex::new(Some((sender, thread))), lost: AtomicU64::new(0) })
     }
 
-    pub(super) fn append(&self, decision: Arc<Decision>) {
+    pub(super) fn append(&self, line: Line) {
         let sent = match &*self.writer.lock() {
-            Some((sender, _)) => sender.try_send(decision),
-            None => Err(TrySendError::Disconnected(decision)),
+            Some((sender, _)) => sender.try_send(line),
+            None => Err(TrySendError::Disconnected(line)),
         };
         if sent.is_err() {
             let lost = self.lost.fetch_add(1, Ordering::Relaxed) + 1;
@@ -59,7 +67,7 @@ impl File {
     }
 }
 
-fn write_all(mut file: BufWriter<std::fs::File>, queue: &Receiver<Arc<Decision>>, path: &Path) {
+fn write_all(mut file: BufWriter<std::fs::File>, queue: &Receiver<Line>, path: &Path) {
     while let Ok(first) = queue.recv() {
         let mut result = write_one(&mut file, &first);
         while let Ok(next) = queue.try_recv() {
@@ -71,7 +79,7 @@ fn write_all(mut file: BufWriter<std::fs::File>, queue: &Receiver<Arc<Decision>>
     }
 }
 
-fn write_one(file: &mut BufWriter<std::fs::File>, decision: &Decision) -> std::io::Result<()> {
-    serde_json::to_writer(&mut *file, decision)?;
+fn write_one(file: &mut BufWriter<std::fs::File>, line: &Line) -> std::io::Result<()> {
+    serde_json::to_writer(&mut *file, line)?;
     file.write_all(b"\n")
 }

@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use self::file::File;
-pub use self::record::{Attempt, Candidate, Decision, Label, Policy, Quality, Score};
+use self::file::{File, Line};
+pub use self::record::{Attempt, Bucket, Candidate, Decision, Feedback, Label, Policy, Quality, Score};
 use crate::id::{DecisionId, TenantName};
 
 /// Shards of the memory, so that workers do not meet at one lock.
@@ -41,7 +41,7 @@ impl Decisions {
     pub fn record(&self, decision: Decision) {
         let decision = Arc::new(decision);
         if let Some(file) = &self.file {
-            file.append(Arc::clone(&decision));
+            file.append(Line::Decision(Arc::clone(&decision)));
         }
         if self.keep == 0 {
             return;
@@ -59,6 +59,13 @@ impl Decisions {
     pub fn get(&self, id: DecisionId, tenant: &TenantName) -> Option<Arc<Decision>> {
         let shard = self.shard(id).lock();
         shard.iter().rev().find(|decision| decision.id == id && decision.tenant == *tenant).cloned()
+    }
+
+    /// Appends what a client says of an answer to the file. Returns whether there is one. Never waits.
+    pub fn feedback(&self, feedback: Feedback) -> bool {
+        let Some(file) = &self.file else { return false };
+        file.append(Line::Feedback(feedback));
+        true
     }
 
     /// Writes out what is queued for the file; for the end of the process.
@@ -127,10 +134,12 @@ mod tests {
         for _ in 0..3 {
             decisions.record(Decision::blank("acme"));
         }
+        assert!(decisions.feedback(Feedback::new(DecisionId::new(), "acme".into(), 0.5)));
         decisions.close();
         let text = std::fs::read_to_string(&path).unwrap();
         let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        assert_eq!(lines.len(), 3);
+        assert_eq!(lines.len(), 4);
+        assert_eq!((&lines[3]["kind"], &lines[3]["score"]), (&"feedback".into(), &0.5.into()));
         assert_eq!(lines[0]["schema"], 1);
         assert_eq!(lines[0]["tenant"], "acme");
     }

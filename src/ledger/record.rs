@@ -111,6 +111,9 @@ pub struct Score {
     pub stage: &'static str,
     /// Why there is no score.
     pub unscored: Option<&'static str>,
+    /// Share of recent prompts that were easier, 0 to 1; only in dry runs of a gateway that has seen some.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub percentile: Option<f32>,
     /// Hash of the classifier's file.
     pub model: Arc<str>,
     #[serde(rename = "ms", serialize_with = "crate::clock::millis")]
@@ -124,8 +127,48 @@ pub struct Quality {
     pub at_least: f32,
     /// Largest shortfall in `p_good` that still counts as good enough.
     pub tau: f32,
-    /// `prior`: by tier, without measured confidence.
+    /// `prior`: by tier, without measured confidence; `calibrated`: by measured outcomes.
     pub basis: &'static str,
+    /// Labelled prompts of about this difficulty; only in dry runs on a calibration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bucket: Option<Bucket>,
+}
+
+/// The range of a calibration's labels that a difficulty lies in or next to.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct Bucket {
+    /// Lowest difficulty in it.
+    pub from: f64,
+    /// Highest difficulty in it.
+    pub to: f64,
+    /// Labelled prompts in it.
+    pub labels: usize,
+}
+
+/// How good an answer was, as `POST /v1/feedback` says: a line beside the decision's.
+#[derive(Debug, Serialize)]
+pub struct Feedback {
+    /// Version of this shape: 1.
+    pub schema: u8,
+    /// `feedback`
+    pub kind: &'static str,
+    /// The decision that the answer came from.
+    pub decision: DecisionId,
+    /// When it was told, RFC 3339 in UTC.
+    #[serde(serialize_with = "crate::clock::rfc3339")]
+    pub at: SystemTime,
+    /// Whose decision it was.
+    pub tenant: TenantName,
+    /// 0, of no use, to 1, as good as could be.
+    pub score: f64,
+}
+
+impl Feedback {
+    /// Told now.
+    #[must_use]
+    pub fn new(decision: DecisionId, tenant: TenantName, score: f64) -> Self {
+        Self { schema: 1, kind: "feedback", decision, at: SystemTime::now(), tenant, score }
+    }
 }
 
 /// One target that was considered.

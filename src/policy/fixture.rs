@@ -156,6 +156,7 @@ pub(crate) fn config(targets: Vec<Described>) -> Config {
         aliases: BTreeMap::new(),
         policies: None,
         classifier: Classifier { model: ClassifierModel::Off, runtime: None, deadline: second, threads: 1, queue: 1 },
+        calibration: None,
         cache: Cache { exact: false, ttl: second, max: 1, sampled: false, max_data_class: None },
         store: Store { url: StoreUrl::Local, deadline: second },
         decisions: Decisions { keep: 1, file: None },

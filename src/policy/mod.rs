@@ -27,7 +27,7 @@ pub use condition::{Condition, Test};
 pub use constrain::{Allowed, Removal, constrain};
 pub use labels::{Declared, LabelError, LabelSources, LabelValue, Labels, MaySet};
 pub(crate) use load_condition::read_never;
-pub use objective::{Minimise, Objective};
+pub use objective::{CONFIDENCE, Minimise, Objective};
 pub use permitted::Permitted;
 pub use rule::{Demand, Rule};
 

@@ -10,6 +10,11 @@ pub struct Objective {
     pub minimise: Minimise,
     /// Share of the best candidate's quality that must be kept, 0 to 1; `None`: any quality will do.
     pub at_least: Option<f32>,
+    /// How sure a calibration must be that it is kept, 0.5 to 1.
+    pub confidence: f32,
+    /// Whether a target below the best may only be chosen on a calibration's word. Without one the best is chosen,
+    /// which meets any floor.
+    pub require_calibration: bool,
     /// Highest 95th percentile of the time to the first token, milliseconds.
     pub first_token_p95_ms: Option<u64>,
     /// Most that a request may be expected to cost.
@@ -27,12 +32,21 @@ pub enum Minimise {
     None,
 }
 
+/// The confidence asked of a calibration where a policy states none.
+pub const CONFIDENCE: f32 = 0.9;
+
 const KEYS: [&str; 4] = ["minimise", "quality", "latency", "max_cost_usd"];
 
 /// Reads `objective`; problems go to the source.
 pub(crate) fn read(source: &mut Source<'_>, node: &Node) -> Objective {
-    let mut objective =
-        Objective { minimise: Minimise::Cost, at_least: None, first_token_p95_ms: None, max_cost: None };
+    let mut objective = Objective {
+        minimise: Minimise::Cost,
+        at_least: None,
+        confidence: CONFIDENCE,
+        require_calibration: false,
+        first_token_p95_ms: None,
+        max_cost: None,
+    };
     let entries = source.map(node, "objective", &KEYS);
     match node::get(entries, "minimise") {
         None if matches!(node.value, Value::Map(_)) => {
@@ -51,7 +65,7 @@ pub(crate) fn read(source: &mut Source<'_>, node: &Node) -> Objective {
         },
     }
     if let Some(quality) = node::get(entries, "quality") {
-        objective.at_least = read_quality(source, quality);
+        read_quality(source, quality, &mut objective);
     }
     if let Some(latency) = node::get(entries, "latency") {
         let entries = source.map(latency, "latency", &["first_token_p95_ms"]);
@@ -65,8 +79,8 @@ pub(crate) fn read(source: &mut Source<'_>, node: &Node) -> Objective {
     objective
 }
 
-fn read_quality(source: &mut Source<'_>, node: &Node) -> Option<f32> {
-    let entries = source.map(node, "quality", &["at_least", "of"]);
+fn read_quality(source: &mut Source<'_>, node: &Node, objective: &mut Objective) {
+    let entries = source.map(node, "quality", &["at_least", "of", "confidence", "require_calibration"]);
     if let Some(of) = node::get(entries, "of")
         && source.text(of, "of").is_some_and(|of| of != "best-allowed")
     {
@@ -74,15 +88,32 @@ fn read_quality(source: &mut Source<'_>, node: &Node) -> Option<f32> {
     }
     let Some(at_least) = node::get(entries, "at_least") else {
         source.error(node, "quality states no floor", "add at_least: 0.95");
-        return None;
+        return;
     };
-    match at_least.value {
-        #[expect(clippy::cast_possible_truncation, reason = "a share between 0 and 1")]
-        Value::Number(share) if (0.0..=1.0).contains(&share) => Some(share as f32),
-        _ => {
-            source.error(at_least, "at_least must be a share between 0 and 1", "write at_least: 0.95");
-            None
+    objective.at_least = share(at_least, 0.0);
+    if objective.at_least.is_none() {
+        source.error(at_least, "at_least must be a share between 0 and 1", "write at_least: 0.95");
+    }
+    if let Some(confidence) = node::get(entries, "confidence") {
+        match share(confidence, 0.5) {
+            Some(given) => objective.confidence = given,
+            None => source.error(confidence, "confidence must be between 0.5 and 1", "write confidence: 0.9"),
         }
+    }
+    if let Some(required) = node::get(entries, "require_calibration") {
+        match required.value {
+            Value::Bool(given) => objective.require_calibration = given,
+            _ => source.error(required, "require_calibration must be true or false", "write true or false"),
+        }
+    }
+}
+
+/// A number from `least` to 1.
+fn share(node: &Node, least: f64) -> Option<f32> {
+    match node.value {
+        #[expect(clippy::cast_possible_truncation, reason = "a share between 0 and 1")]
+        Value::Number(share) if (least..=1.0).contains(&share) => Some(share as f32),
+        _ => None,
     }
 }
 

@@ -205,7 +205,7 @@ rules:
     forbids: { operator.name: { in: [x] } }
 objective:
   minimize: cost
-  quality: { at_least: 95, confidence: 0.9 }
+  quality: { at_least: 95, certainty: 0.9 }
 on_none: send
 ";
     let problems = Policies::from_text(text, &four()).unwrap_err();
@@ -222,7 +222,7 @@ on_none: send
         (14, 3, "unknown key `minimize`", "did you mean `minimise`?"),
         (14, 3, "objective says nothing to minimise", ""),
         (15, 24, "at_least must be a share", ""),
-        (15, 28, "unknown key `confidence`", ""),
+        (15, 28, "unknown key `certainty`", ""),
         (16, 10, "where nothing is allowed, nothing is sent", ""),
     ];
     for (line, column, message, remedy) in expected {

@@ -40,6 +40,37 @@ pub struct Inputs<'a> {
     pub ceiling: Option<NanoUsd>,
     /// What the client named instead of `auto`.
     pub named: Option<Named<'a>>,
+    /// What a calibration says; `None` where there is none or it does not hold for this score.
+    pub calibrated: Option<Calibrated<'a>>,
+}
+
+/// Measured qualities, instead of the prior by tier.
+#[derive(Clone, Copy)]
+pub struct Calibrated<'a> {
+    /// A target's chance of a good answer to this request; `None` for one that was not measured.
+    pub p_good: &'a dyn Fn(TargetId) -> Option<f32>,
+    /// How far below the best still keeps the policy's floor; `None` where no threshold was found for it.
+    pub tau: Option<f32>,
+}
+
+/// What the qualities of a decision rest on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Basis {
+    /// The tier: claims no confidence.
+    Prior,
+    /// Outcomes that were measured.
+    Calibrated,
+}
+
+impl Basis {
+    /// The word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Prior => "prior",
+            Self::Calibrated => "calibrated",
+        }
+    }
 }
 
 /// One model or an alias. Quality floor and latency ceiling do not apply to what was named; rules and cost ceilings do.
@@ -66,6 +97,8 @@ pub struct Plan {
     pub tau: Option<f32>,
     /// The policy's floor.
     pub at_least: Option<f32>,
+    /// What qualities and tau rest on.
+    pub basis: Basis,
     /// Place in `candidates` of the allowed, healthy one with the highest `p_good`: what savings are measured against.
     pub best: Option<usize>,
 }
@@ -85,7 +118,7 @@ pub struct Candidate {
     pub target: TargetId,
     /// `None` where no price is known.
     pub expected_cost: Option<NanoUsd>,
-    /// Chance of a good answer, by the tier's prior; `None` where nobody scored the prompt.
+    /// Chance of a good answer, by calibration or the tier's prior; `None` where nobody scored the prompt.
     pub p_good: Option<f32>,
     /// What the choice went by: `p_good`, or that of a prompt of middle difficulty.
     quality: f32,
@@ -204,7 +237,9 @@ impl Why {
 /// # Errors
 /// [`NoCandidate`] where nothing may be tried.
 pub fn choose(allowed: &Allowed, objective: &Objective, inputs: &Inputs<'_>) -> Result<Plan, NoCandidate> {
-    let candidates = figures(allowed, objective, inputs);
+    let calibrated = applicable(allowed, objective, inputs);
+    let basis = if calibrated.is_some() { Basis::Calibrated } else { Basis::Prior };
+    let candidates = figures(allowed, objective, inputs, calibrated.as_ref());
     let free: Vec<usize> = (0..candidates.len()).filter(|&place| candidates[place].removed_by.is_none()).collect();
     if free.is_empty() {
         return Err(NoCandidate { why: blame(allowed, &candidates), candidates });
@@ -215,15 +250,35 @@ pub fn choose(allowed: &Allowed, objective: &Objective, inputs: &Inputs<'_>) -> 
             allowed.contains(target) && (inputs.healthy)(target)
         })
         .min_by(|&a, &b| by_quality(allowed, &candidates[a], &candidates[b]));
-    let tau = objective.at_least.map(|share| 1.0 - share);
+    let prior = objective.at_least.map(|share| 1.0 - share);
+    let tau = calibrated.and_then(|calibrated| calibrated.tau).or(prior).filter(|_| prior.is_some());
+    let minimise =
+        if objective.require_calibration && basis == Basis::Prior { Minimise::None } else { objective.minimise };
     let (order, reason) = match &inputs.named {
         Some(named) => named_order(named, &candidates, free),
-        None => auto_order(allowed, objective, inputs, &candidates, free, best.zip(tau)),
+        None => auto_order(allowed, minimise, inputs, &candidates, free, best.zip(tau)),
     };
-    Ok(Plan { candidates, order, reason, tau, at_least: objective.at_least, best })
+    Ok(Plan { candidates, order, reason, tau, at_least: objective.at_least, basis, best })
 }
 
-fn figures(allowed: &Allowed, objective: &Objective, inputs: &Inputs<'_>) -> Vec<Candidate> {
+/// The calibration, if it can decide this request: the prompt has a score, a threshold was found for the floor, and all
+/// that may be asked were measured. A measured figure and one by tier do not compare, so it is all or none.
+fn applicable<'a>(allowed: &Allowed, objective: &Objective, inputs: &Inputs<'a>) -> Option<Calibrated<'a>> {
+    let calibrated = inputs.calibrated?;
+    inputs.difficulty?;
+    if objective.at_least.is_some() && calibrated.tau.is_none() {
+        return None;
+    }
+    let mut asked = allowed.considered().filter(|id| allowed.contains(*id) && (inputs.healthy)(*id));
+    asked.all(|id| (calibrated.p_good)(id).is_some()).then_some(calibrated)
+}
+
+fn figures(
+    allowed: &Allowed,
+    objective: &Objective,
+    inputs: &Inputs<'_>,
+    calibrated: Option<&Calibrated<'_>>,
+) -> Vec<Candidate> {
     let ceiling = match (objective.max_cost, inputs.ceiling) {
         (Some(policy), Some(client)) => Some(policy.min(client)),
         (policy, client) => policy.or(client),
@@ -245,11 +300,17 @@ fn figures(allowed: &Allowed, objective: &Objective, inputs: &Inputs<'_>) -> Vec
         } else {
             None
         };
+        let measured = calibrated.and_then(|calibrated| (calibrated.p_good)(id));
+        let by_tier = |difficulty| p_good(difficulty, target.tier);
         candidates.push(Candidate {
             target: id,
             expected_cost: expected,
-            p_good: inputs.difficulty.map(|difficulty| p_good(difficulty, target.tier)),
-            quality: p_good(inputs.difficulty.unwrap_or(NO_SCORE), target.tier),
+            p_good: match calibrated {
+                // A target that is out and was not measured has no figure that compares with the others'.
+                Some(_) => measured,
+                None => inputs.difficulty.map(by_tier),
+            },
+            quality: measured.unwrap_or_else(|| by_tier(inputs.difficulty.unwrap_or(NO_SCORE))),
             ttft,
             removed_by,
         });
@@ -307,7 +368,7 @@ fn fits(target: &Target, inputs: &Inputs<'_>) -> bool {
 
 fn auto_order(
     allowed: &Allowed,
-    objective: &Objective,
+    minimise: Minimise,
     inputs: &Inputs<'_>,
     candidates: &[Candidate],
     free: Vec<usize>,
@@ -322,7 +383,7 @@ fn auto_order(
     let fits = |place: usize| allowed.target(candidates[place].target).is_some_and(|target| fits(target, inputs));
     let (fitting, mut unfit): (Vec<usize>, Vec<usize>) = free.into_iter().partition(|&place| fits(place));
     let (mut order, mut rest): (Vec<usize>, Vec<usize>) = fitting.into_iter().partition(|&place| good_enough(place));
-    let compare = match objective.minimise {
+    let compare = match minimise {
         Minimise::Cost => by_cost,
         Minimise::Latency => by_latency,
         Minimise::None => by_quality,
@@ -340,7 +401,7 @@ fn auto_order(
     } else if none_good_enough {
         Reason::BestQuality
     } else {
-        match objective.minimise {
+        match minimise {
             Minimise::Cost => Reason::CheapestGoodEnough,
             Minimise::Latency => Reason::FastestGoodEnough,
             Minimise::None => Reason::BestQuality,

@@ -50,6 +50,7 @@ impl Setting {
             healthy: &|_| true,
             ceiling: None,
             named: None,
+            calibrated: None,
         };
         change(&mut inputs);
         choose(&self.allowed(), &self.policy.objective, &inputs)
@@ -217,6 +218,7 @@ fn nothing_allowed_blames_the_rules() {
         healthy: &|_| true,
         ceiling: None,
         named: None,
+        calibrated: None,
     };
     let none = choose(&allowed, &setting.policy.objective, &inputs).unwrap_err();
     assert_eq!(none.why, Why::Rules);
@@ -244,4 +246,55 @@ fn a_target_that_cannot_do_what_is_needed_is_asked_last() {
         .unwrap();
     assert_ne!(order(&plan)[0], 0, "it states that it has no images");
     assert_eq!(order(&plan).last(), Some(&0), "and is still there if all others fail");
+}
+
+#[test]
+fn measured_qualities_decide_with_their_own_threshold() {
+    let setting = setting(COST);
+    // own is nearly as good as big; mid, which its tier would put between them, is bad.
+    let p = |id: TargetId| [Some(0.80), Some(0.40), Some(0.88), Some(0.87)].get(id.index()).copied().flatten();
+    let calibrated = Some(Calibrated { p_good: &p, tau: Some(0.1) });
+    let plan = setting.choose(|inputs| inputs.calibrated = calibrated).unwrap();
+    assert_eq!((order(&plan)[0], plan.basis, plan.tau), (0, Basis::Calibrated, Some(0.1)));
+    assert_eq!(plan.candidates[1].p_good, Some(0.40));
+    assert_eq!(plan.candidates[4].p_good, None, "removed and not measured: no figure that compares");
+    let calibrated = Some(Calibrated { p_good: &p, tau: Some(0.05) });
+    let plan = setting.choose(|inputs| inputs.calibrated = calibrated).unwrap();
+    assert_eq!(order(&plan), [2, 3, 0, 1], "fallbacks by measured quality");
+}
+
+#[test]
+fn a_calibration_that_does_not_cover_the_case_claims_nothing() {
+    let setting = setting(COST);
+    let all = |_: TargetId| Some(0.9);
+    let some = |id: TargetId| (id.0 > 0).then_some(0.9);
+    let (up, first_down) = (|_: TargetId| true, |id: TargetId| id.0 > 0);
+    let basis = |calibrated, difficulty, healthy| {
+        let plan = setting.choose(|inputs| {
+            (inputs.calibrated, inputs.difficulty, inputs.healthy) = (Some(calibrated), difficulty, healthy);
+        });
+        plan.unwrap().basis
+    };
+    let every = Calibrated { p_good: &all, tau: Some(0.1) };
+    let all_but_one = Calibrated { p_good: &some, tau: Some(0.1) };
+    assert_eq!(basis(every, Some(0.5), &up as &dyn Fn(TargetId) -> bool), Basis::Calibrated);
+    assert_eq!(basis(Calibrated { tau: None, ..every }, Some(0.5), &up), Basis::Prior, "no threshold");
+    assert_eq!(basis(all_but_one, Some(0.5), &up), Basis::Prior, "not all were measured");
+    assert_eq!(basis(every, None, &up), Basis::Prior, "no score");
+    assert_eq!(
+        basis(all_but_one, Some(0.5), &first_down),
+        Basis::Calibrated,
+        "what cannot be asked need not be measured"
+    );
+}
+
+#[test]
+fn where_calibration_is_required_nothing_below_the_best_is_chosen_without_it() {
+    let setting = setting("{ minimise: cost, quality: { at_least: 0.95, require_calibration: true } }");
+    let plan = setting.choose(|inputs| inputs.difficulty = Some(0.01)).unwrap();
+    assert_eq!((order(&plan)[0], plan.reason), (2, Reason::BestQuality));
+    let all = |_: TargetId| Some(0.9);
+    let calibrated = Some(Calibrated { p_good: &all, tau: Some(0.1) });
+    let plan = setting.choose(|inputs| inputs.calibrated = calibrated).unwrap();
+    assert_eq!((order(&plan)[0], plan.reason), (0, Reason::CheapestGoodEnough));
 }

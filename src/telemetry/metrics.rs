@@ -72,6 +72,8 @@ pub struct Settled<'a> {
     pub usage: Usage,
     pub cost: NanoUsd,
     pub saving: NanoUsd,
+    /// What told the qualities by which the saving's yardstick was picked: `prior` or `calibrated`.
+    pub basis: &'static str,
     pub duration: Duration,
     pub first_token: Option<Duration>,
     /// Time spent in the gateway itself.
@@ -89,7 +91,8 @@ struct Operation {
 /// Series of one tenant at one target.
 struct Spend {
     cost: Counter,
-    saving: Counter,
+    /// By the basis `prior` and `calibrated`.
+    saving: [Counter; 2],
 }
 
 /// One instance's metrics.
@@ -251,7 +254,7 @@ impl Metrics {
 
         let spend = self.spend(settled.tenant, target);
         spend.cost.inc_by(settled.cost.as_usd().max(0.0));
-        spend.saving.inc_by(settled.saving.as_usd().max(0.0));
+        spend.saving[usize::from(settled.basis == "calibrated")].inc_by(settled.saving.as_usd().max(0.0));
     }
 
     fn operation(&self, operation: &str, model: &str, target: TargetId) -> &Operation {
@@ -274,7 +277,8 @@ impl Metrics {
         let place = self.tenants.place(tenant);
         self.spend_series.get(place, target.index(), || Spend {
             cost: self.cost.with_label_values(&[self.tenants.name(place), &self.shape.targets[target.index()].target]),
-            saving: self.saving.with_label_values(&[self.tenants.name(place), "prior"]),
+            saving: ["prior", "calibrated"]
+                .map(|basis| self.saving.with_label_values(&[self.tenants.name(place), basis])),
         })
     }
 
@@ -370,6 +374,7 @@ impl Metrics {
             usage: Usage::default(),
             cost: NanoUsd::ZERO,
             saving: NanoUsd::ZERO,
+            basis: "prior",
             duration: Duration::ZERO,
             first_token: Some(Duration::ZERO),
             overhead: Duration::ZERO,

@@ -72,7 +72,7 @@ fn a_script_with_a_mistake_says_where() {
 
 #[test]
 fn what_is_not_built_yet_is_not_there() {
-    for command in ["replay", "ledger", "import", "eval", "calibrate", "doctor", "spend"] {
+    for command in ["replay", "ledger", "import", "doctor", "spend"] {
         assert_eq!(waypost(&[command], &[]).code, 2, "{command}");
     }
     assert_eq!(waypost(&["policy", "prove"], &[]).code, 2);

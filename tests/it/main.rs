@@ -12,6 +12,7 @@ mod bad_bodies;
 mod bad_http;
 mod cache;
 mod cache_store;
+mod calibrate;
 mod check;
 mod clients;
 mod commands;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::cases::{Case, Expect, Given};
 use crate::chat::Text;
 use crate::config::Config;
+use crate::gateway::Calibrated;
 use crate::id::TargetId;
 use crate::policy::{Allowed, LabelSources, MaySet, Policies, constrain, labels};
 use crate::route::{self, Candidate, Inputs, Named, NoCandidate, Plan, Reason, Why};
@@ -22,8 +23,14 @@ pub(super) enum Outcome {
 pub(super) type Scorer<'a> = dyn FnMut(&[Text]) -> Result<f32, String> + 'a;
 
 /// Judges a case.
-pub(super) fn judge(case: &Case, config: &Config, policies: &Policies, scorer: &mut Scorer<'_>) -> Outcome {
-    match run(case, config, policies, scorer) {
+pub(super) fn judge(
+    case: &Case,
+    config: &Config,
+    policies: &Policies,
+    calibrated: Option<&Calibrated>,
+    scorer: &mut Scorer<'_>,
+) -> Outcome {
+    match run(case, config, policies, calibrated, scorer) {
         Err(message) => Outcome::Failed(vec![message]),
         Ok((allowed, chosen)) => {
             let mut lines = Vec::new();
@@ -49,6 +56,7 @@ fn run(
     case: &Case,
     config: &Config,
     policies: &Policies,
+    calibrated: Option<&Calibrated>,
     scorer: &mut Scorer<'_>,
 ) -> Result<(Allowed, Chosen), String> {
     let given = &case.given;
@@ -89,6 +97,7 @@ fn run(
         let target = config.targets.get(id.index());
         target.is_some_and(|target| !given.down.iter().any(|name| name == target.name.as_str()))
     };
+    let p_good = |id| calibrated?.p_good(id, difficulty?, None);
     let inputs = Inputs {
         difficulty,
         input_tokens: input_tokens(given),
@@ -99,6 +108,8 @@ fn run(
         healthy: &up,
         ceiling: given.max_cost,
         named: meant.weighted().map(|targets| Named { targets, random: 0, reason: Reason::Named }),
+        calibrated: calibrated
+            .map(|calibrated| route::Calibrated { p_good: &p_good, tau: calibrated.tau(&policy.objective) }),
     };
     let chosen = route::choose(&allowed, &policy.objective, &inputs);
     Ok((allowed, chosen))

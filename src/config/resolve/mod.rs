@@ -61,6 +61,7 @@ pub(super) fn config(written: &written::Config, hash: String, path: Option<PathB
         aliases,
         policies: settings::policies(written.policies.as_ref(), context),
         classifier: settings::classifier(&written.classifier, context),
+        calibration: written.calibration.as_ref().map(|at| context.readable(at)),
         cache,
         store: settings::store(&written.store, context),
         decisions: settings::decisions(&written.decisions, context),

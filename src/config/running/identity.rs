@@ -47,6 +47,8 @@ pub struct Key {
 pub enum Permission {
     /// `POST /v1/route`.
     Route,
+    /// `POST /v1/feedback`.
+    Feedback,
 }
 
 /// An issuer of JSON Web Tokens.

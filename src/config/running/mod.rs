@@ -44,6 +44,8 @@ pub struct Config {
     pub policies: Option<PathBuf>,
     /// What scores prompts.
     pub classifier: Classifier,
+    /// What says how good each target is for a score; `None`: its tier.
+    pub calibration: Option<PathBuf>,
     /// The cache of whole answers.
     pub cache: Cache,
     /// What replicas share.

@@ -34,6 +34,7 @@ impl Drop for Record<'_> {
             usage: self.usage.filter(|_| !self.free).unwrap_or_default(),
             cost,
             saving: self.saving(cost),
+            basis: self.basis.as_str(),
             duration,
             first_token: self.first_token,
             overhead: duration.saturating_sub(self.waited),

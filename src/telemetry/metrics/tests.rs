@@ -26,6 +26,7 @@ fn settled(model: &str) -> Settled<'_> {
         usage: Usage { input: 10, output: 5, ..Usage::default() },
         cost: NanoUsd(1_000),
         saving: NanoUsd(0),
+        basis: "prior",
         duration: Duration::from_millis(5),
         first_token: None,
         overhead: Duration::from_micros(40),

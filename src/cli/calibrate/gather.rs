@@ -1,0 +1,272 @@
+//! Reads the labels: prompts with outcomes, and feedback with the decisions that it is about.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::path::Path;
+
+use crate::cli::lines;
+use crate::cli::progress::Progress;
+use crate::cli::score::{Scored, Scorer};
+use crate::config::{Config, Target};
+use crate::quality::data::{self, Decision, Line, Measured, Prompt};
+use crate::quality::{Labelled, Outcome};
+use crate::route::EXPECTED_OUTPUT;
+
+/// Mistakes told before the rest is only counted.
+const TOLD: usize = 5;
+
+/// What routing can choose: a target, asked with an effort.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Name {
+    pub(super) target: String,
+    pub(super) effort: Option<String>,
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.effort {
+            Some(effort) => write!(f, "{} ({effort})", self.target),
+            None => f.write_str(&self.target),
+        }
+    }
+}
+
+/// All labels, scored.
+pub(super) struct Gathered {
+    /// Candidates; outcomes name them by their place.
+    pub(super) names: Vec<Name>,
+    pub(super) labelled: Vec<Labelled>,
+    /// Mean cost of each candidate in nano-USD; ranks where prices are not known.
+    pub(super) costs: Vec<f64>,
+    /// Whether costs are money.
+    pub(super) priced: bool,
+    /// What is odd.
+    pub(super) warnings: Vec<String>,
+}
+
+impl Gathered {
+    /// One candidate for each target: its own effort, else the one that was seen most.
+    pub(super) fn routed(&self) -> Vec<usize> {
+        let mut labels = vec![0; self.names.len()];
+        for outcome in self.labelled.iter().flat_map(|prompt| &prompt.outcomes) {
+            labels[outcome.candidate] += 1;
+        }
+        let mut routed: BTreeMap<&str, usize> = BTreeMap::new();
+        for (place, name) in self.names.iter().enumerate().filter(|(place, _)| labels[*place] >= crate::quality::FEWEST)
+        {
+            let held = routed.entry(name.target.as_str()).or_insert(place);
+            let rank = |place: usize| (self.names[place].effort.is_none(), labels[place]);
+            if rank(place) > rank(*held) {
+                *held = place;
+            }
+        }
+        routed.into_values().collect()
+    }
+
+    /// For a refusal: what did not count.
+    pub(super) fn left_out(&self) -> String {
+        self.warnings.iter().map(|warning| format!("\n  {warning}")).collect()
+    }
+}
+
+pub(super) fn gather(text: &str, path: &Path, config: Option<&Config>, scorer: &Scorer) -> Result<Gathered, String> {
+    let read = read(text, path)?;
+    let mut gatherer = Gatherer::new(config);
+    let progress = Progress::new("scoring", read.prompts.len());
+    for (number, prompt) in &read.prompts {
+        let scored = scorer
+            .score(prompt.messages.get())
+            .map_err(|error| format!("{}:{number}: this prompt cannot be scored: {error}", path.display()))?;
+        gatherer.prompt(prompt, scored);
+        progress.step();
+    }
+    drop(progress);
+    gatherer.feedback(&read, scorer);
+    Ok(gatherer.finish())
+}
+
+#[derive(Default)]
+struct Read {
+    prompts: Vec<(usize, Prompt)>,
+    decisions: HashMap<String, Decision>,
+    /// By decision; the last word counts.
+    feedback: BTreeMap<String, f64>,
+}
+
+fn read(text: &str, path: &Path) -> Result<Read, String> {
+    let mut read = Read::default();
+    let mut mistakes = Vec::new();
+    for (number, line) in lines::numbered(text) {
+        match data::line(line) {
+            Ok(Line::Prompt(prompt)) => read.prompts.push((number, prompt)),
+            Ok(Line::Decision(decision)) => {
+                read.decisions.insert(decision.id.clone(), decision);
+            }
+            Ok(Line::Feedback { decision, score }) => {
+                read.feedback.insert(decision, score);
+            }
+            Ok(Line::Other) => {}
+            Err(error) => mistakes.push(format!("{}:{number}: {error}", path.display())),
+        }
+    }
+    if mistakes.is_empty() {
+        return Ok(read);
+    }
+    let more = mistakes.len().saturating_sub(TOLD);
+    mistakes.truncate(TOLD);
+    if more > 0 {
+        mistakes.push(format!("and {more} more"));
+    }
+    Err(mistakes.join("\n"))
+}
+
+struct Gatherer<'a> {
+    config: Option<&'a Config>,
+    places: BTreeMap<Name, usize>,
+    names: Vec<Name>,
+    labelled: Vec<Labelled>,
+    /// Outcomes at targets that are not configured, by name.
+    strangers: BTreeMap<String, usize>,
+    /// Feedback that says nothing: its decision is not here, or was scored by another classifier.
+    unknown: usize,
+    other_scores: usize,
+}
+
+impl<'a> Gatherer<'a> {
+    fn new(config: Option<&'a Config>) -> Self {
+        Self {
+            config,
+            places: BTreeMap::new(),
+            names: Vec::new(),
+            labelled: Vec::new(),
+            strangers: BTreeMap::new(),
+            unknown: 0,
+            other_scores: 0,
+        }
+    }
+
+    fn prompt(&mut self, prompt: &Prompt, scored: Scored) {
+        let mut outcomes = Vec::new();
+        for measured in &prompt.outcomes {
+            let Some((candidate, target)) = self.candidate(&measured.target, measured.effort.as_ref()) else {
+                continue;
+            };
+            let cost = target.and_then(|target| cost(target, measured, scored.input_tokens));
+            outcomes.push(Outcome { candidate, good: measured.score, cost });
+        }
+        if !outcomes.is_empty() {
+            self.labelled.push(Labelled { difficulty: scored.difficulty, vector: scored.vector, outcomes });
+        }
+    }
+
+    fn feedback(&mut self, read: &Read, scorer: &Scorer) {
+        for (id, score) in &read.feedback {
+            let Some(decision) = read.decisions.get(id) else {
+                self.unknown += 1;
+                continue;
+            };
+            if decision.classifier != scorer.hash || decision.stage != scorer.stage {
+                self.other_scores += 1;
+                continue;
+            }
+            let Some((candidate, _)) = self.candidate(&decision.target, None) else { continue };
+            let cost = self.config.map(|_| decision.cost_nusd as f64);
+            let outcomes = vec![Outcome { candidate, good: *score, cost }];
+            self.labelled.push(Labelled { difficulty: decision.difficulty, vector: None, outcomes });
+        }
+    }
+
+    /// The candidate of this name; with a configuration only what is configured, by `model@provider` or, where it is
+    /// clear, by the model alone.
+    fn candidate(&mut self, name: &str, effort: Option<&String>) -> Option<(usize, Option<&'a Target>)> {
+        let target = match self.config {
+            None => None,
+            Some(config) => match find(config, name) {
+                Some(target) => Some(target),
+                None => {
+                    *self.strangers.entry(name.to_owned()).or_default() += 1;
+                    return None;
+                }
+            },
+        };
+        let target_name = target.map_or(name, |target| target.name.as_str()).to_owned();
+        let name = Name { target: target_name, effort: effort.cloned() };
+        let names = &mut self.names;
+        let place = *self.places.entry(name).or_insert_with_key(|name| {
+            names.push(name.clone());
+            names.len() - 1
+        });
+        Some((place, target))
+    }
+
+    fn finish(self) -> Gathered {
+        let mut warnings = Vec::new();
+        for (name, count) in &self.strangers {
+            warnings.push(format!("{count} outcomes at `{name}` are left out: no such target is configured"));
+        }
+        if self.unknown > 0 {
+            warnings.push(format!(
+                "{} feedback lines are left out: their decision is not in the file or has no score",
+                self.unknown
+            ));
+        }
+        if self.other_scores > 0 {
+            warnings.push(format!(
+                "{} feedback lines are left out: another classifier scored their prompts",
+                self.other_scores
+            ));
+        }
+        let mut labelled = self.labelled;
+        let (costs, priced) = costs(&mut labelled, self.names.len());
+        if !priced && self.names.len() > 1 {
+            warnings.push(
+                "prices are not known for every target: the worse on average is taken to be the cheaper".to_owned(),
+            );
+        }
+        Gathered { names: self.names, labelled, costs, priced, warnings }
+    }
+}
+
+fn find<'a>(config: &'a Config, name: &str) -> Option<&'a Target> {
+    let by_name = config.targets.iter().find(|target| target.name.as_str() == name);
+    let mut by_model = config.targets.iter().filter(|target| target.model.as_str() == name);
+    match (by_name, by_model.next(), by_model.next()) {
+        (Some(target), _, _) | (None, Some(target), None) => Some(target),
+        _ => None,
+    }
+}
+
+/// In nano-USD: by the tokens of this outcome where they are known, else by what the gateway would expect.
+fn cost(target: &Target, measured: &Measured, input_tokens: u64) -> Option<f64> {
+    let input = measured.input_tokens.unwrap_or(input_tokens);
+    let rates = target.price.as_ref()?.at(input);
+    let output = rates.output.cost(measured.output_tokens.unwrap_or(EXPECTED_OUTPUT));
+    Some((rates.input.cost(input) + output).0 as f64)
+}
+
+/// Mean cost of each candidate. Where one is not known all are ranks by mean quality instead, for costs only compare
+/// with costs.
+fn costs(labelled: &mut [Labelled], candidates: usize) -> (Vec<f64>, bool) {
+    let mut sums = vec![(0.0, 0.0, 0.0, 0.0); candidates];
+    for outcome in labelled.iter().flat_map(|prompt| &prompt.outcomes) {
+        let sum = &mut sums[outcome.candidate];
+        sum.0 += 1.0;
+        sum.1 += outcome.good;
+        if let Some(cost) = outcome.cost {
+            sum.2 += 1.0;
+            sum.3 += cost;
+        }
+    }
+    if sums.iter().all(|sum| sum.2 > 0.0) {
+        return (sums.iter().map(|sum| sum.3 / sum.2).collect(), true);
+    }
+    for outcome in labelled.iter_mut().flat_map(|prompt| &mut prompt.outcomes) {
+        outcome.cost = None;
+    }
+    let mean = |place: usize| sums[place].1 / f64::max(sums[place].0, 1.0);
+    let rank = |place: usize| {
+        let below = (0..candidates).filter(|&other| (mean(other), other) < (mean(place), place)).count();
+        below as f64 + 1.0
+    };
+    ((0..candidates).map(rank).collect(), false)
+}

@@ -1,0 +1,77 @@
+//! Scores prompts for commands, by the configuration's classifier.
+
+use std::path::{Path, PathBuf};
+
+use crate::chat::Format;
+use crate::classify::{Classifier, ModelSource, Prompt, Settings};
+use crate::config::{self, Config};
+use crate::gateway::classifier_settings;
+use crate::wire::ask;
+
+/// The file that is taken if none is named and it is there.
+const DEFAULT_FILE: &str = "waypost.yaml";
+
+/// A classifier and what it is called.
+pub(super) struct Scorer {
+    classifier: Classifier,
+    /// Hash of its file.
+    pub(super) hash: String,
+    /// The stage whose scores these are.
+    pub(super) stage: &'static str,
+}
+
+/// What was found out of one prompt.
+pub(super) struct Scored {
+    /// 0 to 1.
+    pub(super) difficulty: f64,
+    /// The prompt's vector, if the classifier gives one.
+    pub(super) vector: Option<Vec<f32>>,
+    /// Estimated tokens of the request.
+    pub(super) input_tokens: u64,
+}
+
+/// The configuration that a command is told of, or the one in this folder; `None` where there is neither.
+pub(super) fn configuration(path: Option<&Path>) -> Result<Option<Config>, String> {
+    let path = match path {
+        Some(path) => path.to_owned(),
+        None if Path::new(DEFAULT_FILE).is_file() => PathBuf::from(DEFAULT_FILE),
+        None => return Ok(None),
+    };
+    let loaded = config::load(&path).map_err(|problems| {
+        super::load::print(&problems);
+        format!("{} problem(s) above", problems.len())
+    })?;
+    Ok(Some(loaded.config))
+}
+
+impl Scorer {
+    /// The configuration's classifier, or the one in the program.
+    pub(super) fn load(config: Option<&Config>) -> Result<Self, String> {
+        let settings = match config {
+            Some(config) => {
+                classifier_settings(config).ok_or("the classifier is switched off in this configuration")?
+            }
+            None => Settings {
+                model: ModelSource::Embedded,
+                runtime: None,
+                deadline: std::time::Duration::from_secs(60),
+                threads: 1,
+                queue: 1,
+            },
+        };
+        let classifier = Classifier::load(&settings).map_err(|error| error.to_string())?;
+        let hash = classifier.model_hash().to_owned();
+        Ok(Self { classifier, hash, stage: "linear" })
+    }
+
+    /// Scores the messages of a chat request, given as JSON, as the gateway would.
+    pub(super) fn score(&self, messages: &str) -> Result<Scored, String> {
+        let body = format!("{{\"model\":\"auto\",\"messages\":{messages}}}");
+        let request = ask::judge(Format::Chat, body.into()).map_err(|error| error.message)?;
+        let texts = ask::prompt(&request);
+        let prompt = Prompt { texts: &texts, tools: request.tools, images: request.media };
+        let difficulty = self.classifier.score_blocking(&prompt).map_err(|error| error.to_string())?;
+        let input_tokens = request.input_tokens_estimate;
+        Ok(Scored { difficulty: f64::from(difficulty), vector: None, input_tokens })
+    }
+}
