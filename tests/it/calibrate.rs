@@ -300,3 +300,30 @@ fn data_with_a_mistake_says_in_which_line() {
     assert!(ran.code == 1 && ran.stderr.contains("/nowhere.jsonl"), "{ran}");
     assert_eq!(waypost(&["calibrate", "--data", "x", "--at-least", "2"], &[]).code, 2);
 }
+
+#[test]
+fn every_effort_gets_a_curve_and_the_models_own_is_routed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (data, out) = (folder.path().join("labels.jsonl"), folder.path().join("calibration.json"));
+    let mut lines = String::new();
+    for number in 0..120 {
+        let (prompt, hard) = prompt(number);
+        let score = |good: bool| f64::from(u8::from(good));
+        let efforts = json!([
+            { "score": score(!hard) },
+            { "score": score(!hard || number % 4 == 1), "effort": "high", "output_tokens": 900 },
+        ]);
+        lines.push_str(&format!("{}\n", json!({ "prompt": prompt, "outcomes": { "r1": efforts, "best": 1 } })));
+    }
+    std::fs::write(&data, lines).unwrap();
+    let ran = waypost(&["calibrate", "--data", text(&data), "--out", text(&out), "--json"], &[]);
+    assert_eq!(ran.code, 0, "{ran}");
+    let report = ran.json();
+    let targets = report["calibration"]["targets"].as_array().unwrap();
+    let mut named: Vec<_> = targets.iter().map(|of| (of["target"].as_str().unwrap(), of["effort"].as_str())).collect();
+    named.sort_unstable();
+    assert_eq!(named, [("best", None), ("r1", None), ("r1", Some("high"))]);
+    assert_eq!(report["calibration"]["data"]["paired"], 120);
+    assert!(report["calibration"]["floors"][0]["saving"].is_null(), "nothing was priced");
+    assert!(report["warnings"].to_string().contains("the worse on average is taken to be the cheaper"), "{report}");
+}

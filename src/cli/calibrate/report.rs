@@ -108,11 +108,18 @@ pub(super) fn plot(done: &Done) -> Option<Plot<'static>> {
     let x = |point: &Point| if priced { point.cost } else { 1.0 - point.kept };
     let mut points: Vec<&Point> = threshold.points.iter().collect();
     points.sort_by(|a, b| x(a).total_cmp(&x(b)));
+    let lower: Vec<(f64, f64)> = points.iter().map(|point| (x(point), point.lower)).collect();
     let ours = Curve {
-        name: format!("routed; shaded: down to what it is at least, with confidence {}", promise.confidence),
+        name: "routed; * what the threshold comes to".to_owned(),
         points: points.iter().map(|point| (x(point), point.quality)).collect(),
-        lower: points.iter().map(|point| (x(point), point.lower)).collect(),
+        lower: lower.clone(),
         mark: Some((x(&threshold.found), threshold.found.quality)),
+    };
+    let surely = Curve {
+        name: format!("what that is at least, with confidence {}", promise.confidence),
+        points: lower,
+        lower: Vec::new(),
+        mark: None,
     };
     let ends = (points.first()?, points.last()?);
     let floor = Curve {
@@ -125,6 +132,6 @@ pub(super) fn plot(done: &Done) -> Option<Plot<'static>> {
         title: "Cost and quality, against always the best",
         x: if priced { "cost" } else { "share of calls to the best" },
         y: "quality",
-        curves: vec![ours, floor],
+        curves: vec![ours, surely, floor],
     })
 }
