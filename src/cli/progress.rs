@@ -1,5 +1,8 @@
 //! A bar that shows how far a long command is, on a terminal only.
 
+use std::fs::File;
+use std::io::Read;
+
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Counts up to a total on standard error; silent where that is no terminal.
@@ -18,6 +21,16 @@ impl Progress {
 
     pub(super) fn step(&self) {
         self.0.inc(1);
+    }
+
+    /// A file of so many bytes that moves the bar as it is read.
+    pub(super) fn reading(what: &str, file: File, bytes: u64) -> (Self, impl Read + use<>) {
+        let bar = ProgressBar::new(bytes).with_message(what.to_owned());
+        if let Ok(style) = ProgressStyle::with_template("{msg:>8} {wide_bar} {percent:>3} % {eta}") {
+            bar.set_style(style);
+        }
+        let read = bar.wrap_read(file);
+        (Self(bar), read)
     }
 }
 

@@ -5,7 +5,8 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
-use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::cli::progress::Progress;
 
 /// Longest line that is read, in bytes; what is longer is passed over. A prompt with a few images fits.
 pub(super) const LONGEST: usize = 32 << 20;
@@ -22,7 +23,8 @@ pub(super) struct Lines {
     from: Box<dyn BufRead>,
     buffer: Vec<u8>,
     number: u64,
-    bar: ProgressBar,
+    /// Goes from the terminal with this.
+    _progress: Progress,
 }
 
 impl Lines {
@@ -33,16 +35,12 @@ impl Lines {
         if size.is_dir() {
             return Err(io::ErrorKind::IsADirectory.into());
         }
-        let bar = ProgressBar::new(size.len()).with_message(doing);
-        let style = ProgressStyle::with_template("{msg:>8} {wide_bar} {percent:>3} % {eta}");
-        if let Ok(style) = style {
-            bar.set_style(style);
-        }
-        let mut raw = BufReader::with_capacity(256 << 10, bar.wrap_read(file));
+        let (progress, file) = Progress::reading(doing, file, size.len());
+        let mut raw = BufReader::with_capacity(256 << 10, file);
         let zipped = raw.fill_buf()?.starts_with(&[0x1f, 0x8b]);
         let from: Box<dyn BufRead> =
             if zipped { Box::new(BufReader::new(MultiGzDecoder::new(raw))) } else { Box::new(raw) };
-        Ok(Self { from, buffer: Vec::new(), number: 0, bar })
+        Ok(Self { from, buffer: Vec::new(), number: 0, _progress: progress })
     }
 
     /// The next line that is not blank and its number, from 1.
@@ -80,12 +78,6 @@ impl Lines {
                 return Ok(());
             }
         }
-    }
-}
-
-impl Drop for Lines {
-    fn drop(&mut self) {
-        self.bar.finish_and_clear();
     }
 }
 
