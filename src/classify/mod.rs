@@ -28,8 +28,8 @@ pub use prompt::Prompt;
 use crate::chat::{Role, Text};
 use worker::{SharedScorer, Workers};
 
-static EMBEDDED_MODEL: &[u8] = include_bytes!("../../config/classifier/model.onnx");
-static EMBEDDED_DECLARATION: &str = include_str!("../../config/classifier/declaration.json");
+static EMBEDDED_MODEL: &[u8] = include_bytes!("../../config/classifier/linear/model.onnx");
+static EMBEDDED_DECLARATION: &str = include_str!("../../config/classifier/linear/declaration.json");
 
 /// Buffers kept for the next prompts; more are only in use under load and are dropped after it.
 const SPARE_BUFFERS: usize = 64;
