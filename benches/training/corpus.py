@@ -9,8 +9,8 @@ import features
 
 HERE = pathlib.Path(__file__).resolve().parent
 ANCHORS = ("anchors", "anchors_own", "anchors_parallel")
-ANCHOR_WEIGHT = 8.0
-BALANCE = 0.5                      # a source weighs by its rows to the power 1 - BALANCE
+ANCHOR_WEIGHT = 2.0
+BALANCE = 0.5                      # where sources are balanced, one weighs by its rows to the power 1 - BALANCE
 REPLIES = ["Sure.", "Here you are.", "Done, see above.", "OK."]
 
 
@@ -44,15 +44,15 @@ def rows(seed=0):
     return result
 
 
-def balanced(samples):
-    """Weighs the rows so that a large source does not drown the small ones; the mean weight stays."""
+def balance(samples):
+    """A factor for each sample, so that a large source does not drown the small ones; 1 for anchors, 1 in the mean of the rest."""
     names = np.array([s.source for s in samples])
-    count = {name: (names == name).sum() for name in set(names)}
-    factor = np.array([float(count[name]) ** -BALANCE for name in names])
-    factor /= factor.mean()
-    for sample, f in zip(samples, factor):
-        sample.weights = tuple(f * w for w in sample.weights)
-    return samples
+    factor = np.ones(len(samples))
+    rows = names != "anchors"
+    for name in set(names[rows]):
+        factor[names == name] = float((names == name).sum()) ** -BALANCE
+    factor[rows] /= factor[rows].mean()
+    return factor
 
 
 def labels(row):

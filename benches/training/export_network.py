@@ -89,7 +89,7 @@ def build(w, layers, combine, small):
                         ("thirds", np.array([WIDTH] * 3, np.int64)), ("per_head", np.array([0, 0, HEADS, WIDTH // HEADS], np.int64)),
                         ("joined", np.array([0, 0, WIDTH], np.int64)), ("far", np.float32(1e4)), ("token_axis", np.array([1], np.int64)),
                         ("wall_axes", np.array([1, 2], np.int64)), ("last_axis", np.array([2], np.int64)), ("zero1", np.array([0], np.int64)),
-                        ("two1", np.array([2], np.int64)), ("one1", np.array([1], np.int64)), ("context_loss", np.float32(1 - CONTEXT_SHARE))):
+                        ("two1", np.array([2], np.int64)), ("three1", np.array([3], np.int64)), ("one1", np.array([1], np.int64)), ("context_loss", np.float32(1 - CONTEXT_SHARE))):
         g.constant(name, value)
     mask = g.node("Cast", ["attention_mask"], "mask", to=TensorProto.FLOAT)
     types = g.node("Cast", ["token_type_ids"], "types", to=TensorProto.FLOAT)
@@ -113,7 +113,7 @@ def build(w, layers, combine, small):
     hidden = g.gelu(g.linear(both, "hidden", w["hidden.weight"], w["hidden.bias"]), "hidden.gelu")
     logits = g.linear(hidden, "heads", w["heads.weight"], w["heads.bias"])
     logits = g.node("Add", [logits, g.node("MatMul", [numbers, g.constant("direct", w["direct.weight"].T)], "direct.matmul")], "logits")
-    g.node("Sigmoid", [logits], "probabilities")
+    g.node("Sigmoid", [g.node("Slice", [logits, "zero1", "three1", "one1"], "logits.stated")], "probabilities")
     weights, per_surface, shift = combine
     order = g.node("MatMul", [logits, g.constant("order.heads", -np.array(weights, np.float32)[:, None])], "order.logits")
     order = g.node("Add", [order, g.node("MatMul", [numbers, g.constant("order.surface", np.array(per_surface, np.float32)[:, None])],

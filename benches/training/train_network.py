@@ -29,13 +29,15 @@ ROOT = HERE.parent.parent
 NAME = "waypost-network-1"
 SEED = 0
 STEPS, BATCH, RATE, HEAD_RATE, DECAY, WARM = 1000, 32, 2e-4, 2e-4, 0.01, 50
-OFFSET = 0.5                       # share of the loss that allows each source an offset of its own
-OFFSET_RATE = 20.0                 # of the offsets' learning rate, beside RATE
+OFFSET_RATE, OFFSET_DECAY = 20.0, 0.01   # of the sources' offsets: learning rate beside RATE, weight of their squares
 FROZEN_LAYERS = 1
 SURFACE = ("log_stem_bytes", "log_stem_tokens", "log_context_bytes", "tools", "images")
 OUTPUTS = ("p_weak", "p_strong", "p_mean")
+# Two more heads learn the weak models' and the mean outcome once more, but may take an offset for each source: what is
+# left is how hard a prompt is among its like. Our own anchors have no offset and hold the scale.
+ORDER_HEADS = ("weak", "mean")
 # Difficulty's logit: less these shares of the heads' logits, plus so many standard deviations of the stem's log length.
-ORDER = (1.0, 0.0, 0.0)
+ORDER = (1.0, 0.0, 0.0, 0.0, 0.0)
 LENGTH = 0.0
 COLUMNS = [features.SURFACE.index(name) for name in SURFACE]
 
@@ -77,14 +79,17 @@ def fit(samples, reader, keep):
     names = sorted({s.source for s in samples})
     source = torch.tensor([names.index(s.source) for s in samples])
     free = torch.tensor([float(s.source != "anchors") for s in samples])[:, None]
-    net = encoder.load(encoder.Network(len(keep), len(COLUMNS), len(OUTPUTS)), keep)
+    evened = weights * torch.tensor(corpus.balance(samples), dtype=torch.float32)[:, None]
+    again = [0, 2]                 # the labels of ORDER_HEADS
+    labels, weights = torch.cat([labels, labels[:, again]], 1), torch.cat([weights, evened[:, again]], 1)
+    net = encoder.load(encoder.Network(len(keep), len(COLUMNS), len(OUTPUTS) + len(ORDER_HEADS)), keep)
     net.mean.copy_(surface[free[:, 0] > 0].mean(0))
     net.std.copy_(surface[free[:, 0] > 0].std(0).clamp(min=.05))
     for module in (net.words, net.places, net.types, net.norm, *net.layers[:FROZEN_LAYERS]):
         module.requires_grad_(False)
     heads = [*net.hidden.parameters(), *net.heads.parameters(), *net.direct.parameters()]
     trunk = [p for layer in net.layers[FROZEN_LAYERS:] for p in layer.parameters()]
-    offsets = torch.nn.Parameter(torch.zeros(len(names), len(OUTPUTS)))
+    offsets = torch.nn.Parameter(torch.zeros(len(names), len(ORDER_HEADS)))
     optimiser = torch.optim.AdamW([{"params": trunk, "lr": RATE}, {"params": heads, "lr": HEAD_RATE},
                                    {"params": [offsets], "lr": RATE * OFFSET_RATE, "weight_decay": 0.0}], weight_decay=DECAY)
     schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -97,9 +102,9 @@ def fit(samples, reader, keep):
         with torch.autocast("cpu", torch.bfloat16):
             logits = net(*together(read, rows), surface[at])[0]
         logits = logits.float()
-        plain = loss_of(logits, labels[at], reduction="none")
-        shifted = loss_of(logits + offsets[source[at]] * free[at], labels[at], reduction="none")
-        loss = (((1 - OFFSET) * plain + OFFSET * shifted) * weights[at]).sum() / (len(OUTPUTS) * len(rows))
+        shift = torch.cat([torch.zeros(len(rows), len(OUTPUTS)), offsets[source[at]] * free[at]], 1)
+        loss = (loss_of(logits + shift, labels[at], reduction="none") * weights[at]).sum() / (len(OUTPUTS) * len(rows))
+        loss = loss + OFFSET_DECAY * (offsets ** 2).mean()
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(trunk + heads, 1.0)
@@ -179,6 +184,7 @@ def main():
     parser.add_argument("--data", type=pathlib.Path, help="folder of the routing data, to measure and to write the model card")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "config" / "classifier")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--state", type=pathlib.Path, help="where the trained weights are kept; taken from there if it exists")
     parser.add_argument("--fp32", type=pathlib.Path, help="where to put the float32 file, for comparison")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -188,9 +194,15 @@ def main():
     source = encoder.source_folder() / "tokenizer.json"
     keep = vocabulary.choose(source, corpus.texts())
     vocabulary.write(source, keep, args.out / "tokenizer.json")
-    samples = corpus.balanced(corpus.rows(SEED)) + corpus.anchors()
+    samples = corpus.rows(SEED) + corpus.anchors()
     print(f"{len(samples)} conversations, {len(keep)} word pieces, read in {time.time() - started:.0f} s", flush=True)
-    net = fit(samples, reading.Reader(args.out / "tokenizer.json"), keep)
+    if args.state and args.state.exists():
+        net = encoder.Network(len(keep), len(COLUMNS), len(OUTPUTS) + len(ORDER_HEADS)).eval()
+        net.load_state_dict(torch.load(args.state))
+    else:
+        net = fit(samples, reading.Reader(args.out / "tokenizer.json"), keep)
+    if args.state and not args.state.exists():
+        torch.save(net.state_dict(), args.state)
     print(f"trained at {time.time() - started:.0f} s", flush=True)
     export(net, args.out, args.fp32)
     declare(args.out)

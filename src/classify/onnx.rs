@@ -11,6 +11,8 @@ use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 
 use super::declaration::{Declaration, Dimension, Reading, Tensor};
 use super::features::Features;
+use super::network::NetworkDeclaration;
+use super::text::Sequence;
 use super::{ClassifyError, Scorer, runtime};
 
 /// The process's one environment; `ort` allows no second, not even after the first is gone.
@@ -65,6 +67,74 @@ impl OnnxScorer {
         let outputs = self.session.run(inputs)?;
         let (_, values) = outputs[0].try_extract_tensor::<f32>()?;
         values.first().copied().ok_or_else(|| ort::Error::new("the model gave no value"))
+    }
+}
+
+/// A network's session and which of the optional inputs and outputs it has.
+pub(super) struct NetworkSession {
+    session: Session,
+    takes_types: bool,
+    takes_surface: bool,
+    difficulty: Option<String>,
+    probabilities: Option<String>,
+    embedding: Option<String>,
+}
+
+/// What a network's graph gave for one prompt.
+pub(super) struct NetworkOutput {
+    pub(super) difficulty: Option<f32>,
+    pub(super) probabilities: Vec<f32>,
+    pub(super) embedding: Vec<f32>,
+}
+
+impl NetworkSession {
+    /// Opens the model and checks that it takes and gives what the declaration says.
+    pub(super) fn open(
+        model: &[u8],
+        declared: &NetworkDeclaration,
+        library: Option<&Path>,
+    ) -> Result<NetworkSession, ClassifyError> {
+        let environment = environment(library)?;
+        let session = session(environment, model).map_err(|error| ClassifyError::Model(error.into()))?;
+        check_all("input", session.inputs(), &declared.inputs.all())?;
+        check_all("output", session.outputs(), &declared.outputs.all())?;
+        let name = |tensor: &Option<Tensor>| tensor.as_ref().map(|tensor| tensor.name.clone());
+        Ok(NetworkSession {
+            session,
+            takes_types: declared.inputs.types.is_some(),
+            takes_surface: declared.inputs.surface.is_some(),
+            difficulty: name(&declared.outputs.difficulty),
+            probabilities: name(&declared.outputs.probabilities),
+            embedding: name(&declared.outputs.embedding),
+        })
+    }
+
+    /// Runs one prompt.
+    pub(super) fn run(&mut self, sequence: &Sequence, surface: &[f32]) -> Result<NetworkOutput, ClassifyError> {
+        self.try_run(sequence, surface).map_err(|error| ClassifyError::Model(error.into()))
+    }
+
+    fn try_run(&mut self, sequence: &Sequence, surface: &[f32]) -> ort::Result<NetworkOutput> {
+        let shape = [1, sequence.ids.len()];
+        let ids = TensorRef::from_array_view((shape, sequence.ids.as_slice()))?;
+        let mask = TensorRef::from_array_view((shape, sequence.mask.as_slice()))?;
+        let types = TensorRef::from_array_view((shape, sequence.types.as_slice()))?;
+        let numbers = TensorRef::from_array_view(([1, surface.len()], surface))?;
+        // By position, which is cheaper than by name; `open` has checked the order.
+        let outputs = match (self.takes_types, self.takes_surface) {
+            (true, true) => self.session.run(ort::inputs![ids, mask, types, numbers])?,
+            (true, false) => self.session.run(ort::inputs![ids, mask, types])?,
+            (false, true) => self.session.run(ort::inputs![ids, mask, numbers])?,
+            (false, false) => self.session.run(ort::inputs![ids, mask])?,
+        };
+        let values = |name: &Option<String>| -> ort::Result<Vec<f32>> {
+            let Some(name) = name else {
+                return Ok(Vec::new());
+            };
+            Ok(outputs[name.as_str()].try_extract_tensor::<f32>()?.1.to_vec())
+        };
+        let (probabilities, embedding) = (values(&self.probabilities)?, values(&self.embedding)?);
+        Ok(NetworkOutput { difficulty: values(&self.difficulty)?.first().copied(), probabilities, embedding })
     }
 }
 
