@@ -9,7 +9,6 @@ import features
 
 HERE = pathlib.Path(__file__).resolve().parent
 ANCHORS = ("anchors", "anchors_own", "anchors_parallel")
-ANCHOR_WEIGHT = 2.0
 BALANCE = 0.5                      # where sources are balanced, one weighs by its rows to the power 1 - BALANCE
 REPLIES = ["Sure.", "Here you are.", "Done, see above.", "OK."]
 
@@ -62,11 +61,11 @@ def labels(row):
     return weak, strong, row.get("pm", (weak + strong) / 2)
 
 
-def anchors():
+def anchors(weight=1.0):
     """Our own prompts, and half of them once more inside a conversation, whose label is that of the last turn."""
     rng = random.Random(2)
     own = [row for name in ANCHORS for row in dataset.lines(HERE / f"{name}.jsonl")]
-    result = [Sample([("user", row["prompt"])], 0, 0, labels(row), (ANCHOR_WEIGHT,) * 3, "anchors") for row in own]
+    result = [Sample([("user", row["prompt"])], 0, 0, labels(row), (weight,) * 3, "anchors") for row in own]
     for row in own:
         if rng.random() < 0.5:
             continue
@@ -74,7 +73,7 @@ def anchors():
         if rng.random() < 0.5:
             parts.insert(0, ("system", rng.choice(dataset.SYSTEM)))
         tools, images = rng.choice([0, 0, 1, 3]), rng.choice([0, 0, 0, 1])
-        result.append(Sample(parts, tools, images, labels(row), (ANCHOR_WEIGHT / 2,) * 3, "anchors"))
+        result.append(Sample(parts, tools, images, labels(row), (weight / 2,) * 3, "anchors"))
     return result
 
 

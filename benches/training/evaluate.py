@@ -25,15 +25,17 @@ class Scorer:
     def __init__(self, folder, model="model.onnx"):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        self.session = onnxruntime.InferenceSession(str(folder / model), options, providers=["CPUExecutionProvider"])
+        self.session, self.linear = (onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+                                     for path in (folder / model, folder / "linear" / "model.onnx"))
         self.reader = reading.Reader(folder / "tokenizer.json")
 
     def __call__(self, parts, tools=0, images=0):
         """(difficulty, [p_weak, p_strong, p_mean], embedding)"""
         ids, types = self.reader.read(parts)
-        surface = features.features(parts, tools, images)[2]
+        buckets, weights, surface = features.features(parts, tools, images)
+        linear = self.linear.run(["p_weak"], {"ids": buckets.astype(np.int64), "weights": weights[None], "surface": surface[None]})[0]
         feed = {"input_ids": ids[None], "attention_mask": np.ones((1, len(ids)), np.int64), "token_type_ids": types[None],
-                "surface": surface[None]}
+                "surface": surface[None], "linear": linear}
         difficulty, probabilities, embedding = self.session.run(["difficulty", "probabilities", "embedding"], feed)
         return float(difficulty[0, 0]), probabilities[0], embedding[0]
 

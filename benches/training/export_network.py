@@ -15,6 +15,7 @@ from encoder import CONTEXT_SHARE, EPS, HEADS, WIDTH
 from features import SURFACE
 
 OPSET = 17
+LENGTH_COLUMN = SURFACE.index("log_stem_bytes")
 
 
 class Graph:
@@ -82,14 +83,15 @@ def layer(g, x, wall, at, w):
     return g.norm(g.node("Add", [x, down], p + "sum2"), p + "norm2", w[p + "norm2.weight"], w[p + "norm2.bias"])
 
 
-def build(w, layers, combine, small):
-    """The graph. `w` holds the network's arrays by name; `combine` is (weights over the heads' logits, length, mean, std)."""
+def build(w, layers, mix, small):
+    """The graph. `w` holds the network's arrays by name; `mix` the weights over the heads' logits, the linear stage's
+    logit and the length, a row each for the three probabilities and for ease, which is one minus difficulty."""
     g = Graph()
     for name, value in (("root2", np.float32(np.sqrt(2))), ("one", np.float32(1)), ("half", np.float32(.5)),
                         ("thirds", np.array([WIDTH] * 3, np.int64)), ("per_head", np.array([0, 0, HEADS, WIDTH // HEADS], np.int64)),
                         ("joined", np.array([0, 0, WIDTH], np.int64)), ("far", np.float32(1e4)), ("token_axis", np.array([1], np.int64)),
                         ("wall_axes", np.array([1, 2], np.int64)), ("last_axis", np.array([2], np.int64)), ("zero1", np.array([0], np.int64)),
-                        ("two1", np.array([2], np.int64)), ("three1", np.array([3], np.int64)), ("one1", np.array([1], np.int64)), ("context_loss", np.float32(1 - CONTEXT_SHARE))):
+                        ("two1", np.array([2], np.int64)), ("three1", np.array([3], np.int64)), ("four1", np.array([4], np.int64)), ("one1", np.array([1], np.int64)), ("context_loss", np.float32(1 - CONTEXT_SHARE))):
         g.constant(name, value)
     mask = g.node("Cast", ["attention_mask"], "mask", to=TensorProto.FLOAT)
     types = g.node("Cast", ["token_type_ids"], "types", to=TensorProto.FLOAT)
@@ -113,17 +115,23 @@ def build(w, layers, combine, small):
     hidden = g.gelu(g.linear(both, "hidden", w["hidden.weight"], w["hidden.bias"]), "hidden.gelu")
     logits = g.linear(hidden, "heads", w["heads.weight"], w["heads.bias"])
     logits = g.node("Add", [logits, g.node("MatMul", [numbers, g.constant("direct", w["direct.weight"].T)], "direct.matmul")], "logits")
-    g.node("Sigmoid", [g.node("Slice", [logits, "zero1", "three1", "one1"], "logits.stated")], "probabilities")
-    weights, per_surface, shift = combine
-    order = g.node("MatMul", [logits, g.constant("order.heads", -np.array(weights, np.float32)[:, None])], "order.logits")
-    order = g.node("Add", [order, g.node("MatMul", [numbers, g.constant("order.surface", np.array(per_surface, np.float32)[:, None])],
-                                         "order.length")], "order.sum")
-    g.node("Sigmoid", [g.node("Add", [order, g.constant("order.shift", np.array([shift], np.float32))], "order")], "difficulty")
+    # The linear stage's p_weak as a logit, and the question's length; a pasted book is not harder without end.
+    sure = g.node("Clip", ["linear", g.constant("least", np.float32(1e-4)), g.constant("most", np.float32(1 - 1e-4))], "linear.sure")
+    linear = g.node("Log", [g.node("Div", [sure, g.node("Sub", ["one", sure], "linear.rest")], "linear.odds")], "linear.logit")
+    length = g.node("Gather", [numbers, g.constant("length.column", np.array([LENGTH_COLUMN], np.int64))], "length.scaled", axis=1)
+    length = g.node("Clip", [length, g.constant("far_short", np.float32(-2)), g.constant("far_long", np.float32(1.5))], "length.bounded")
+    voices = g.node("Concat", [logits, linear, length], "voices", axis=1)
+    mixed = g.node("MatMul", [voices, g.constant("mix", np.array(mix, np.float32).T)], "mixed")
+    chances = g.node("Sigmoid", [mixed], "chances")
+    g.node("Slice", [chances, "zero1", "three1", "one1"], "probabilities")
+    ease = g.node("Slice", [chances, "three1", "four1", "one1"], "ease")
+    g.node("Sub", ["one", ease], "difficulty")
     whole = ["batch", "tokens"]
     graph = helper.make_graph(
         g.nodes, "waypost-network",
         [helper.make_tensor_value_info(n, TensorProto.INT64, whole) for n in ("input_ids", "attention_mask", "token_type_ids")]
-        + [helper.make_tensor_value_info("surface", TensorProto.FLOAT, ["batch", len(SURFACE)])],
+        + [helper.make_tensor_value_info("surface", TensorProto.FLOAT, ["batch", len(SURFACE)]),
+           helper.make_tensor_value_info("linear", TensorProto.FLOAT, ["batch", 1])],
         [helper.make_tensor_value_info("difficulty", TensorProto.FLOAT, ["batch", 1]),
          helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", 3]),
          helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", WIDTH])], g.constants)
@@ -148,13 +156,13 @@ def wide(w, columns):
     return w
 
 
-def write(w, layers, combine, path, fp32=None):
+def write(w, layers, mix, path, fp32=None):
     """Writes the int8 file, and where asked the float32 one."""
     if fp32:
-        onnx.save(build(w, layers, combine, small=False), str(fp32))
+        onnx.save(build(w, layers, mix, small=False), str(fp32))
     with tempfile.TemporaryDirectory() as folder:
         plain = pathlib.Path(folder) / "plain.onnx"
-        onnx.save(build(w, layers, combine, small=True), str(plain))
-        heads = ["hidden.matmul", "heads.matmul", "direct.matmul", "order.logits", "order.length"]
+        onnx.save(build(w, layers, mix, small=True), str(plain))
+        heads = ["hidden.matmul", "heads.matmul", "direct.matmul", "mixed"]
         quantize_dynamic(plain, path, op_types_to_quantize=["MatMul"], per_channel=True, weight_type=QuantType.QInt8, nodes_to_exclude=heads,
                          extra_options={"MatMulConstBOnly": True})

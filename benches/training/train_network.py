@@ -28,7 +28,10 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 NAME = "waypost-network-1"
 SEED = 0
-STEPS, BATCH, RATE, HEAD_RATE, DECAY, WARM = 1000, 32, 2e-4, 2e-4, 0.01, 50
+# Steps and what an anchor weighs in each cycle. A cycle warms up, falls to nothing on a cosine, and draws the exam
+# prompts' variations anew; the later ones lean on the rows, for the first has the anchors nearly right.
+CYCLES = ((1000, 2.0), (800, 1.0), (600, 1.0))
+BATCH, RATE, DECAY, WARM = 32, 2e-4, 0.01, 50
 OFFSET_RATE, OFFSET_DECAY = 20.0, 0.01   # of the sources' offsets: learning rate beside RATE, weight of their squares
 FROZEN_LAYERS = 1
 SURFACE = ("log_stem_bytes", "log_stem_tokens", "log_context_bytes", "tools", "images")
@@ -36,9 +39,14 @@ OUTPUTS = ("p_weak", "p_strong", "p_mean")
 # Two more heads learn the weak models' and the mean outcome once more, but may take an offset for each source: what is
 # left is how hard a prompt is among its like. Our own anchors have no offset and hold the scale.
 ORDER_HEADS = ("weak", "mean")
-# Difficulty's logit: less these shares of the heads' logits, plus so many standard deviations of the stem's log length.
-ORDER = (1.0, 0.0, 0.0, 0.0, 0.0)
-LENGTH = 0.0
+# What is stated, as a mixture of logits: the heads' (three outputs, two order heads), the linear stage's, and standard
+# deviations (-2 to 1.5) of the log length of the question. The linear stage sees words that the network does not, but
+# takes long pasted texts for hard, so it has no part in difficulty; the length carries over to families of prompts that
+# were left out of the training.
+MIX = ((.225, 0, 0, .525, 0, .25, 0),       # p_weak
+       (0, 1, 0, 0, 0, 0, 0),               # p_strong
+       (0, 0, .5, 0, .5, 0, 0),             # p_mean
+       (1 / 3, 0, 0, 1 / 3, 1 / 3, 0, -.75))     # ease, one minus difficulty
 COLUMNS = [features.SURFACE.index(name) for name in SURFACE]
 
 
@@ -70,8 +78,17 @@ def together(read, rows):
     return ids, types, mask
 
 
-def fit(samples, reader, keep):
-    """The trained network."""
+def fresh(samples, keep):
+    """The network before training, which knows how its numbers are spread over the rows."""
+    net = encoder.load(encoder.Network(len(keep), len(COLUMNS), len(OUTPUTS) + len(ORDER_HEADS)), keep)
+    surface = torch.tensor(np.stack([corpus.surface(s) for s in samples if s.source != "anchors"]))[:, COLUMNS]
+    net.mean.copy_(surface.mean(0))
+    net.std.copy_(surface.std(0).clamp(min=.05))
+    return net
+
+
+def fit(net, samples, reader, steps, seed):
+    """Trains the network for one cycle."""
     read = [reader.read(s.parts) for s in samples]
     surface = torch.tensor(np.stack([corpus.surface(s) for s in samples]))[:, COLUMNS]
     labels = torch.tensor([s.labels for s in samples], dtype=torch.float32)
@@ -82,22 +99,19 @@ def fit(samples, reader, keep):
     evened = weights * torch.tensor(corpus.balance(samples), dtype=torch.float32)[:, None]
     again = [0, 2]                 # the labels of ORDER_HEADS
     labels, weights = torch.cat([labels, labels[:, again]], 1), torch.cat([weights, evened[:, again]], 1)
-    net = encoder.load(encoder.Network(len(keep), len(COLUMNS), len(OUTPUTS) + len(ORDER_HEADS)), keep)
-    net.mean.copy_(surface[free[:, 0] > 0].mean(0))
-    net.std.copy_(surface[free[:, 0] > 0].std(0).clamp(min=.05))
     for module in (net.words, net.places, net.types, net.norm, *net.layers[:FROZEN_LAYERS]):
         module.requires_grad_(False)
     heads = [*net.hidden.parameters(), *net.heads.parameters(), *net.direct.parameters()]
     trunk = [p for layer in net.layers[FROZEN_LAYERS:] for p in layer.parameters()]
     offsets = torch.nn.Parameter(torch.zeros(len(names), len(ORDER_HEADS)))
-    optimiser = torch.optim.AdamW([{"params": trunk, "lr": RATE}, {"params": heads, "lr": HEAD_RATE},
+    optimiser = torch.optim.AdamW([{"params": trunk, "lr": RATE}, {"params": heads, "lr": RATE},
                                    {"params": [offsets], "lr": RATE * OFFSET_RATE, "weight_decay": 0.0}], weight_decay=DECAY)
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: min(1, (step + 1) / WARM) * .5 * (1 + math.cos(math.pi * step / STEPS)))
+        optimiser, lambda step: min(1, (step + 1) / WARM) * .5 * (1 + math.cos(math.pi * step / steps)))
     loss_of = torch.nn.functional.binary_cross_entropy_with_logits
     net.train()
     started, total = time.time(), 0.0
-    for step, rows in zip(range(STEPS), Batches(read, random.Random(SEED))):
+    for step, rows in zip(range(steps), Batches(read, random.Random(seed))):
         at = torch.tensor(rows)
         with torch.autocast("cpu", torch.bfloat16):
             logits = net(*together(read, rows), surface[at])[0]
@@ -114,15 +128,34 @@ def fit(samples, reader, keep):
         if step % 100 == 99:
             print(f"step {step + 1}: loss {total / 100:.4f}, {time.time() - started:.0f} s", flush=True)
             total = 0.0
-    return net.eval()
+    net.eval()
+
+
+def train(keep, reader, kept=None):
+    """All cycles, and the mean of the weights after each; `kept` is a folder for the weights after each, which are taken from there if they exist."""
+    net, after = None, []
+    for cycle, (steps, anchor_weight) in enumerate(CYCLES):
+        samples = corpus.rows(SEED + cycle) + corpus.anchors(anchor_weight)
+        torch.manual_seed(SEED + cycle)
+        if net is None:
+            net = fresh(samples, keep)
+        state = kept / f"cycle-{cycle + 1}.pt" if kept else None
+        if state and state.exists():
+            net.load_state_dict(torch.load(state))
+        else:
+            print(f"cycle {cycle + 1}: {len(samples)} conversations", flush=True)
+            fit(net, samples, reader, steps, SEED + cycle)
+            if state:
+                torch.save(net.state_dict(), state)
+        after.append({name: value.clone() for name, value in net.state_dict().items()})
+    net.load_state_dict({name: sum(state[name] for state in after) / len(after) for name in after[0]})
+    return net.eval(), samples
 
 
 def export(net, out, fp32=None):
     """Writes model.onnx, and where asked the float32 file."""
     arrays = {name: value.numpy() for name, value in net.state_dict().items()}
-    length = np.zeros(len(features.SURFACE), np.float32)
-    length[features.SURFACE.index("log_stem_bytes")] = LENGTH
-    export_network.write(export_network.wide(arrays, COLUMNS), len(net.layers), (ORDER, length, 0.0), out / "model.onnx", fp32)
+    export_network.write(export_network.wide(arrays, COLUMNS), len(net.layers), MIX, out / "model.onnx", fp32)
 
 
 def declare(out):
@@ -134,11 +167,13 @@ def declare(out):
         "format": 2, "name": NAME, "stage": "network",
         "model_sha256": hashlib.sha256((out / "model.onnx").read_bytes()).hexdigest(),
         "tokenizer": "tokenizer.json", "tokenizer_sha256": hashlib.sha256((out / "tokenizer.json").read_bytes()).hexdigest(),
+        "linear_sha256": hashlib.sha256((out / "linear" / "model.onnx").read_bytes()).hexdigest(),
         "inputs": {
             "ids": tensor("input_ids", "int64", whole, "token ids: [CLS] focus [SEP], and context [SEP] where there is any"),
             "mask": tensor("attention_mask", "int64", whole, "1 for a token, 0 for padding"),
             "types": tensor("token_type_ids", "int64", whole, "0 for the focus and its marks, 1 for the context and its mark"),
-            "surface": tensor("surface", "float32", ["batch", len(features.SURFACE)], features.SURFACE)},
+            "surface": tensor("surface", "float32", ["batch", len(features.SURFACE)], features.SURFACE),
+            "linear": tensor("linear", "float32", ["batch", 1], "p_weak of the linear stage")},
         "outputs": {
             "difficulty": tensor("difficulty", "float32", ["batch", 1], "0 (any model will do) to 1"),
             "probabilities": tensor("probabilities", "float32", ["batch", len(OUTPUTS)], list(OUTPUTS)),
@@ -184,25 +219,17 @@ def main():
     parser.add_argument("--data", type=pathlib.Path, help="folder of the routing data, to measure and to write the model card")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "config" / "classifier")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--state", type=pathlib.Path, help="where the trained weights are kept; taken from there if it exists")
+    parser.add_argument("--state", type=pathlib.Path, help="folder where the weights after each cycle are kept; taken from there if they exist")
     parser.add_argument("--fp32", type=pathlib.Path, help="where to put the float32 file, for comparison")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    torch.manual_seed(SEED)
     started = time.time()
     args.out.mkdir(parents=True, exist_ok=True)
     source = encoder.source_folder() / "tokenizer.json"
     keep = vocabulary.choose(source, corpus.texts())
     vocabulary.write(source, keep, args.out / "tokenizer.json")
-    samples = corpus.rows(SEED) + corpus.anchors()
-    print(f"{len(samples)} conversations, {len(keep)} word pieces, read in {time.time() - started:.0f} s", flush=True)
-    if args.state and args.state.exists():
-        net = encoder.Network(len(keep), len(COLUMNS), len(OUTPUTS) + len(ORDER_HEADS)).eval()
-        net.load_state_dict(torch.load(args.state))
-    else:
-        net = fit(samples, reading.Reader(args.out / "tokenizer.json"), keep)
-    if args.state and not args.state.exists():
-        torch.save(net.state_dict(), args.state)
+    print(f"{len(keep)} word pieces at {time.time() - started:.0f} s", flush=True)
+    net, samples = train(keep, reading.Reader(args.out / "tokenizer.json"), args.state)
     print(f"trained at {time.time() - started:.0f} s", flush=True)
     export(net, args.out, args.fp32)
     declare(args.out)

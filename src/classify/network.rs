@@ -31,6 +31,8 @@ pub(super) struct NetworkDeclaration {
     /// The tokenizer's file, in the same folder.
     tokenizer: String,
     tokenizer_sha256: String,
+    /// The linear model that this network was mixed with, where it takes the linear stage's score.
+    pub(super) linear_sha256: Option<String>,
     pub(super) inputs: NetworkInputs,
     pub(super) outputs: NetworkOutputs,
     reading: TextReading,
@@ -52,11 +54,13 @@ pub(super) struct NetworkInputs {
     pub(super) mask: Tensor,
     pub(super) types: Option<Tensor>,
     pub(super) surface: Option<Tensor>,
+    /// The linear stage's p_weak.
+    pub(super) linear: Option<Tensor>,
 }
 
 impl NetworkInputs {
     pub(super) fn all(&self) -> Vec<&Tensor> {
-        let optional = [self.types.as_ref(), self.surface.as_ref()];
+        let optional = [self.types.as_ref(), self.surface.as_ref(), self.linear.as_ref()];
         [&self.ids, &self.mask].into_iter().chain(optional.into_iter().flatten()).collect()
     }
 }
@@ -103,6 +107,8 @@ pub struct Network {
     pub name: String,
     /// SHA-256 of the model file, in hex.
     pub model_sha256: String,
+    /// SHA-256 of the linear model whose score it takes, in hex; `None` if it takes none.
+    pub linear_sha256: Option<String>,
 }
 
 impl Network {
@@ -122,16 +128,22 @@ impl Network {
         let session = NetworkSession::open(&model, &declaration, library)?;
         let reader = TextReader::open(&tokenizer, declaration.reading)?;
         let (name, model_sha256) = (declaration.name, declaration.model_sha256);
-        let mut network = Network { session, reader, names, weak_at, name, model_sha256 };
+        let linear_sha256 = declaration.linear_sha256;
+        let mut network = Network { session, reader, names, weak_at, name, model_sha256, linear_sha256 };
         // A graph does not say which ids its table has, nor how long a sequence it takes: try it.
-        network.score(&Prompt { texts: &[], tools: 0, images: 0 }, &Features::single(0))?;
+        network.score(&Prompt { texts: &[], tools: 0, images: 0 }, &Features::single(0), 0.5)?;
         Ok(network)
     }
 
-    /// Scores a prompt; `features` are its own, read by the linear head, of which the network takes the surface.
-    pub fn score(&mut self, prompt: &Prompt<'_>, features: &Features) -> Result<NetworkScore, ClassifyError> {
+    /// Scores a prompt; `features` are its own, as read for the linear stage, and `linear` is that stage's difficulty.
+    pub fn score(
+        &mut self,
+        prompt: &Prompt<'_>,
+        features: &Features,
+        linear: f32,
+    ) -> Result<NetworkScore, ClassifyError> {
         let sequence = self.reader.read(prompt)?;
-        let given = self.session.run(&sequence, &features.surface)?;
+        let given = self.session.run(&sequence, &features.surface, 1.0 - linear)?;
         let weak = self.weak_at.and_then(|at| given.probabilities.get(at)).map(|p_weak| 1.0 - p_weak);
         let difficulty = given.difficulty.or(weak).unwrap_or(f32::NAN);
         for value in given.probabilities.iter().chain([&difficulty]) {
@@ -152,9 +164,13 @@ impl NetworkDeclaration {
         let plain = Path::new(&self.tokenizer).file_name() == Some(self.tokenizer.as_ref());
         require(plain, || format!("tokenizer {:?} is not a file of the same folder", self.tokenizer))?;
         let varies = |tensor: &Tensor, kind: &str| {
-            tensor.kind == kind && tensor.shape.len() == 2 && matches!(tensor.shape.as_slice(), [Dimension::Varies(_), ..])
+            tensor.kind == kind
+                && tensor.shape.len() == 2
+                && matches!(tensor.shape.as_slice(), [Dimension::Varies(_), ..])
         };
-        for tensor in [Some(&self.inputs.ids), Some(&self.inputs.mask), self.inputs.types.as_ref()].into_iter().flatten() {
+        for tensor in
+            [Some(&self.inputs.ids), Some(&self.inputs.mask), self.inputs.types.as_ref()].into_iter().flatten()
+        {
             let fits = varies(tensor, "int64") && matches!(tensor.shape.get(1), Some(Dimension::Varies(_)));
             require(fits, || format!("{} is not int64 [batch, tokens]", tensor.name))?;
         }
@@ -166,6 +182,12 @@ impl NetworkDeclaration {
             let named = surface.names().is_some_and(|names| names.eq(SURFACE));
             require(named, || "inputs.surface.meaning does not list the surface features of this version".to_owned())?;
         }
+        if let Some(linear) = &self.inputs.linear {
+            let fits = varies(linear, "float32") && linear.shape.get(1) == Some(&Dimension::Fixed(1));
+            require(fits, || format!("{} is not float32 [batch, 1]", linear.name))?;
+        }
+        let tied = self.inputs.linear.is_some() == self.linear_sha256.is_some();
+        require(tied, || "inputs.linear and linear_sha256 must stand together".to_owned())?;
         for tensor in self.outputs.all() {
             require(varies(tensor, "float32"), || format!("{} is not float32 [batch, …]", tensor.name))?;
         }

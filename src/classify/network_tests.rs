@@ -27,15 +27,21 @@ fn shipped() -> PathBuf {
     repository().join("config/classifier")
 }
 
-fn open(folder: &Path) -> Network {
-    Network::open(folder, None).unwrap_or_else(|error| panic!("{error}"))
+/// The linear stage, which runs first, and the network.
+type Stages = (Classifier, Network);
+
+fn open(folder: &Path) -> Stages {
+    let (model, deadline) = (ModelSource::Embedded, Duration::from_secs(30));
+    let settings = Settings { model, runtime: None, deadline, threads: 1, queue: 64 };
+    let linear = Classifier::load(&settings).unwrap_or_else(|error| panic!("{error}"));
+    (linear, Network::open(folder, None).unwrap_or_else(|error| panic!("{error}")))
 }
 
 fn reading() -> Reading {
     Declaration::parse(EMBEDDED_DECLARATION, "built in").unwrap().reading().unwrap()
 }
 
-fn score(network: &mut Network, parts: &[(String, String)], tools: usize, images: usize) -> NetworkScore {
+fn score((linear, network): &mut Stages, parts: &[(String, String)], tools: usize, images: usize) -> NetworkScore {
     let role = |name: &str| match name {
         "system" => Role::System,
         "assistant" => Role::Assistant,
@@ -46,11 +52,12 @@ fn score(network: &mut Network, parts: &[(String, String)], tools: usize, images
     let prompt = Prompt { texts: &texts, tools, images };
     let mut features = Features::default();
     features.extract(&prompt, &reading());
-    network.score(&prompt, &features).unwrap()
+    let linear = linear.score_blocking(&prompt).unwrap();
+    network.score(&prompt, &features, linear).unwrap()
 }
 
-fn alone(network: &mut Network, text: &str) -> NetworkScore {
-    score(network, &[("user".to_owned(), text.to_owned())], 0, 0)
+fn alone(stages: &mut Stages, text: &str) -> NetworkScore {
+    score(stages, &[("user".to_owned(), text.to_owned())], 0, 0)
 }
 
 fn reference() -> Vec<Reference> {
@@ -80,12 +87,12 @@ fn refusal(change: impl FnOnce(&mut serde_json::Value)) -> String {
 
 #[test]
 fn rust_and_python_give_the_same_score_on_a_thousand_prompts() {
-    let mut network = open(&shipped());
+    let mut stages = open(&shipped());
     let cases = reference();
     assert_eq!(cases.len(), 1000);
     let mut worst = (0.0f32, String::new());
     for case in &cases {
-        let found = score(&mut network, &case.parts, case.tools, case.images);
+        let found = score(&mut stages, &case.parts, case.tools, case.images);
         let declared = ["p_weak", "p_strong", "p_mean"].map(|name| found.probabilities[name]);
         let mut apart = (found.difficulty - case.difficulty).abs();
         for (a, b) in declared.iter().zip(&case.probabilities) {
@@ -101,21 +108,27 @@ fn rust_and_python_give_the_same_score_on_a_thousand_prompts() {
 }
 
 #[test]
+fn the_network_was_mixed_with_the_linear_stage_that_is_built_in() {
+    let (linear, network) = open(&shipped());
+    assert_eq!(Some(linear.model_hash()), network.linear_sha256.map(|hash| format!("sha256:{hash}")).as_deref());
+}
+
+#[test]
 fn greetings_are_easy_and_proofs_are_hard() {
-    let mut network = open(&shipped());
-    let hi = alone(&mut network, "hi").difficulty;
-    let proof = alone(&mut network, "Prove that every finite group of odd order is solvable.").difficulty;
+    let mut stages = open(&shipped());
+    let hi = alone(&mut stages, "hi").difficulty;
+    let proof = alone(&mut stages, "Prove that every finite group of odd order is solvable.").difficulty;
     assert!(hi <= 0.08 && proof >= 0.6, "hi {hi}, proof {proof}");
 }
 
 #[test]
 fn the_last_user_turn_counts_most() {
-    let mut network = open(&shipped());
+    let mut stages = open(&shipped());
     let turn = |role: &str, text: &str| (role.to_owned(), text.to_owned());
     let hard = "Prove that the sum of the reciprocals of the primes diverges and bound its growth from both sides.";
     let thanks = [turn("user", hard), turn("assistant", "Here you are."), turn("user", "thank you!")];
     let asked = [turn("user", "hello"), turn("assistant", "Hello!"), turn("user", hard)];
-    let (thanks, asked) = (score(&mut network, &thanks, 0, 0), score(&mut network, &asked, 0, 0));
+    let (thanks, asked) = (score(&mut stages, &thanks, 0, 0), score(&mut stages, &asked, 0, 0));
     assert!(thanks.difficulty + 0.3 < asked.difficulty, "{} {}", thanks.difficulty, asked.difficulty);
 }
 
@@ -129,12 +142,12 @@ fn a_declaration_that_does_not_fit_is_refused_by_name() {
     assert!(refusal(|d| d["inputs"]["surface"]["meaning"][0] = "x".into()).contains("surface"));
     assert!(refusal(|d| d["reading"]["separator"] = "<s>".into()).contains("<s>"));
     assert!(refusal(|d| d["reading"]["max_tokens"] = 60.into()).contains("max_tokens"));
+    assert!(refusal(|d| d["linear_sha256"] = serde_json::Value::Null).contains("linear_sha256"));
     assert!(refusal(|d| d["tokenizer"] = "../tokenizer.json".into()).contains("same folder"));
 }
 
 #[test]
-fn a_difficulty_can_come_from_p_weak_alone() {
-    // Only the declaration is looked at here: the shipped graph gives all three outputs.
+fn a_folder_that_gives_no_difficulty_is_refused() {
     let only_embedding = refusal(|d| {
         d["outputs"]["difficulty"] = serde_json::Value::Null;
         d["outputs"]["probabilities"]["meaning"] = "something".into();

@@ -5,8 +5,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use ort::environment::Environment;
 use ort::logging::LogLevel;
-use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
+use ort::session::{Session, SessionInputValue};
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 
 use super::declaration::{Declaration, Dimension, Reading, Tensor};
@@ -75,6 +75,7 @@ pub(super) struct NetworkSession {
     session: Session,
     takes_types: bool,
     takes_surface: bool,
+    takes_linear: bool,
     difficulty: Option<String>,
     probabilities: Option<String>,
     embedding: Option<String>,
@@ -103,30 +104,41 @@ impl NetworkSession {
             session,
             takes_types: declared.inputs.types.is_some(),
             takes_surface: declared.inputs.surface.is_some(),
+            takes_linear: declared.inputs.linear.is_some(),
             difficulty: name(&declared.outputs.difficulty),
             probabilities: name(&declared.outputs.probabilities),
             embedding: name(&declared.outputs.embedding),
         })
     }
 
-    /// Runs one prompt.
-    pub(super) fn run(&mut self, sequence: &Sequence, surface: &[f32]) -> Result<NetworkOutput, ClassifyError> {
-        self.try_run(sequence, surface).map_err(|error| ClassifyError::Model(error.into()))
+    /// Runs one prompt; `linear` is the linear stage's p_weak.
+    pub(super) fn run(
+        &mut self,
+        sequence: &Sequence,
+        surface: &[f32],
+        linear: f32,
+    ) -> Result<NetworkOutput, ClassifyError> {
+        self.try_run(sequence, surface, linear).map_err(|error| ClassifyError::Model(error.into()))
     }
 
-    fn try_run(&mut self, sequence: &Sequence, surface: &[f32]) -> ort::Result<NetworkOutput> {
+    fn try_run(&mut self, sequence: &Sequence, surface: &[f32], linear: f32) -> ort::Result<NetworkOutput> {
         let shape = [1, sequence.ids.len()];
-        let ids = TensorRef::from_array_view((shape, sequence.ids.as_slice()))?;
-        let mask = TensorRef::from_array_view((shape, sequence.mask.as_slice()))?;
-        let types = TensorRef::from_array_view((shape, sequence.types.as_slice()))?;
-        let numbers = TensorRef::from_array_view(([1, surface.len()], surface))?;
+        let linear = [linear];
         // By position, which is cheaper than by name; `open` has checked the order.
-        let outputs = match (self.takes_types, self.takes_surface) {
-            (true, true) => self.session.run(ort::inputs![ids, mask, types, numbers])?,
-            (true, false) => self.session.run(ort::inputs![ids, mask, types])?,
-            (false, true) => self.session.run(ort::inputs![ids, mask, numbers])?,
-            (false, false) => self.session.run(ort::inputs![ids, mask])?,
-        };
+        let mut inputs: Vec<SessionInputValue<'_>> = vec![
+            TensorRef::from_array_view((shape, sequence.ids.as_slice()))?.into(),
+            TensorRef::from_array_view((shape, sequence.mask.as_slice()))?.into(),
+        ];
+        if self.takes_types {
+            inputs.push(TensorRef::from_array_view((shape, sequence.types.as_slice()))?.into());
+        }
+        if self.takes_surface {
+            inputs.push(TensorRef::from_array_view(([1, surface.len()], surface))?.into());
+        }
+        if self.takes_linear {
+            inputs.push(TensorRef::from_array_view(([1, 1], linear.as_slice()))?.into());
+        }
+        let outputs = self.session.run(inputs.as_slice())?;
         let values = |name: &Option<String>| -> ort::Result<Vec<f32>> {
             let Some(name) = name else {
                 return Ok(Vec::new());
