@@ -20,7 +20,7 @@ BIN = $(BUILT)/waypost
 export MODEL_PORT
 
 .DELETE_ON_ERROR:
-.PHONY: help run demo test fuzz bench build lint check deny onnxruntime model python-run python-test node-test tools-build
+.PHONY: help run demo test fuzz bench train build lint check deny onnxruntime model python-run python-test node-test tools-build
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s%s\n", $$1, $$2 }'
@@ -58,6 +58,9 @@ bench: tools-build onnxruntime ## the gateway beside a bare Pingora proxy and ng
 	CARGO_INCREMENTAL=0 cargo build --locked --release --bins --example bare_proxy --example score_alone
 	@$(S)/beside.sh $(ONNXRUNTIME) "$(TARGET)/release"
 	python3 benches/gateway/run.py --binaries "$(TARGET)/release" $(BENCH)
+
+train: ## the difficulty network again, from benches/training/data (DATA=DIR measures it and writes its card)
+	benches/training/run.sh $(if $(DATA),--data "$(abspath $(DATA))")
 
 lint: ## rustfmt and clippy, warnings are errors
 	cargo fmt --check

@@ -1,4 +1,4 @@
-"""Measures the written file and writes the model card, config/classifier/README.md."""
+"""Measures the written file and writes the model card, config/classifier/linear/README.md."""
 import collections
 
 import numpy as np

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains the difficulty classifier and writes config/classifier/: train.py --data DIR (the routing data). See README.md."""
+"""Trains the difficulty classifier and writes config/classifier/linear/: train.py --data DIR (the routing data). See README.md."""
 import argparse
 import pathlib
 import sys
@@ -44,7 +44,7 @@ def scorer(path):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", required=True, type=pathlib.Path, help="folder of the routing data")
-    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "config" / "classifier")
+    parser.add_argument("--out", type=pathlib.Path, default=ROOT / "config" / "classifier" / "linear")
     parser.add_argument("--tests", type=pathlib.Path, default=ROOT / "src" / "classify" / "testdata")
     args = parser.parse_args()
     started = time.time()

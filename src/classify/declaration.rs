@@ -60,6 +60,14 @@ pub(super) struct Tensor {
     meaning: serde_json::Value,
 }
 
+impl Tensor {
+    /// The names of the last dimension's values, where the meaning is a list of names.
+    pub(super) fn names(&self) -> Option<impl Iterator<Item = &str>> {
+        let list = self.meaning.as_array()?;
+        list.iter().all(serde_json::Value::is_string).then(|| list.iter().filter_map(serde_json::Value::as_str))
+    }
+}
+
 /// A dimension of a tensor: a number, or a name where it varies.
 #[derive(Debug, Deserialize, PartialEq, Eq)]
 #[serde(untagged)]
@@ -161,6 +169,6 @@ impl Declaration {
     }
 }
 
-fn require(holds: bool, what: impl FnOnce() -> String) -> Result<(), ClassifyError> {
+pub(super) fn require(holds: bool, what: impl FnOnce() -> String) -> Result<(), ClassifyError> {
     if holds { Ok(()) } else { Err(ClassifyError::Unfit(what())) }
 }

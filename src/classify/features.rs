@@ -8,7 +8,7 @@ use super::chars::{self, Kind};
 use super::declaration::Reading;
 use super::prompt::Prompt;
 use super::surface::{Counts, Line, SURFACE};
-use crate::chat::Role;
+use crate::chat::{Role, Text};
 
 /// FNV-1a's 64-bit offset and prime (draft-eastlake-fnv); whole code points are absorbed instead of bytes.
 const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
@@ -46,8 +46,7 @@ impl Features {
         self.surface.clear();
         self.seen.resize(reading.buckets.div_ceil(64), 0);
 
-        let focus =
-            prompt.texts.iter().rposition(|part| part.role == Role::User).or_else(|| prompt.texts.len().checked_sub(1));
+        let focus = focus(prompt.texts);
         let text = focus.and_then(|at| prompt.texts.get(at)).map_or("", |part| &part.text);
 
         let mut counts = Counts::default();
@@ -206,8 +205,13 @@ fn bucket(hash: u64, buckets: usize) -> usize {
     ((mixed ^ (mixed >> 32)) as usize) & (buckets - 1)
 }
 
+/// Where the focus stands: the last user part, or the last of all if there is none.
+pub(super) fn focus(texts: &[Text]) -> Option<usize> {
+    texts.iter().rposition(|part| part.role == Role::User).or_else(|| texts.len().checked_sub(1))
+}
+
 /// The whole text, or its first `head` and last `tail` bytes, cut at character borders.
-fn ends(text: &str, head: usize, tail: usize) -> (&str, Option<&str>) {
+pub(super) fn ends(text: &str, head: usize, tail: usize) -> (&str, Option<&str>) {
     if text.len() <= head + tail {
         return (text, None);
     }
@@ -219,7 +223,7 @@ fn ends(text: &str, head: usize, tail: usize) -> (&str, Option<&str>) {
 }
 
 /// The last `tail` bytes at most, cut at a character border.
-fn end_of(text: &str, tail: usize) -> &str {
+pub(super) fn end_of(text: &str, tail: usize) -> &str {
     let mut start = text.len().saturating_sub(tail);
     while !text.is_char_boundary(start) {
         start += 1;

@@ -7,12 +7,16 @@
 mod chars;
 mod declaration;
 mod features;
+mod network;
 mod onnx;
 mod prompt;
 mod runtime;
 mod surface;
+mod text;
 mod worker;
 
+#[cfg(test)]
+mod network_tests;
 #[cfg(test)]
 mod tests;
 
@@ -22,14 +26,15 @@ use std::time::{Duration, Instant};
 
 use declaration::{Declaration, Reading};
 pub use features::Features;
+pub use network::{Network, NetworkScore};
 use onnx::OnnxScorer;
 pub use prompt::Prompt;
 
 use crate::chat::{Role, Text};
 use worker::{SharedScorer, Workers};
 
-static EMBEDDED_MODEL: &[u8] = include_bytes!("../../config/classifier/model.onnx");
-static EMBEDDED_DECLARATION: &str = include_str!("../../config/classifier/declaration.json");
+static EMBEDDED_MODEL: &[u8] = include_bytes!("../../config/classifier/linear/model.onnx");
+static EMBEDDED_DECLARATION: &str = include_str!("../../config/classifier/linear/declaration.json");
 
 /// Buffers kept for the next prompts; more are only in use under load and are dropped after it.
 const SPARE_BUFFERS: usize = 64;
@@ -167,6 +172,9 @@ pub enum ClassifyError {
     /// ONNX Runtime refused the model or failed to run it.
     #[error("the classifier's model cannot be run")]
     Model(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The tokenizer is not one, or could not read a prompt.
+    #[error("the classifier's tokenizer cannot be used")]
+    Tokenizer(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The model's answer is no probability.
     #[error("the classifier's model gave {0}, which is no probability")]
     OutOfRange(f32),
@@ -200,8 +208,7 @@ impl Classifier {
     pub fn load(settings: &Settings) -> Result<Classifier, ClassifyError> {
         let (model, declaration) = read_files(&settings.model)?;
         let reading = declaration.reading()?;
-        let digest = ring::digest::digest(&ring::digest::SHA256, &model);
-        let hash: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        let hash = sha256_hex(&model);
         if hash != declaration.model_sha256 {
             return Err(ClassifyError::Unfit(format!(
                 "it belongs to a model file of sha256 {}, this one has {hash}",
@@ -324,6 +331,11 @@ fn read_files(source: &ModelSource) -> Result<(std::borrow::Cow<'static, [u8]>, 
             Ok((read(&folder.join("model.onnx"))?.into(), declaration))
         }
     }
+}
+
+fn sha256_hex(file: &[u8]) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, file);
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, ClassifyError> {

@@ -5,12 +5,14 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use ort::environment::Environment;
 use ort::logging::LogLevel;
-use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
+use ort::session::{Session, SessionInputValue};
 use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 
 use super::declaration::{Declaration, Dimension, Reading, Tensor};
 use super::features::Features;
+use super::network::NetworkDeclaration;
+use super::text::Sequence;
 use super::{ClassifyError, Scorer, runtime};
 
 /// The process's one environment; `ort` allows no second, not even after the first is gone.
@@ -65,6 +67,86 @@ impl OnnxScorer {
         let outputs = self.session.run(inputs)?;
         let (_, values) = outputs[0].try_extract_tensor::<f32>()?;
         values.first().copied().ok_or_else(|| ort::Error::new("the model gave no value"))
+    }
+}
+
+/// A network's session and which of the optional inputs and outputs it has.
+pub(super) struct NetworkSession {
+    session: Session,
+    takes_types: bool,
+    takes_surface: bool,
+    takes_linear: bool,
+    difficulty: Option<String>,
+    probabilities: Option<String>,
+    embedding: Option<String>,
+}
+
+/// What a network's graph gave for one prompt.
+pub(super) struct NetworkOutput {
+    pub(super) difficulty: Option<f32>,
+    pub(super) probabilities: Vec<f32>,
+    pub(super) embedding: Vec<f32>,
+}
+
+impl NetworkSession {
+    /// Opens the model and checks that it takes and gives what the declaration says.
+    pub(super) fn open(
+        model: &[u8],
+        declared: &NetworkDeclaration,
+        library: Option<&Path>,
+    ) -> Result<NetworkSession, ClassifyError> {
+        let environment = environment(library)?;
+        let session = session(environment, model).map_err(|error| ClassifyError::Model(error.into()))?;
+        check_all("input", session.inputs(), &declared.inputs.all())?;
+        check_all("output", session.outputs(), &declared.outputs.all())?;
+        let name = |tensor: &Option<Tensor>| tensor.as_ref().map(|tensor| tensor.name.clone());
+        Ok(NetworkSession {
+            session,
+            takes_types: declared.inputs.types.is_some(),
+            takes_surface: declared.inputs.surface.is_some(),
+            takes_linear: declared.inputs.linear.is_some(),
+            difficulty: name(&declared.outputs.difficulty),
+            probabilities: name(&declared.outputs.probabilities),
+            embedding: name(&declared.outputs.embedding),
+        })
+    }
+
+    /// Runs one prompt; `linear` is the linear stage's p_weak.
+    pub(super) fn run(
+        &mut self,
+        sequence: &Sequence,
+        surface: &[f32],
+        linear: f32,
+    ) -> Result<NetworkOutput, ClassifyError> {
+        self.try_run(sequence, surface, linear).map_err(|error| ClassifyError::Model(error.into()))
+    }
+
+    fn try_run(&mut self, sequence: &Sequence, surface: &[f32], linear: f32) -> ort::Result<NetworkOutput> {
+        let shape = [1, sequence.ids.len()];
+        let linear = [linear];
+        // By position, which is cheaper than by name; `open` has checked the order.
+        let mut inputs: Vec<SessionInputValue<'_>> = vec![
+            TensorRef::from_array_view((shape, sequence.ids.as_slice()))?.into(),
+            TensorRef::from_array_view((shape, sequence.mask.as_slice()))?.into(),
+        ];
+        if self.takes_types {
+            inputs.push(TensorRef::from_array_view((shape, sequence.types.as_slice()))?.into());
+        }
+        if self.takes_surface {
+            inputs.push(TensorRef::from_array_view(([1, surface.len()], surface))?.into());
+        }
+        if self.takes_linear {
+            inputs.push(TensorRef::from_array_view(([1, 1], linear.as_slice()))?.into());
+        }
+        let outputs = self.session.run(inputs.as_slice())?;
+        let values = |name: &Option<String>| -> ort::Result<Vec<f32>> {
+            let Some(name) = name else {
+                return Ok(Vec::new());
+            };
+            Ok(outputs[name.as_str()].try_extract_tensor::<f32>()?.1.to_vec())
+        };
+        let (probabilities, embedding) = (values(&self.probabilities)?, values(&self.embedding)?);
+        Ok(NetworkOutput { difficulty: values(&self.difficulty)?.first().copied(), probabilities, embedding })
     }
 }
 

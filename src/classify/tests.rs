@@ -144,7 +144,7 @@ fn a_prompt_of_any_length_is_read_within_the_stated_bytes() {
 }
 
 fn shipped_folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("config/classifier")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("config/classifier/linear")
 }
 
 /// A copy of the shipped folder with its declaration changed.

@@ -79,21 +79,22 @@ pub(super) async fn until_content<C: Client>(
     let mut ping_at = tokio::time::Instant::now() + streaming.commit_after;
     // Only a stream can begin before it is known who will answer.
     let mut begun = if request.stream { relay::early_headers(client, record, rate) } else { HeaderMap::new() };
-    let (request_id, envelope) = (record.request_id.clone(), record.early_envelope(request));
-    let attempts = attempts(gateway, plan, wishes, ask, record);
-    tokio::pin!(attempts);
-    let outcome = loop {
-        tokio::select! {
-            biased;
-            outcome = &mut attempts => break outcome,
-            () = client.gone() => return Err(Stop::HungUp),
-            () = sleep_until(ping_at), if request.stream => {
-                if !committed {
-                    client.start(http::StatusCode::OK, std::mem::take(&mut begun)).await?;
-                    committed = true;
+    let outcome = {
+        let attempts = attempts(gateway, plan, wishes, ask, record);
+        tokio::pin!(attempts);
+        loop {
+            tokio::select! {
+                biased;
+                outcome = &mut attempts => break outcome,
+                () = client.gone() => return Err(Stop::HungUp),
+                () = sleep_until(ping_at), if request.stream => {
+                    if !committed {
+                        client.start(http::StatusCode::OK, std::mem::take(&mut begun)).await?;
+                        committed = true;
+                    }
+                    client.write(PING).await?;
+                    ping_at += streaming.ping;
                 }
-                client.write(PING).await?;
-                ping_at += streaming.ping;
             }
         }
     };
@@ -101,7 +102,8 @@ pub(super) async fn until_content<C: Client>(
         Ok(answer) => Ok(Answer { committed, ..answer }),
         Err(error) if committed => {
             // The status is long sent: the failure is told in band.
-            relay::end_with(client, error.event(request.format, envelope, &request_id)).await?;
+            let told = error.event(request.format, record.early_envelope(request), &record.request_id);
+            relay::end_with(client, told).await?;
             Err(Stop::Told(error))
         }
         Err(error) => Err(error.into()),

@@ -43,11 +43,12 @@ const EXCEPTIONS: [(&str, &str, &str); 2] = [
 ];
 
 /// A crate, and the only places that may name it.
-const HOMES: [(&str, &[&str]); 9] = [
+const HOMES: [(&str, &[&str]); 10] = [
     ("pingora_core", &["server/", "upstream/client.rs", "upstream/client/"]),
     ("pingora_http", &["server/", "upstream/client.rs", "upstream/client/"]),
     ("redis", &["store/redis.rs", "store/redis/"]),
     ("ort", &["classify/onnx.rs", "classify/runtime.rs"]),
+    ("tokenizers", &["classify/text.rs"]),
     ("governor", &["limit/"]),
     ("jsonwebtoken", &["auth/jwt.rs", "auth/jwt/"]),
     ("plotters", &["cli/plot.rs"]),

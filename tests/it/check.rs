@@ -177,7 +177,7 @@ fn a_missing_or_broken_classifier_is_a_problem_with_a_remedy() {
     assert!(missing.all().contains("no/such/folder") && missing.all().contains("help: "), "{missing}");
 
     let folder = tempfile::tempdir().unwrap();
-    for entry in std::fs::read_dir(repository().join("config/classifier")).unwrap() {
+    for entry in std::fs::read_dir(repository().join("config/classifier/linear")).unwrap() {
         let path = entry.unwrap().path();
         std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
     }
