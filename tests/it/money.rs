@@ -41,7 +41,9 @@ fn the_saving_is_what_the_best_allowed_target_would_have_cost_more() {
     let record = gateway.decision_of(&answer);
     assert_eq!(record["cost_nusd"], SMALL);
     assert_eq!(record["saving_nusd"], LARGE - SMALL);
-    let saved = eventually("the metric", || gateway.metric("waypost_saving_usd_total", &[("tenant", "default"), ("basis", "prior")]));
+    let saved = eventually("the metric", || {
+        gateway.metric("waypost_saving_usd_total", &[("tenant", "default"), ("basis", "prior")])
+    });
     assert!((saved * 1e9 - (LARGE - SMALL) as f64).abs() < 0.5, "{saved}");
 }
 
