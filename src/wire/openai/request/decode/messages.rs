@@ -127,7 +127,11 @@ fn call(path: String, raw: &RawValue) -> Result<Part, Misshapen> {
             Some(_) => Ok(Content::Opaque(Json::from(raw)).into()),
         };
     };
-    let id = members.text("id")?.unwrap_or_default();
+    // Without an id its result could not be told from another's, and every format wants one.
+    let id = members.required_text("id")?;
+    if id.is_empty() {
+        return Err(Misshapen::new(members.place("id"), "must not be empty"));
+    }
     let name = function.required_text("name")?;
     let arguments = arguments(&mut function)?;
     let mut others = Vec::new();

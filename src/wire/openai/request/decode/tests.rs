@@ -258,3 +258,15 @@ fn every_flaw_that_only_a_reader_sees_names_its_place() {
         assert_eq!(error.code, "invalid_request");
     }
 }
+
+#[test]
+fn a_call_without_an_id_is_refused_where_it_stands() {
+    for id in ["", r#""id":"","#] {
+        let body = format!(
+            r#"{{"model":"m","messages":[{{"role":"user","content":"hi"}},{{"role":"assistant","tool_calls":[{{{id}"type":"function","function":{{"name":"f","arguments":"{{}}"}}}}]}}]}}"#
+        );
+        let request = crate::wire::openai::request::judge(body.into()).unwrap();
+        let error = crate::wire::openai::request::decode(&request).unwrap_err();
+        assert_eq!(error.param.as_deref(), Some("messages[1].tool_calls[0].id"));
+    }
+}
