@@ -39,7 +39,7 @@ fn request(format: Format, data: &[u8]) {
     assert_eq!(request.body, body);
     let _ = ask::prompt(&request);
     let _ = ask::turn(&request);
-    let seen: usize = ask::cache_view(&request).iter().map(|bytes| bytes.len()).sum();
+    let seen: usize = ask::cache_view(&request).map(<[u8]>::len).sum();
     assert!(seen <= data.len(), "the cache sees {seen} of {} bytes", data.len());
     let asking = Asking::new(&request);
     let models = [

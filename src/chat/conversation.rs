@@ -242,30 +242,3 @@ pub struct ToolResult {
     /// Whether the tool failed.
     pub is_error: bool,
 }
-
-impl Conversation {
-    /// The name of the tool that was called under this id. Gemini wants it beside the result.
-    #[must_use]
-    pub fn called(&self, id: &str) -> Option<&str> {
-        let parts = self.messages.iter().rev().flat_map(|message| &message.parts);
-        parts
-            .filter_map(|part| match &part.content {
-                Content::ToolCall(call) if call.id == id => Some(call.name.as_str()),
-                _ => None,
-            })
-            .next()
-    }
-
-    /// Index of the first message of the current turn: that after the last user message. Reasoning before it is of no
-    /// use to any model.
-    #[must_use]
-    pub fn current_turn(&self) -> usize {
-        self.messages.iter().rposition(|message| message.role == Role::User).map_or(0, |place| place + 1)
-    }
-
-    /// Whether the last thing said is a tool's result: the model is in the middle of its work.
-    #[must_use]
-    pub fn in_tool_loop(&self) -> bool {
-        self.messages.last().is_some_and(|message| message.role == Role::Tool)
-    }
-}

@@ -36,10 +36,14 @@ pub fn prompt(request: &Request) -> Vec<Text> {
     }
 }
 
-/// The bytes that can change the answer, in order: all but the members that only say how to deliver it.
-#[must_use]
-pub fn cache_view(request: &Request) -> Vec<&[u8]> {
-    openai::request::cache_view(request).collect()
+/// The bytes that can change the answer, in order: all but the members that only say how to deliver it. A request for
+/// a stream and one for a whole answer have the same.
+pub fn cache_view(request: &Request) -> impl Iterator<Item = &[u8]> {
+    let [first, second] = &request.edits.without_effect;
+    let end = request.body.len();
+    // Unused ranges are empty, so they split off nothing.
+    let kept = [0..first.start, first.end..second.start.max(first.end), second.end.max(first.end)..end];
+    kept.into_iter().filter_map(|range| request.body.get(range)).filter(|bytes| !bytes.is_empty())
 }
 
 /// The beginning of the conversation up to the end of the last user message: the same bytes for every request of one

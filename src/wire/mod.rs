@@ -13,6 +13,7 @@ pub mod anthropic;
 pub mod ask;
 pub mod dialect;
 pub mod envelope;
+mod fault;
 pub mod gemini;
 pub mod json;
 pub mod losses;

@@ -99,15 +99,5 @@ impl Said {
     }
 }
 
-/// The bytes that can change the answer, in order: all but the member that only says how to deliver it. A request for
-/// a stream and one for a whole answer have the same.
-pub fn cache_view(request: &chat::Request) -> impl Iterator<Item = &[u8]> {
-    let [cut, _] = &request.edits.without_effect;
-    [0..cut.start, cut.end..request.body.len()]
-        .into_iter()
-        .filter_map(|range| request.body.get(range))
-        .filter(|bytes| !bytes.is_empty())
-}
-
 #[cfg(test)]
 mod tests;

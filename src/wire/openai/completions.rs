@@ -3,11 +3,11 @@
 use bytes::Bytes;
 
 use super::input::{self, Size};
-use super::request::fault::Fault;
 use super::request::trim::Trim;
 use super::request::values::{choices, expect, flag, is_zero, model, natural, number, optional};
 use crate::chat::{Edits, Format, Request, Text};
 use crate::wire::Shape;
+use crate::wire::fault::Fault;
 use crate::wire::json::{Key, Kind, Scanner};
 use crate::wire::request_error::RequestError;
 
@@ -128,11 +128,6 @@ pub fn pass(request: &Request, shape: &Shape<'_>) -> Bytes {
     super::request::pass(request, shape)
 }
 
-/// The bytes that can change the answer, as [`request::cache_view`](super::request::cache_view) finds them.
-pub fn cache_view(request: &Request) -> impl Iterator<Item = &[u8]> {
-    super::request::cache_view(request)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,7 +176,7 @@ mod tests {
         let expected =
             r#"{"model":"b","stream_options":{"include_usage":true},"prompt":"x","max_tokens":100,"stream":true}"#;
         assert_eq!(pass(&request, &shape), expected.as_bytes());
-        let key: Vec<u8> = cache_view(&request).flatten().copied().collect();
+        let key: Vec<u8> = crate::wire::ask::cache_view(&request).flatten().copied().collect();
         assert_eq!(key, br#"{"model":"a","prompt":"x","max_tokens":900}"#);
     }
 

@@ -3,11 +3,11 @@
 use bytes::Bytes;
 
 use super::input::{self, Size};
-use super::request::fault::{Fault, What};
 use super::request::values::{expect, model, natural, optional};
 use super::types::read_usage;
-use crate::chat::{Edits, Format, Request, Text, Usage};
+use crate::chat::{Edits, Format, Request, Usage};
 use crate::wire::Shape;
+use crate::wire::fault::{Fault, What};
 use crate::wire::json::{JsonError, Key, Kind, Members, Scanner, escaped, splice};
 use crate::wire::provider_error::read_error_event;
 use crate::wire::request_error::RequestError;
@@ -83,12 +83,6 @@ impl Found {
     }
 }
 
-/// The texts to be embedded, for those who judge the prompt.
-#[must_use]
-pub fn prompt(request: &Request) -> Vec<Text> {
-    input::texts(request)
-}
-
 /// The body for an attempt: the client's bytes, but for the model's name.
 #[must_use]
 pub fn pass(request: &Request, shape: &Shape<'_>) -> Bytes {
@@ -139,11 +133,6 @@ pub fn in_base64(request: &Request) -> bool {
             .is_some_and(|encoding| encoding == "base64")
 }
 
-/// The bytes that can change the answer: all of them.
-pub fn cache_view(request: &Request) -> impl Iterator<Item = &[u8]> {
-    std::iter::once(&request.body[..])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,7 +152,7 @@ mod tests {
         let none = ReasoningModel::default();
         assert_eq!(pass(&request, &plain("e\"1", &none)), body.replace("auto", "e\\\"1").as_bytes());
         assert_eq!(pass(&request, &plain("auto", &none)).as_ptr(), request.body.as_ptr());
-        assert_eq!(prompt(&request).len(), 2);
+        assert_eq!(crate::wire::ask::prompt(&request).len(), 2);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! What the formats without messages are given: a text, several, or tokens.
 
-use super::request::fault::{Fault, What, named};
 use super::request::values::BYTES_PER_TOKEN;
 use crate::chat::{Request, Role, Text};
+use crate::wire::fault::Fault;
 use crate::wire::json::{JsonResult, Kind, Scanner};
 
 /// How much an input is.
@@ -25,7 +25,7 @@ pub(super) fn read(scanner: &mut Scanner<'_>) -> Result<Size, Fault> {
     match scanner.kind()? {
         Kind::String => size.text_bytes = scanner.string()?.raw().len(),
         Kind::Array => scanner.array(|scanner, _| element(scanner, &mut size))?,
-        got => return Err(What::Type { expected: "a string or an array", got: named(got) }.into()),
+        got => return Err(Fault::kind("a string or an array", got)),
     }
     Ok(size)
 }
@@ -40,12 +40,12 @@ fn element(scanner: &mut Scanner<'_>, size: &mut Size) -> Result<(), Fault> {
         Kind::Array => scanner.array(|scanner, _| {
             let kind = scanner.kind()?;
             if kind != Kind::Number {
-                return Err(Fault::from(What::Type { expected: "a token's number", got: named(kind) }));
+                return Err(Fault::kind("a token's number", kind));
             }
             size.tokens += 1;
             Ok(scanner.skip()?)
         })?,
-        got => return Err(What::Type { expected: "a string, a number or an array", got: named(got) }.into()),
+        got => return Err(Fault::kind("a string, a number or an array", got)),
     }
     Ok(())
 }

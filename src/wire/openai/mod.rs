@@ -14,7 +14,7 @@ pub mod types;
 
 pub use error::{error_body, stream_error_event};
 pub use mend::Mend;
-pub use request::{cache_view, judge, pass, prompt};
+pub use request::{judge, pass, prompt};
 pub use response::{Answer, read};
 pub use stream::{Collector, End, Relay, Seen, replay};
 

@@ -2,7 +2,6 @@
 
 mod decode;
 mod encode;
-pub(super) mod fault;
 mod judge;
 mod pass;
 mod thoughts;
@@ -64,16 +63,6 @@ fn part_text(scanner: &mut Scanner<'_>, said: &mut Option<String>) -> JsonResult
         Ok::<_, Box<_>>(())
     })?;
     Ok(())
-}
-
-/// The bytes that can change the answer, in order: all but the members that only say how to deliver it. A request for
-/// a stream and one for a whole answer have the same.
-pub fn cache_view(request: &chat::Request) -> impl Iterator<Item = &[u8]> {
-    let [first, second] = &request.edits.without_effect;
-    let end = request.body.len();
-    // Unused ranges are empty and at the front, so they split off nothing.
-    let kept = [0..first.start, first.end..second.start.max(first.end), second.end.max(first.end)..end];
-    kept.into_iter().filter_map(|range| request.body.get(range)).filter(|bytes| !bytes.is_empty())
 }
 
 #[cfg(test)]

@@ -196,7 +196,10 @@ pub fn replay(to: Format, body: &[u8], envelope: Envelope) -> Result<Bytes, Answ
     let answer = match to {
         Format::Responses => responses::answer::decode(body)?,
         Format::Messages => anthropic::answer::decode(body)?,
-        Format::Chat | Format::Gemini | Format::Completions | Format::Embeddings => openai::answer::decode(body)?,
+        // Told from its own bytes, so that members without a neutral word are told too.
+        Format::Chat | Format::Gemini | Format::Completions | Format::Embeddings => {
+            return Ok(openai::stream::replay(body, envelope.show_usage)?);
+        }
     };
     let mut encoder = encoder(to, envelope);
     let mut bytes = Vec::with_capacity(body.len() * 2);

@@ -2,6 +2,7 @@
 
 use crate::chat::{Event, Family, Finish, Seal, SealKind, Usage};
 use crate::wire::anthropic::answer::{usage, words};
+use crate::wire::anthropic::error;
 use crate::wire::json::{Object, escape_into};
 use crate::wire::{Envelope, Refusal, seal};
 
@@ -223,27 +224,7 @@ impl crate::wire::Encoder for Encoder {
         if std::mem::replace(&mut self.ended, true) {
             return;
         }
-        let mut error = Object::new();
-        error.put("type", error_type(refusal.status)).put("message", refusal.message);
-        let mut event = Object::new();
-        event.put("type", "error").raw("error", &error.finish()).put("request_id", refusal.request_id);
-        frame("error", event, out);
-    }
-}
-
-/// The type of an error by its status (platform.claude.com/docs/en/api/errors).
-fn error_type(status: u16) -> &'static str {
-    match status {
-        401 => "authentication_error",
-        402 => "billing_error",
-        403 => "permission_error",
-        404 => "not_found_error",
-        413 => "request_too_large",
-        429 => "rate_limit_error",
-        408 | 504 => "timeout_error",
-        503 | 529 => "overloaded_error",
-        400..500 => "invalid_request_error",
-        _ => "api_error",
+        out.extend_from_slice(&error::event(refusal));
     }
 }
 

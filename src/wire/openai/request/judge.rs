@@ -3,11 +3,11 @@
 use bytes::Bytes;
 
 use super::super::types;
-use super::fault::{Fault, What, named};
 use super::thoughts;
 use super::trim::Trim;
 use super::values::{self, BYTES_PER_TOKEN, choices, expect, flag, is_zero, natural, number, optional};
 use crate::chat::{self, Edits};
+use crate::wire::fault::{Fault, What};
 use crate::wire::json::{Key, Kind, Scanner};
 use crate::wire::request_error::RequestError;
 
@@ -211,7 +211,7 @@ impl Found {
         match scanner.kind()? {
             Kind::Null => scanner.skip()?,
             Kind::Array => scanner.array(|scanner, _| self.part(scanner))?,
-            other => return Err(What::Type { expected: "a string or an array of parts", got: named(other) }.into()),
+            other => return Err(Fault::kind("a string or an array of parts", other)),
         }
         Ok(())
     }

@@ -31,7 +31,7 @@ pub(in crate::wire::openai) fn plain<'a>(model: &'a str, reasoning: &'a Reasonin
 }
 
 fn key(body: &str) -> String {
-    cache_view(&decoded(body)).map(|part| std::str::from_utf8(part).unwrap()).collect()
+    crate::wire::ask::cache_view(&decoded(body)).map(|part| std::str::from_utf8(part).unwrap()).collect()
 }
 
 const HI: &str = r#""messages":[{"role":"user","content":"hi"}]"#;

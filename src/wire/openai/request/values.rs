@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::fault::{Fault, What, named};
+use crate::wire::fault::{Fault, What, named};
 use crate::wire::json::{Kind, Scanner};
 use crate::wire::openai::types;
 
@@ -22,7 +22,7 @@ pub(in crate::wire::openai) fn expect(scanner: &mut Scanner<'_>, wanted: Kind) -
 #[cold]
 fn mismatch(scanner: &mut Scanner<'_>, wanted: Kind) -> Fault {
     match scanner.kind() {
-        Ok(got) => What::Type { expected: named(wanted), got: named(got) }.into(),
+        Ok(got) => Fault::kind(named(wanted), got),
         Err(error) => error.into(),
     }
 }

@@ -6,8 +6,8 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::fault::{Fault, What};
 use crate::chat::{self, Edits};
+use crate::wire::fault::{Fault, What};
 use crate::wire::json::{Key, Kind, Scanner};
 use crate::wire::openai::types;
 use crate::wire::request_error::RequestError;

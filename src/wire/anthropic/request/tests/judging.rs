@@ -198,7 +198,7 @@ fn the_prompt_is_what_each_side_said() {
 fn streaming_makes_no_difference_to_the_cache() {
     let view = |body: &str| {
         let request = judge(Bytes::from(body.to_owned())).unwrap();
-        cache_view(&request).flatten().copied().collect::<Vec<u8>>()
+        crate::wire::ask::cache_view(&request).flatten().copied().collect::<Vec<u8>>()
     };
     let rest = r#""model":"m","max_tokens":1,"messages":[{"role":"user","content":"x"}]"#;
     let plain = view(&format!("{{{rest}}}"));

@@ -7,7 +7,7 @@ fn refused(body: &str) -> (String, Option<String>) {
 }
 
 fn key(body: &str) -> String {
-    cache_view(&judged(body)).map(|part| std::str::from_utf8(part).unwrap()).collect()
+    crate::wire::ask::cache_view(&judged(body)).map(|part| std::str::from_utf8(part).unwrap()).collect()
 }
 
 #[test]

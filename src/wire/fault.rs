@@ -1,8 +1,9 @@
-//! What is wrong with a request while the scanner unwinds and its place is not known whole yet.
+//! What is wrong with a request, in the words OpenAI's API uses, since clients' authors know them.
 
 use crate::wire::json::{JsonError, Kind, Located, Path, Step};
 use crate::wire::request_error::RequestError;
 
+/// A fault while the scanner unwinds: the place is not known whole yet.
 #[derive(Debug)]
 pub(super) struct Fault {
     path: Path,
@@ -19,7 +20,7 @@ pub(super) enum What {
 
 impl From<Box<JsonError>> for Fault {
     fn from(error: Box<JsonError>) -> Self {
-        What::Json(error).into()
+        Self { path: Path::default(), what: What::Json(error) }
     }
 }
 
@@ -39,16 +40,15 @@ impl Located for Fault {
 }
 
 impl Fault {
-    /// The member `name` of the value being read is wrong in this way.
-    pub(super) fn member(name: &'static str, what: What) -> Self {
-        let mut fault = Self::from(what);
-        fault.path.named(name);
-        fault
-    }
-
     /// The member `name` of the value being read is missing.
     pub(super) fn missing(name: &'static str) -> Self {
         Self::member(name, What::Missing)
+    }
+
+    /// The next value is not of the kind that is wanted.
+    #[cold]
+    pub(super) fn kind(expected: &'static str, got: Kind) -> Self {
+        What::Type { expected, got: named(got) }.into()
     }
 
     /// The same inside element `index` of the list `member`.
@@ -58,18 +58,11 @@ impl Fault {
         self
     }
 
-    /// The next value is not of the kind that is wanted.
-    #[cold]
-    pub(super) fn kind(expected: &'static str, got: Kind) -> Self {
-        let got = match got {
-            Kind::Object => "an object",
-            Kind::Array => "an array",
-            Kind::String => "a string",
-            Kind::Number => "a number",
-            Kind::Bool => "a boolean",
-            Kind::Null => "null",
-        };
-        What::Type { expected, got }.into()
+    /// The member `name` of the value being read is wrong in this way.
+    pub(super) fn member(name: &'static str, what: What) -> Self {
+        let mut fault = Self::from(what);
+        fault.path.named(name);
+        fault
     }
 }
 
@@ -78,7 +71,6 @@ impl From<Fault> for RequestError {
         let place = if let What::Json(error) = &fault.what { &error.path } else { &fault.path };
         let param = (!place.is_empty()).then(|| place.to_string());
         let of = param.as_deref().unwrap_or("body");
-        // The words are those of OpenAI's API, since clients' authors know them.
         let message = match &fault.what {
             What::Json(error) => format!("We could not parse the JSON body of your request: {error}."),
             What::Type { expected, got } => {
@@ -88,5 +80,17 @@ impl From<Fault> for RequestError {
             What::Value(why) => format!("Invalid value for '{of}': {why}."),
         };
         Self { message, param, code: "invalid_request" }
+    }
+}
+
+/// A kind of value with its article.
+pub(super) fn named(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Object => "an object",
+        Kind::Array => "an array",
+        Kind::String => "a string",
+        Kind::Number => "a number",
+        Kind::Bool => "a boolean",
+        Kind::Null => "null",
     }
 }
