@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::config::{Config, Tier};
+use crate::config::{Config, Fact, FactName, Target, Tier};
 use crate::policy::fixture::{config, labelled, target};
 use crate::policy::{Policies, Policy, constrain};
 

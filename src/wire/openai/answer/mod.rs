@@ -5,6 +5,7 @@ mod decode;
 pub(crate) mod details;
 mod encode;
 pub(crate) mod said;
+mod value;
 pub(crate) mod voice;
 pub(crate) mod words;
 
