@@ -24,6 +24,7 @@ mod discovery;
 mod fallback;
 mod formats;
 mod formats_cuts;
+mod formats_other;
 mod fuzz_corpus;
 mod hang_up;
 mod hang_up_llama;

@@ -52,8 +52,17 @@ pub(crate) fn fixtures() -> PathBuf {
     repository().join("tests/fixtures")
 }
 
-/// Every recorded exchange in one of the formats that Waypost speaks, in order.
+/// Endpoints that answer in one of the formats that Waypost translates.
+const FORMATS: [&str; 5] = ["chat", "responses", "messages", "gen", "gen-stream"];
+/// The other endpoints that it serves.
+const OTHERS: [&str; 3] = ["embeddings", "completions", "count"];
+
+/// Every recorded exchange in one of the formats that Waypost translates, in order.
 pub(crate) fn exchanges() -> Vec<Exchange> {
+    recorded(&FORMATS)
+}
+
+fn recorded(endpoints: &[&str]) -> Vec<Exchange> {
     let folder = fixtures().join("exchanges");
     let mut found = Vec::new();
     for entry in std::fs::read_dir(&folder).unwrap() {
@@ -62,7 +71,7 @@ pub(crate) fn exchanges() -> Vec<Exchange> {
             continue;
         }
         let file: File = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
-        if !["chat", "responses", "messages", "gen", "gen-stream"].contains(&file.endpoint.as_str()) {
+        if !endpoints.contains(&file.endpoint.as_str()) {
             continue;
         }
         let response = file.response;
@@ -83,7 +92,7 @@ pub(crate) fn exchanges() -> Vec<Exchange> {
         });
     }
     found.sort_by(|one, other| one.name.cmp(&other.name));
-    assert!(found.len() > 100, "the recordings are there");
+    assert!(found.len() >= endpoints.len(), "the recordings are there");
     found
 }
 
@@ -185,7 +194,10 @@ impl Replay {
     pub(crate) fn start() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap();
-        let exchanges = exchanges().into_iter().map(|exchange| (exchange.name.clone(), exchange)).collect();
+        let exchanges = recorded(&[&FORMATS[..], &OTHERS].concat())
+            .into_iter()
+            .map(|exchange| (exchange.name.clone(), exchange))
+            .collect();
         let (stand_ins, sent) = (BTreeMap::new(), BTreeMap::new());
         let state = Arc::new(Mutex::new(State { exchanges, stand_ins, sent, cut: Cut::Whole }));
         let shared = Arc::clone(&state);
