@@ -3,11 +3,12 @@
 //! Serving and dry runs take the same three steps, so `POST /v1/route` and `waypost explain` cannot tell a story of
 //! their own.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::Gateway;
 use super::asked::{self, Asked};
+use super::decode::aside;
 use super::error::{Code, GatewayError};
 use super::headers::Wishes;
 use super::pins::Turn;
@@ -18,7 +19,7 @@ use crate::classify::{Prompt, Score};
 use crate::config::{ErrorDetail, Meant, Target};
 use crate::id::{TargetId, TenantName};
 use crate::policy::{self, Allowed, LabelSources, Labels, Permitted, labels};
-use crate::route::{self, Inputs, Named, NoCandidate, Reason, Why};
+use crate::route::{self, Inputs, Named, NoCandidate, Reason, RemovedBy, Why};
 use crate::wire::ask;
 
 /// When to come again if nothing is known.
@@ -33,6 +34,16 @@ pub(super) struct Constrained<'g> {
     pub(super) labels: Labels,
     pub(super) allowed: Allowed,
     pub(super) tenant: TenantName,
+    /// The turn that the request belongs to, once somebody has asked for it.
+    turn: OnceLock<Option<Turn>>,
+}
+
+impl Constrained<'_> {
+    /// The turn that the request belongs to; `None` where no tool can be called.
+    fn turn(&self, request: &chat::Request) -> Option<&Turn> {
+        let found = || aside(request.body.len(), || Turn::of(&self.tenant, request));
+        self.turn.get_or_init(found).as_ref()
+    }
 }
 
 /// Labels and facts → what may be asked. Nothing left is a refusal that names the rules.
@@ -67,7 +78,7 @@ pub(super) fn constrain_among<'g>(
         record.nothing_allowed(&allowed);
         return Err(denied(gateway, &allowed, record));
     }
-    Ok(Constrained { asked, labels, allowed, tenant: principal.tenant.name.clone() })
+    Ok(Constrained { asked, labels, allowed, tenant: principal.tenant.name.clone(), turn: OnceLock::new() })
 }
 
 fn resolve_labels(gateway: &Gateway, principal: &Principal, wishes: &Wishes) -> Result<Labels, GatewayError> {
@@ -172,8 +183,7 @@ pub(super) fn choose(
                 order.retain(|id| *id == target);
                 if order.is_empty() {
                     record.considered(allowed, &plan.candidates);
-                    let message = "the model that began this tool loop is failing or full at the moment";
-                    return Err(GatewayError::new(Code::NoHealthyTarget, message).retry_after(ONE_SECOND));
+                    return Err(pinned_out(gateway, allowed, target, &plan.candidates, record));
                 }
             } else if request.format == Format::Embeddings {
                 // Vectors of two models do not mix.
@@ -197,8 +207,25 @@ fn pinned(gateway: &Gateway, constrained: &Constrained<'_>, request: &chat::Requ
     if !request.in_tool_loop {
         return None;
     }
-    let turn = Turn::of(&constrained.tenant, request)?;
-    gateway.pins.get(&turn).filter(|id| constrained.allowed.contains(*id))
+    gateway.pins.get(constrained.turn(request)?).filter(|id| constrained.allowed.contains(*id))
+}
+
+/// Why the target that began a tool loop cannot go on with it.
+fn pinned_out(
+    gateway: &Gateway,
+    allowed: &Allowed,
+    target: TargetId,
+    candidates: &[route::Candidate],
+    record: &Record<'_>,
+) -> GatewayError {
+    let removed = candidates.iter().find(|candidate| candidate.target == target).and_then(|it| it.removed_by.as_ref());
+    match removed {
+        Some(ceiling @ (RemovedBy::MaxCost | RemovedBy::Latency)) => beyond(gateway, allowed, ceiling.as_str(), record),
+        _ => {
+            let message = "the model that began this tool loop is failing or full at the moment";
+            GatewayError::new(Code::NoHealthyTarget, message).retry_after(ONE_SECOND)
+        }
+    }
 }
 
 /// Remembers who answers, in case it calls tools and their results come back.
@@ -209,9 +236,9 @@ pub(super) fn pin(
     target: &Permitted<Arc<Target>>,
 ) {
     if constrained.allowed.len() > 1
-        && let Some(turn) = Turn::of(&constrained.tenant, request)
+        && let Some(turn) = constrained.turn(request)
     {
-        gateway.pins.put(turn, target.id);
+        gateway.pins.put(*turn, target.id);
     }
 }
 
@@ -235,7 +262,11 @@ fn no_candidate(
         let back_in = back_in.filter(|wait| !wait.is_zero()).unwrap_or(ONE_SECOND);
         return GatewayError::new(Code::NoHealthyTarget, message).retry_after(back_in);
     }
-    let ceiling = none.why.as_str();
+    beyond(gateway, allowed, none.why.as_str(), record)
+}
+
+/// The refusal of what no target may cost or take.
+fn beyond(gateway: &Gateway, allowed: &Allowed, ceiling: &str, record: &Record<'_>) -> GatewayError {
     record.denied(allowed.policy().name.as_str(), ceiling);
     let message = match gateway.config.error_detail {
         ErrorDetail::None => NOTHING_ALLOWED.to_owned(),

@@ -12,9 +12,14 @@ use crate::chat::{self, Format};
 use crate::telemetry::metrics::InFlight;
 use crate::wire::{RequestError, ask};
 
-/// Bodies up to this many bytes are checked in place: at about a gigabyte a second that keeps a worker for less than
-/// a tenth of a millisecond. Larger ones go to a thread of their own.
+/// Bodies up to this many bytes are worked on in place: at about a gigabyte a second that keeps a worker for less than
+/// a tenth of a millisecond.
 const IN_PLACE: usize = 64 << 10;
+
+/// Works on a body of so many bytes. For a large one the worker hands its other tasks on first.
+pub(super) fn aside<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
+    if bytes <= IN_PLACE { work() } else { tokio::task::block_in_place(work) }
+}
 
 /// A request whose body counts as in flight while it lives.
 pub(super) struct Decoded {
@@ -29,7 +34,7 @@ pub(super) async fn request<C: Client>(
     format: Format,
     record: &mut Record<'_>,
 ) -> Result<Decoded, GatewayError> {
-    body(gateway, client, record, move |body| ask::judge(format, body)).await
+    body(gateway, client, record, |body| ask::judge(format, body)).await
 }
 
 /// A body that `judge` accepts.
@@ -37,7 +42,7 @@ pub(super) async fn body<C: Client>(
     gateway: &Gateway,
     client: &mut C,
     record: &mut Record<'_>,
-    judge: impl FnOnce(Bytes) -> Result<chat::Request, RequestError> + Send + 'static,
+    judge: impl FnOnce(Bytes) -> Result<chat::Request, RequestError>,
 ) -> Result<Decoded, GatewayError> {
     let listen = &gateway.config.listen;
     headers::expect_json(&client.head().headers)?;
@@ -47,14 +52,7 @@ pub(super) async fn body<C: Client>(
     let mut room = |bytes| held.holds(bytes) <= listen.max_inflight;
     let body = client.body(listen.max_body, listen.body_timeout, &mut room).await?;
     record.waited(reading.elapsed());
-    let decoded = if body.len() <= IN_PLACE {
-        judge(body)
-    } else {
-        tokio::task::spawn_blocking(move || judge(body))
-            .await
-            .map_err(|_| GatewayError::new(Code::InvalidRequest, "the request body could not be checked"))?
-    };
-    let request = checked(decoded)?;
+    let request = checked(aside(body.len(), || judge(body)))?;
     record.asked(&request.model);
     Ok(Decoded { request, _held: held })
 }

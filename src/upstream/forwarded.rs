@@ -37,7 +37,7 @@ const ANTHROPIC_BETAS: [&str; 16] = [
     "effort-",
     "context-management-",
     "token-counting-",
-    "max-tokens-",
+    "max-tokens-3-5-sonnet-",
     "pdfs-",
     "computer-use-",
     "advanced-tool-use-",
@@ -63,7 +63,7 @@ pub fn forwarded(client: &HeaderMap) -> Passed {
             "anthropic-version" => (ANTHROPIC_VERSION, value.len() <= FORWARDED),
             "anthropic-beta" => {
                 let listed = value.to_str().unwrap_or_default().split(',').map(str::trim);
-                betas.extend(listed.filter(|beta| ANTHROPIC_BETAS.iter().any(|known| beta.starts_with(known))));
+                betas.extend(listed.filter(|beta| is_known(beta)));
                 continue;
             }
             _ => continue,
@@ -72,10 +72,17 @@ pub fn forwarded(client: &HeaderMap) -> Passed {
             passed.push((name, value.clone()));
         }
     }
+    betas.truncate(ANTHROPIC_BETAS.len());
     if let Some(value) = HeaderValue::from_str(&betas.join(",")).ok().filter(|value| !value.is_empty()) {
         passed.push((ANTHROPIC_BETA, value));
     }
     passed
+}
+
+/// Whether a beta of Anthropic's goes on: a known word and a date (`effort-2025-11-24`), and nothing that only begins so.
+fn is_known(beta: &str) -> bool {
+    let date = |rest: &str| rest.len() <= 10 && rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    ANTHROPIC_BETAS.iter().any(|known| beta.strip_prefix(known).is_some_and(date))
 }
 
 /// Those of them that a provider of this format knows, and what the format itself demands.
@@ -111,7 +118,7 @@ mod tests {
     fn betas_that_reach_outside_do_not_go_on() {
         let passed = forwarded(&client(&[
             ("anthropic-beta", "interleaved-thinking-2025-05-14, mcp-client-2025-04-04"),
-            ("anthropic-beta", "files-api-2025-04-14,effort-2025-11-24"),
+            ("anthropic-beta", "files-api-2025-04-14,effort-2025-11-24,effort-and-mcp-client"),
             ("anthropic-version", "2023-06-01"),
         ]));
         let beta = passed.iter().find(|(name, _)| *name == ANTHROPIC_BETA).unwrap();

@@ -45,6 +45,9 @@ pub enum StreamError {
     /// An event without end.
     #[error("the provider sent an event of more than {0} bytes")]
     TooLarge(usize),
+    /// An answer without end.
+    #[error("the provider's answer is longer than {0} bytes")]
+    Endless(usize),
     /// The bytes ended before the answer did.
     #[error("the provider's stream ended before its answer did")]
     Truncated,

@@ -239,6 +239,29 @@ fn a_tool_loop_stays_with_the_model_that_began_it() {
 }
 
 #[test]
+fn a_tool_loop_whose_model_is_too_dear_for_the_rest_is_denied_and_not_told_to_come_again() {
+    let call = "tool_calls: [{ name: add, arguments: { a: 1 }, id: c1 }]";
+    let (own, paid) = (Upstream::that(call), Upstream::that(call));
+    let gateway = Setup::own_and_paid(&own, &paid)
+        .section(
+            "aliases: [{ name: pick, targets: [{ model: small, weight: 1 }, { model: large, weight: 4000000000 }] }]",
+        )
+        .start();
+    let tools = json!([{ "type": "function", "function": { "name": "add", "parameters": { "type": "object" } } }]);
+    let question = json!({ "role": "user", "content": "add" });
+    let first = with(with(chat("pick", ""), "messages", json!([question])), "tools", tools);
+    let answer = gateway.chat(&first).send();
+    assert_eq!(answer.expect_header("x-waypost-model"), "large");
+    let said = answer.json()["choices"][0]["message"].clone();
+    let result = json!({ "role": "tool", "tool_call_id": "c1", "content": "2" });
+    let second = with(first, "messages", json!([question, said, result]));
+    // 400 tokens of output cost `small` 0.004 dollars and `large` 0.02.
+    let answer = gateway.chat(&second).header("x-waypost-max-cost-usd", "0.01").send();
+    answer.must_be_error(403, "policy_denied");
+    assert_eq!(answer.header("x-should-retry"), Some("false"));
+}
+
+#[test]
 fn a_kept_answer_is_told_in_the_format_it_was_asked_in() {
     let upstream = Upstream::plain();
     let gateway = Setup::one(&upstream).section("cache: { exact: on }").start();

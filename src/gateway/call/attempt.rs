@@ -11,6 +11,7 @@ use super::{Answer, Ask, Content};
 use crate::chat::{self, Format};
 use crate::config::Target;
 use crate::gateway::Gateway;
+use crate::gateway::decode::aside;
 use crate::gateway::error::{Code, GatewayError};
 use crate::gateway::headers::Wishes;
 use crate::gateway::record::Record;
@@ -68,7 +69,8 @@ pub(super) async fn attempt(
 ) -> Result<Answer, Failed> {
     let request = ask.asking.request();
     let Some((format, path)) = way(target, request) else { return Err(Failed::Answer(speechless(target, request))) };
-    let Encoded { body, dropped } = ask.asking.body(&target.shape(format)).map_err(Failed::Unsendable)?;
+    let encoded = aside(request.body.len(), || ask.asking.body(&target.shape(format)));
+    let Encoded { body, dropped } = encoded.map_err(Failed::Unsendable)?;
     record.dropped(dropped);
     let bytes_sent = body.len();
     let Some(place) = gateway.places.enter(target.id) else { return Err(Failed::Answer(full(target))) };
@@ -131,7 +133,8 @@ async fn read_until_content(
         stream_until_content(target, &mut incoming, relay).await?
     } else {
         let body = incoming.whole(MAX_ANSWER).await?;
-        let whole = passage.passage.whole(body).map_err(|error| Failed::of_answer(error, target, incoming.peer))?;
+        let whole = aside(body.len(), || passage.passage.whole(body))
+            .map_err(|error| Failed::of_answer(error, target, incoming.peer))?;
         Content::Whole(whole)
     };
     Ok(Answer { target: target.clone(), incoming, place, content, committed: false })

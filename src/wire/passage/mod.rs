@@ -83,8 +83,9 @@ impl Passage {
 
     fn chat(&self, body: Bytes) -> Result<Whole, AnswerError> {
         let answer = openai::response::read(&body)?;
+        // Of the body as it came: reasoning that is withheld was made all the same.
+        let usage = answer.usage.unwrap_or_else(|| self.estimate_of(&body));
         let body = openai::mend::whole(body, &self.mend(), &self.envelope)?;
-        let usage = answer.usage.unwrap_or_else(|| self.estimate_of(&body, openai::answer::decode));
         Ok(Whole { body, usage, good: answer.good })
     }
 
@@ -166,9 +167,9 @@ impl Passage {
         Usage { input: self.input_tokens, output, estimated: true, ..Usage::default() }
     }
 
-    fn estimate_of(&self, body: &[u8], decode: impl Fn(&[u8]) -> Result<chat::Answer, AnswerError>) -> Usage {
+    fn estimate_of(&self, body: &[u8]) -> Usage {
         // What was just read as an answer is read once more for its words; if that fails, its length stands in.
-        let output = decode(body).map_or(body.len() as u64 / BYTES_PER_TOKEN, |answer| said_tokens(&answer));
+        let output = self.decoded(body).map_or(body.len() as u64 / BYTES_PER_TOKEN, |answer| said_tokens(&answer));
         self.estimate(output)
     }
 }
@@ -267,3 +268,6 @@ fn bare_error(raw: &[u8]) -> Option<provider_error::ProviderError> {
     let is_error = first.get("error").is_some_and(|error| !error.is_null()) || first.get("type")? == "error";
     is_error.then(|| provider_error::read_error_event(json))
 }
+
+#[cfg(test)]
+mod tests;

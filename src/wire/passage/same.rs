@@ -103,9 +103,7 @@ impl Same {
     fn note(&mut self, steps: &[Event]) {
         for step in steps {
             self.said.add(step);
-            if let Some(answer) = &mut self.answer {
-                answer.add(step);
-            }
+            self.said.keep(step, &mut self.answer);
         }
     }
 

@@ -12,7 +12,7 @@ use crate::wire::{Refusal, StreamError};
 /// Largest event accepted, in bytes.
 pub(super) const MAX_EVENT: usize = 4 << 20;
 /// Largest streamed answer that is put together for the cache, in bytes.
-const MAX_COLLECTED: usize = 1 << 20;
+pub(super) const MAX_COLLECTED: usize = 1 << 20;
 
 /// Passes one streamed answer on.
 #[derive(Debug)]

@@ -2,13 +2,15 @@
 
 use bytes::Bytes;
 
-use super::stream::MAX_EVENT;
+use super::stream::{MAX_COLLECTED, MAX_EVENT};
 use super::{Passage, bare_error, encode, encoder};
 use crate::chat::{self, Event, Usage};
 use crate::wire::openai::stream::{End, Seen};
 use crate::wire::sse::{self, Events};
 use crate::wire::{Decoder, Encoder, Refusal, StreamError, tokens};
 
+/// Longest answer that is translated, in bytes: what a whole one may have. Formats that repeat it at its end keep it.
+const MAX_SAID: usize = 64 << 20;
 /// Most text that is kept to count its tokens, in bytes; beyond, four bytes are a token.
 const MAX_COUNTED: usize = 1 << 18;
 
@@ -37,7 +39,8 @@ pub(super) struct Said {
     pub(super) finishes: u32,
     pub(super) ill: bool,
     text: String,
-    more: usize,
+    /// Bytes of all texts and arguments.
+    bytes: usize,
 }
 
 impl Said {
@@ -49,10 +52,9 @@ impl Said {
             | Event::Reasoning { text, .. }
             | Event::Arguments { text, .. } => {
                 self.pieces += 1;
+                self.bytes += text.len();
                 if self.text.len() + text.len() <= MAX_COUNTED {
                     self.text.push_str(text);
-                } else {
-                    self.more += text.len();
                 }
             }
             Event::Usage(usage) => self.usage = Some(*usage),
@@ -65,13 +67,23 @@ impl Said {
         }
     }
 
+    /// Puts the whole answer together, unless it grows beyond what is kept.
+    pub(super) fn keep(&self, event: &Event, answer: &mut Option<chat::Answer>) {
+        if self.bytes > MAX_COLLECTED {
+            *answer = None;
+        }
+        if let Some(answer) = answer {
+            answer.add(event);
+        }
+    }
+
     pub(super) fn good(&self) -> bool {
         self.finishes > 0 && !self.ill
     }
 
     /// Tokens of the text, by a tokenizer.
     pub(super) fn estimate(&self) -> u64 {
-        tokens::count(&self.text) + self.more as u64 / 4
+        tokens::count(&self.text) + (self.bytes - self.text.len()) as u64 / 4
     }
 }
 
@@ -115,6 +127,9 @@ impl Translated {
             };
             self.write(&mut steps, written);
             result?;
+            if self.said.bytes > MAX_SAID {
+                return Err(StreamError::Endless(MAX_SAID));
+            }
         }
         self.steps = steps;
         Ok(())
@@ -138,9 +153,7 @@ impl Translated {
         if hidden && !self.passage.show_reasoning {
             return;
         }
-        if let Some(answer) = &mut self.answer {
-            answer.add(step);
-        }
+        self.said.keep(step, &mut self.answer);
         self.encoder.event(step, written);
     }
 

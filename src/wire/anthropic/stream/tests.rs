@@ -405,7 +405,7 @@ fn a_failure_is_an_event_and_the_last() {
     encoder.event(&Event::End, &mut out);
     let said: Value = serde_json::from_slice(sse::parse(&out[before..]).data.as_deref().unwrap()).unwrap();
     let expected = serde_json::json!({"type": "error", "request_id": "req_1",
-        "error": {"type": "overloaded_error", "message": "no \"more\""}});
+        "error": {"type": "overloaded_error", "message": "no \"more\"", "code": "overloaded"}});
     assert_eq!(said, expected);
     assert!(out[before..].starts_with(b"event: error\n"));
 }

@@ -8,6 +8,9 @@ use crate::wire::json::Scanner;
 use crate::wire::provider_error::read_error_event;
 use crate::wire::stream::{self, StreamError};
 
+/// Most answers to one request, as OpenAI allows. Each costs memory as long as the stream lasts.
+const MAX_CHOICES: usize = 128;
+
 /// Reads the chunks of any OpenAI-compatible provider.
 ///
 /// Why a choice ended is told when the stream goes on to its usage or ends: some providers say it while text still comes.
@@ -94,6 +97,9 @@ impl Decoder {
         for spoken in said.choices {
             let place = match self.voices.iter().position(|voice| voice.choice() == spoken.index) {
                 Some(place) => place,
+                None if self.voices.len() >= MAX_CHOICES => {
+                    return Err(StreamError::Shape(format!("more than {MAX_CHOICES} choices")));
+                }
                 None => {
                     self.voices.push(Voice::new(spoken.index, false));
                     self.voices.len() - 1
