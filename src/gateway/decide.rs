@@ -16,9 +16,10 @@ use super::record::Record;
 use crate::auth::{self, Principal};
 use crate::chat::{self, Format};
 use crate::classify::{Prompt, Score};
-use crate::config::{ErrorDetail, Meant, Target};
-use crate::id::{TargetId, TenantName};
-use crate::policy::{self, Allowed, LabelSources, Labels, Permitted, labels};
+use crate::config::{DATA_CLASS, ErrorDetail, Meant, Target};
+use crate::id::{KeyId, TargetId, TeamName, TenantName};
+use crate::policy::labels::{self, SetBy};
+use crate::policy::{self, Allowed, Circumstances, Found, LabelSources, Labels, Permitted, RequestFacts};
 use crate::route::{self, Inputs, Named, NoCandidate, Reason, RemovedBy, Why};
 use crate::wire::ask;
 
@@ -67,12 +68,19 @@ pub(super) fn constrain_among<'g>(
     record: &mut Record<'g>,
 ) -> Result<Constrained<'g>, GatewayError> {
     let asked = asked::resolve(gateway, principal, &request.model, wishes.policy.as_deref())?;
-    let labels = resolve_labels(gateway, principal, wishes)?;
+    let labels = resolve_labels(gateway, principal, wishes, request)?;
     let mut considered = asked.considered(gateway, request)?;
     if let Some(among) = among {
         considered.retain(|id| among.contains(id));
     }
-    let allowed = policy::constrain(asked.policy, &principal.tenant, &labels, &considered);
+    let circumstances = Circumstances {
+        tenant: &principal.tenant,
+        team: principal.team.as_ref().map_or("", TeamName::as_str),
+        key: principal.key.as_ref().map_or("", KeyId::as_str),
+        labels: &labels,
+        request: RequestFacts::of(request),
+    };
+    let allowed = policy::constrain(asked.policy, &circumstances, &considered);
     record.constrained(asked.policy, &labels, &allowed);
     if allowed.is_empty() {
         record.nothing_allowed(&allowed);
@@ -81,7 +89,12 @@ pub(super) fn constrain_among<'g>(
     Ok(Constrained { asked, labels, allowed, tenant: principal.tenant.name.clone(), turn: OnceLock::new() })
 }
 
-fn resolve_labels(gateway: &Gateway, principal: &Principal, wishes: &Wishes) -> Result<Labels, GatewayError> {
+fn resolve_labels(
+    gateway: &Gateway,
+    principal: &Principal,
+    wishes: &Wishes,
+    request: &chat::Request,
+) -> Result<Labels, GatewayError> {
     let refused = |error: policy::LabelError| {
         let code = if error.is_permission() { Code::PermissionDenied } else { Code::LabelInvalid };
         GatewayError::new(code, error.to_string()).param("x-waypost-labels")
@@ -90,6 +103,8 @@ fn resolve_labels(gateway: &Gateway, principal: &Principal, wishes: &Wishes) -> 
         Some(header) => labels::parse_header(header).map_err(refused)?,
         None => Vec::new(),
     };
+    let unscanned = principal.tenant.unscanned_as.as_deref().filter(|_| request.unscanned);
+    let found = unscanned.map(|value| Found { label: DATA_CLASS, value, by: SetBy::Unscanned });
     let sources = LabelSources {
         floor: &principal.tenant.floor,
         key: &principal.key_labels,
@@ -99,6 +114,7 @@ fn resolve_labels(gateway: &Gateway, principal: &Principal, wishes: &Wishes) -> 
             auth::MaySet::All => labels::MaySet::All,
             auth::MaySet::Names(names) => labels::MaySet::Named(names),
         },
+        found: found.as_slice(),
     };
     labels::resolve(gateway.policies.labels(), &sources).map_err(refused)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::load::place_of;
-use super::{LabelSources, MaySet, Policies, constrain, labels};
+use super::{Circumstances, LabelSources, MaySet, Policies, constrain, labels};
 use crate::config::{Config, Problem, Severity, Tenant};
 use crate::id::TargetId;
 
@@ -24,11 +24,17 @@ fn is_reached(config: &Config, tenant: &Tenant) -> bool {
 fn warning(policies: &Policies, config: &Config, tenant: &Tenant) -> Option<Problem> {
     let policy = policies.get(tenant.policy.as_str())?;
     let nothing = BTreeMap::new();
-    let sources =
-        LabelSources { floor: &tenant.floor, key: &nothing, claim: &nothing, client: &[], may_set: MaySet::All };
+    let sources = LabelSources {
+        floor: &tenant.floor,
+        key: &nothing,
+        claim: &nothing,
+        client: &[],
+        may_set: MaySet::All,
+        found: &[],
+    };
     let labels = labels::resolve(policies.labels(), &sources).ok()?;
     let targets: Vec<TargetId> = config.targets.iter().map(|target| target.id).collect();
-    let allowed = constrain(policy, tenant, &labels, &targets);
+    let allowed = constrain(policy, &Circumstances::plain(tenant, &labels), &targets);
     if !allowed.is_empty() {
         return None;
     }

@@ -77,6 +77,7 @@ impl Target {
             max_output: self.max_output,
             reasoning: &self.reasoning,
             drop_unsupported: self.drop_unsupported,
+            keeps_nothing: matches!(self.facts.get(FactName::DataRetention), Some(Fact::Number(seconds)) if *seconds <= 0.0),
         }
     }
 

@@ -39,6 +39,8 @@ pub fn judge(body: Bytes) -> Result<Request, RequestError> {
         n: 1,
         tools: 0,
         media: 0,
+        unscanned: input.has_tokens(),
+        counted_only: false,
         hosted: None,
         state: None,
         in_tool_loop: false,
