@@ -8,7 +8,7 @@ use super::headers::{CacheWish, Wishes};
 use super::relay::Whole;
 use crate::cache::{self, Entry, Key};
 use crate::chat::{self, Format};
-use crate::config::{DATA_CLASS, Target};
+use crate::config::Target;
 use crate::id::TargetName;
 use crate::policy::Permitted;
 use crate::wire::{self, passage};
@@ -97,7 +97,7 @@ fn may_cache(gateway: &Gateway, constrained: &Constrained<'_>, wishes: &Wishes, 
     if request.format == Format::Completions && request.stream {
         return false;
     }
-    settings.max_data_class.as_ref().is_none_or(|highest| constrained.labels.at_most(DATA_CLASS, highest))
+    settings.max_data_class.as_ref().is_none_or(|highest| constrained.labels.at_most("data-class", highest))
 }
 
 /// Keeps a good answer, without holding anybody up.

@@ -16,10 +16,9 @@ use super::record::Record;
 use crate::auth::{self, Principal};
 use crate::chat::{self, Format};
 use crate::classify::{Prompt, Score};
-use crate::config::{DATA_CLASS, ErrorDetail, Meant, Target};
+use crate::config::{ErrorDetail, Meant, Target};
 use crate::id::{KeyId, TargetId, TeamName, TenantName};
-use crate::policy::labels::{self, SetBy};
-use crate::policy::{self, Allowed, Circumstances, Found, LabelSources, Labels, Permitted, RequestFacts};
+use crate::policy::{self, Allowed, Circumstances, LabelSources, Labels, Permitted, RequestFacts, labels};
 use crate::route::{self, Inputs, Named, NoCandidate, Reason, RemovedBy, Why};
 use crate::wire::ask;
 
@@ -68,7 +67,7 @@ pub(super) fn constrain_among<'g>(
     record: &mut Record<'g>,
 ) -> Result<Constrained<'g>, GatewayError> {
     let asked = asked::resolve(gateway, principal, &request.model, wishes.policy.as_deref())?;
-    let labels = resolve_labels(gateway, principal, wishes, request)?;
+    let labels = resolve_labels(gateway, principal, wishes)?;
     let mut considered = asked.considered(gateway, request)?;
     if let Some(among) = among {
         considered.retain(|id| among.contains(id));
@@ -89,12 +88,7 @@ pub(super) fn constrain_among<'g>(
     Ok(Constrained { asked, labels, allowed, tenant: principal.tenant.name.clone(), turn: OnceLock::new() })
 }
 
-fn resolve_labels(
-    gateway: &Gateway,
-    principal: &Principal,
-    wishes: &Wishes,
-    request: &chat::Request,
-) -> Result<Labels, GatewayError> {
+fn resolve_labels(gateway: &Gateway, principal: &Principal, wishes: &Wishes) -> Result<Labels, GatewayError> {
     let refused = |error: policy::LabelError| {
         let code = if error.is_permission() { Code::PermissionDenied } else { Code::LabelInvalid };
         GatewayError::new(code, error.to_string()).param("x-waypost-labels")
@@ -103,8 +97,6 @@ fn resolve_labels(
         Some(header) => labels::parse_header(header).map_err(refused)?,
         None => Vec::new(),
     };
-    let unscanned = principal.tenant.unscanned_as.as_deref().filter(|_| request.unscanned);
-    let found = unscanned.map(|value| Found { label: DATA_CLASS, value, by: SetBy::Unscanned });
     let sources = LabelSources {
         floor: &principal.tenant.floor,
         key: &principal.key_labels,
@@ -114,7 +106,6 @@ fn resolve_labels(
             auth::MaySet::All => labels::MaySet::All,
             auth::MaySet::Names(names) => labels::MaySet::Named(names),
         },
-        found: found.as_slice(),
     };
     labels::resolve(gateway.policies.labels(), &sources).map_err(refused)
 }

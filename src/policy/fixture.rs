@@ -72,7 +72,6 @@ pub(crate) fn tenant(name: &str, region: Option<&str>) -> Tenant {
         region: region.map(str::to_owned),
         policy: "default".into(),
         floor: BTreeMap::new(),
-        unscanned_as: None,
         limits: Limits::default(),
     }
 }
@@ -197,7 +196,6 @@ pub(crate) fn labelled(policy: &Policy, key: &[(&str, &str)], client: &[(&str, &
         claim: &nothing,
         client: &own(client),
         may_set: MaySet::All,
-        found: &[],
     };
     labels::resolve(policy.labels(), &sources).unwrap()
 }

@@ -1,16 +1,15 @@
 //! What a request is labelled with, and who said so.
 //!
-//! A label is declared with its values; a request carries, for each, the value with what came with the request (what its
-//! client said, what was found in it) and the value without. Rules are judged on both, so a client can only tighten.
-
-mod header;
+//! A label is declared with its values; a request carries, for each, the value with what the client said and the value
+//! without. Rules are judged on both, so a client can only tighten.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use self::header::cut;
-pub use self::header::{LabelError, parse_header};
 use crate::config::{Label, LabelKind, LabelSource};
+
+/// Longest piece of a client's header that an error repeats, in characters.
+const SHOWN: usize = 40;
 
 /// The labels that the configuration declares.
 #[derive(Debug)]
@@ -77,20 +76,6 @@ pub struct LabelSources<'a> {
     pub client: &'a [(String, String)],
     /// The unordered labels that the client may set.
     pub may_set: MaySet<'a>,
-    /// What the request's content calls for.
-    pub found: &'a [Found<'a>],
-}
-
-/// A value that a request's content calls for. It can only raise an ordered label; and since it is the client who
-/// chooses the content, rules are judged with and without it, like the client's own word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Found<'a> {
-    /// The label, an ordered one.
-    pub label: &'a str,
-    /// The value it is raised to, unless it is higher already.
-    pub value: &'a str,
-    /// What found it.
-    pub by: SetBy,
 }
 
 /// The unordered labels that a client may set. Ordered ones it may always raise.
@@ -115,8 +100,6 @@ pub enum SetBy {
     Claim,
     /// The client's header.
     Client,
-    /// Something in the request that nobody here can read, under the tenant's `unscanned_as`.
-    Unscanned,
 }
 
 impl SetBy {
@@ -129,8 +112,52 @@ impl SetBy {
             Self::Key => "key",
             Self::Claim => "claim",
             Self::Client => "client",
-            Self::Unscanned => "unscanned",
         }
+    }
+}
+
+/// Why labels were refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LabelError {
+    /// The header is no list of `name=value`.
+    #[error("`{0}` is not of the form name=value")]
+    Malformed(String),
+    /// The same label twice in the header.
+    #[error("label `{0}` is given twice")]
+    Twice(String),
+    /// Not declared.
+    #[error("label `{name}` is not declared; declared are: {declared}")]
+    Undeclared {
+        /// As written.
+        name: String,
+        /// The declared names.
+        declared: String,
+    },
+    /// Declared, but not this value.
+    #[error("label `{name}` has no value `{value}`; its values are: {declared}")]
+    Value {
+        /// The label.
+        name: String,
+        /// As written.
+        value: String,
+        /// The declared values.
+        declared: String,
+    },
+    /// Declared, but not for this source to set.
+    #[error("label `{name}` may not be set by this {}", .by.as_str())]
+    NotSettable {
+        /// The label.
+        name: String,
+        /// Who tried.
+        by: SetBy,
+    },
+}
+
+impl LabelError {
+    /// Whether this is a matter of permission (403 `permission_denied`) rather than of form (400 `label_invalid`).
+    #[must_use]
+    pub const fn is_permission(&self) -> bool {
+        matches!(self, Self::NotSettable { .. })
     }
 }
 
@@ -200,7 +227,7 @@ impl Labels {
         })
     }
 
-    /// Whether the client, or what was found in its request, changed anything: only then are rules judged twice.
+    /// Whether the client changed anything: only then are rules judged twice.
     #[must_use]
     pub const fn from_client(&self) -> bool {
         self.from_client
@@ -234,9 +261,30 @@ fn value(label: &Declaration, index: Option<u16>) -> &str {
     index.and_then(|index| label.values.get(usize::from(index))).map_or("", |value| value)
 }
 
+/// Reads `x-waypost-labels`: `data-class=personal,purpose=support`. Whether the labels exist is asked by [`resolve`].
+///
+/// # Errors
+/// [`LabelError::Malformed`] and [`LabelError::Twice`].
+pub fn parse_header(header: &str) -> Result<Vec<(String, String)>, LabelError> {
+    let mut labels: Vec<(String, String)> = Vec::new();
+    for part in header.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+        let Some((name, value)) = part.split_once('=') else {
+            return Err(LabelError::Malformed(cut(part)));
+        };
+        let (name, value) = (name.trim(), value.trim());
+        if name.is_empty() || value.is_empty() {
+            return Err(LabelError::Malformed(cut(part)));
+        }
+        if labels.iter().any(|(seen, _)| seen == name) {
+            return Err(LabelError::Twice(cut(name)));
+        }
+        labels.push((name.to_owned(), value.to_owned()));
+    }
+    Ok(labels)
+}
+
 /// Brings the sources together: an ordered label takes the highest of them, an unordered one the last of floor, key,
-/// claim, client; a label that none names has its default, or "". What was found in the request raises ordered labels
-/// above all that.
+/// claim, client; a label that none names has its default, or "".
 ///
 /// # Errors
 /// A label or value that is not declared, or a source that may not set it. Fails for every source alike: a token with
@@ -270,9 +318,6 @@ pub fn resolve(declared: &Arc<Declared>, sources: &LabelSources<'_>) -> Result<L
         }
         labels.apply(name, value, SetBy::Client)?;
     }
-    for found in sources.found {
-        labels.raise(found)?;
-    }
     labels.from_client = labels.set.iter().any(|set| set.with != set.without);
     Ok(labels)
 }
@@ -282,19 +327,6 @@ impl Labels {
         self.declared
             .position(name)
             .ok_or_else(|| LabelError::Undeclared { name: cut(name), declared: join(self.declared.names()) })
-    }
-
-    fn raise(&mut self, found: &Found<'_>) -> Result<(), LabelError> {
-        let position = self.known(found.label)?;
-        let before = self.set.get(position).copied();
-        self.apply(found.label, found.value, found.by)?;
-        // Not even a default is lowered.
-        if let (Some(before), Some(set)) = (before, self.set.get_mut(position))
-            && set.with <= before.with
-        {
-            *set = before;
-        }
-        Ok(())
     }
 
     fn apply(&mut self, name: &str, value: &str, by: SetBy) -> Result<(), LabelError> {
@@ -328,13 +360,16 @@ fn may(from: &[LabelSource], by: SetBy) -> bool {
         SetBy::Key => LabelSource::Key,
         SetBy::Claim => LabelSource::Claim,
         SetBy::Client => LabelSource::Client,
-        SetBy::Unscanned => return false,
     };
     from.is_empty() || from.contains(&source)
 }
 
 fn index(position: usize) -> Option<u16> {
     u16::try_from(position).ok()
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(SHOWN).collect()
 }
 
 fn join<'a>(names: impl Iterator<Item = &'a str>) -> String {

@@ -31,13 +31,32 @@ impl Policies {
     /// # Errors
     /// All problems, warnings included, if any of them is an error.
     pub fn load(dir: Option<&Path>, config: &Config) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
+        let (files, problems) = Self::files(dir);
+        Self::read(&files, problems, config)
+    }
+
+    /// The policy files of a folder, or the built-in ones, with their texts; and what could not be read.
+    #[must_use]
+    pub fn files(dir: Option<&Path>) -> (Vec<(PathBuf, String)>, Vec<Problem>) {
         let mut problems = Vec::new();
         let files = match dir {
             None => EMBEDDED.map(|(name, text)| (PathBuf::from(name), text.to_owned())).to_vec(),
             Some(dir) => read_folder(dir, &mut problems),
         };
+        (files, problems)
+    }
+
+    /// Readies policies from the texts of their files. `problems`: those found before.
+    ///
+    /// # Errors
+    /// All problems, warnings included, if any of them is an error.
+    pub fn read(
+        files: &[(PathBuf, String)],
+        mut problems: Vec<Problem>,
+        config: &Config,
+    ) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
         let scope = Arc::new(Scope::new(config));
-        let by_name = read_all(&files, config, &scope, &mut problems);
+        let by_name = read_all(files, config, &scope, &mut problems);
         let broken = problems.iter().any(|problem| problem.severity == Severity::Error);
         for tenant in config.tenants.values() {
             // A file that did not parse may be the one that is missing.

@@ -175,7 +175,6 @@ impl World {
                 name: name.into(),
                 region: None,
                 policy: "default".into(),
-                unscanned_as: None,
                 floor: BTreeMap::new(),
                 limits: Limits::default(),
             };

@@ -71,7 +71,6 @@ fn run(
         claim: &nothing,
         client: &given.client,
         may_set: MaySet::All,
-        found: &[],
     };
     let labels = labels::resolve(policies.labels(), &sources).map_err(|error| error.to_string())?;
 

@@ -1,9 +1,12 @@
 //! Labels: their values, defaults and who may set them.
 
 use super::Context;
-use crate::config::running::{DATA_CLASS, Label, LabelKind};
+use crate::config::running::{Label, LabelKind};
 use crate::config::values::{At, List, Named};
 use crate::config::written;
+
+/// The class of data in a request: the label that the shipped policies judge by. It exists without being declared.
+const DATA_CLASS: &str = "data-class";
 
 /// All labels, in the order written, and the data class.
 pub(super) fn labels(written: &Named<written::Label>, context: Context<'_>) -> Vec<Label> {

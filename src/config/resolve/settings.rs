@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::Context;
 use crate::config::running::{
-    Cache, Classifier, ClassifierModel, DATA_CLASS, Decisions, Egress, ErrorDetail, Label, LogFormat, Logging, Retry,
-    Secret, Store, StoreUrl, Streaming,
+    Cache, Classifier, ClassifierModel, Decisions, Egress, ErrorDetail, Label, LogFormat, Logging, Retry, Secret,
+    Store, StoreUrl, Streaming,
 };
 use crate::config::values::{At, PathText, SwitchText};
 use crate::config::written;
@@ -53,7 +53,7 @@ pub(super) fn classifier(written: &written::Classifier, context: Context<'_>) ->
 
 /// The cache of whole answers.
 pub(super) fn cache(written: &written::Cache, labels: &[Label], context: Context<'_>) -> Cache {
-    let data_class = labels.iter().find(|label| label.name == DATA_CLASS);
+    let data_class = labels.iter().find(|label| label.name == "data-class");
     let values = data_class.map(|label| label.kind.values()).unwrap_or_default();
     let max_data_class = match &written.max_data_class {
         Some(at) => {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Context, labels};
-use crate::config::running::{DATA_CLASS, Label, LabelKind, Limits, Tenant};
+use crate::config::running::{Label, LabelKind, Limits, Tenant};
 use crate::config::values::{At, List, Named};
 use crate::config::written;
 use crate::id::TenantName;
@@ -25,7 +25,6 @@ pub(super) fn tenants(
             region: tenant.region.as_ref().map(|region| region.value.clone()),
             policy: policy(tenant.policy.as_ref(), context).into(),
             floor: floor(&tenant.floor, labels, context),
-            unscanned_as: tenant.unscanned_as.as_ref().and_then(|class| unscanned_as(class, labels, context)),
             limits: limits(&tenant.limits, context),
         };
         tenants.insert(running.name.clone(), Arc::new(running));
@@ -36,7 +35,6 @@ pub(super) fn tenants(
             region: None,
             policy: "default".into(),
             floor: BTreeMap::new(),
-            unscanned_as: None,
             limits: Limits::default(),
         })
     });
@@ -69,18 +67,6 @@ fn floor(written: &Named<At<String>>, labels: &[Label], context: Context<'_>) ->
         floor.insert(name.value.clone(), value.value.clone());
     }
     floor
-}
-
-/// A value of the label that classes data, which must have an order to be raised in.
-fn unscanned_as(written: &At<String>, labels: &[Label], context: Context<'_>) -> Option<String> {
-    let label = labels.iter().find(|label| label.name == DATA_CLASS)?;
-    if matches!(label.kind, LabelKind::Values(_)) {
-        let message = format!("label `{DATA_CLASS}` has no order, so nothing can raise it");
-        context.error(written.place, message, "declare it with `order`");
-        return None;
-    }
-    labels::check_value(written, label, context);
-    Some(written.value.clone())
 }
 
 /// Limits of a key or tenant.

@@ -117,9 +117,6 @@ pub struct Tenant {
     pub policy: PolicyName,
     /// Lowest value of ordered labels.
     pub floor: BTreeMap<String, String>,
-    /// The class that a request takes, at least, with something in it that nobody here can read: a value of the label
-    /// `data-class`.
-    pub unscanned_as: Option<String>,
     /// Its limits.
     pub limits: Limits,
 }
@@ -132,10 +129,6 @@ pub struct Limits {
     /// Requests running at one time.
     pub concurrent: Option<u32>,
 }
-
-/// The label for the class of data in a request: the shipped policies judge by it, and what is found in a request raises
-/// it. It exists without being declared.
-pub const DATA_CLASS: &str = "data-class";
 
 /// A label that requests may carry.
 #[derive(Debug, Clone)]

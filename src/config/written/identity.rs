@@ -141,10 +141,6 @@ pub(in crate::config) struct Tenant {
     /// Lowest value of ordered labels, whatever the request says.
     #[serde(default)]
     pub(in crate::config) floor: Named<At<String>>,
-    /// Lowest value of the label `data-class` for a request with something in it that the gateway cannot read: pictures,
-    /// PDFs, sound, files kept at a provider, tokens by their numbers. Default: as for any other.
-    #[serde(default)]
-    pub(in crate::config) unscanned_as: Option<At<String>>,
     /// Limits of all its requests together.
     #[serde(default)]
     pub(in crate::config) limits: Limits,

@@ -36,7 +36,6 @@ struct Given {
     claim: BTreeMap<String, String>,
     client: Vec<(String, String)>,
     may_set: BTreeSet<String>,
-    found: Vec<Found<'static>>,
 }
 
 fn given(floor: &[(&str, &str)], key: &[(&str, &str)], claim: &[(&str, &str)], client: &str) -> Given {
@@ -46,7 +45,6 @@ fn given(floor: &[(&str, &str)], key: &[(&str, &str)], claim: &[(&str, &str)], c
         claim: map(claim),
         client: parse_header(client).unwrap(),
         may_set: BTreeSet::from(["purpose".into()]),
-        found: Vec::new(),
     }
 }
 
@@ -60,7 +58,6 @@ impl Given {
                 claim: &self.claim,
                 client: &self.client,
                 may_set: MaySet::Named(&self.may_set),
-                found: &self.found,
             },
         )
     }
@@ -143,28 +140,5 @@ fn the_header_is_read_with_spaces_and_refused_when_malformed() {
     assert!(matches!(parse_header("a=b,a=c"), Err(LabelError::Twice(_))));
     let long = "x".repeat(5000);
     let Err(LabelError::Malformed(shown)) = parse_header(&long) else { panic!() };
-    assert!(shown.len() <= header::SHOWN);
-}
-
-#[test]
-fn what_is_found_in_a_request_only_raises_and_is_judged_like_the_clients_word() {
-    let with = |key: &[(&str, &str)], client: &str, value: &'static str| {
-        let mut given = given(&[], key, &[], client);
-        given.found = vec![Found { label: "data-class", value, by: SetBy::Unscanned }];
-        given.resolve().unwrap()
-    };
-    let raised = with(&[], "", "personal");
-    assert_eq!((raised.with("data-class"), raised.without("data-class")), ("personal", "internal"));
-    assert!(raised.from_client(), "rules are judged without it too: who sends a picture chooses to");
-    assert_eq!(raised.iter().next().unwrap().by, SetBy::Unscanned);
-    for (key, client, value) in
-        [(&[][..], "", "public"), (&[("data-class", "secret")], "", "personal"), (&[], "data-class=secret", "personal")]
-    {
-        let labels = with(key, client, value);
-        assert_ne!(labels.with("data-class"), value, "{key:?} {client} {value}");
-        assert_ne!(labels.iter().next().unwrap().by, SetBy::Unscanned);
-    }
-    let mut unordered = given(&[], &[], &[], "");
-    unordered.found = vec![Found { label: "purpose", value: "dev", by: SetBy::Unscanned }];
-    assert!(unordered.resolve().is_err(), "nothing found in a request sets a label without order");
+    assert!(shown.len() <= SHOWN);
 }

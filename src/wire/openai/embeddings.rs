@@ -158,6 +158,14 @@ mod tests {
     }
 
     #[test]
+    fn tokens_by_their_numbers_are_nothing_that_anybody_here_can_read() {
+        for (input, unscanned) in [(r#""a""#, false), (r#"["a","b"]"#, false), ("[1,2]", true), ("[[1],[2]]", true)] {
+            let request = read(&format!(r#"{{"model":"m","input":{input}}}"#)).unwrap();
+            assert_eq!(request.unscanned, unscanned, "{input}");
+        }
+    }
+
+    #[test]
     fn every_flaw_names_its_place() {
         for (body, place) in [
             (r#"{"input":"x"}"#, "model"),
