@@ -40,7 +40,7 @@ impl Atom {
         match self.input {
             Input::TenantTeam => self.text(of.team),
             Input::KeyId => self.text(of.key),
-            Input::InputTokens => self.number(of.request.input_tokens),
+            Input::Tokens => self.number(of.request.input_tokens),
             _ => self.text(of.request.model),
         }
     }
@@ -48,7 +48,7 @@ impl Atom {
     /// Whether it holds of a request that chooses nothing, where its client has the choice.
     pub(crate) fn holds_bare(&self) -> bool {
         match self.input {
-            Input::InputTokens => self.number(0),
+            Input::Tokens => self.number(0),
             _ => self.text(AUTO),
         }
     }
@@ -103,10 +103,10 @@ fn replace(expression: &mut IdedExpr, scope: &Scope, atoms: &mut Vec<Atom>) -> b
                 expression.expr = Expr::Ident(variable(place));
                 return true;
             }
-            let target = call.target.as_mut().is_none_or(|target| replace(target, scope, atoms));
-            call.args.iter_mut().fold(target, |fine, argument| replace(argument, scope, atoms) && fine)
+            call.target.as_mut().is_none_or(|target| replace(target, scope, atoms))
+                && call.args.iter_mut().all(|argument| replace(argument, scope, atoms))
         }
-        Expr::List(list) => list.elements.iter_mut().fold(true, |fine, element| replace(element, scope, atoms) && fine),
+        Expr::List(list) => list.elements.iter_mut().all(|element| replace(element, scope, atoms)),
         // A macro's variable may hide a name, so nothing is replaced in one.
         Expr::Comprehension(_) => !touches(expression, scope),
         Expr::Select(select) => replace(&mut select.operand, scope, atoms),
@@ -145,7 +145,7 @@ fn read(call: &CallExpr, scope: &Scope) -> Option<Atom> {
             "contains" => Test::Holds(value),
             _ => return None,
         };
-        return (input != Input::InputTokens).then_some(Atom { input, test });
+        return (input != Input::Tokens).then_some(Atom { input, test });
     }
     let [left, right] = call.args.as_slice() else { return None };
     let (input, other, turned) = match (endless(left, scope), endless(right, scope)) {
@@ -153,7 +153,7 @@ fn read(call: &CallExpr, scope: &Scope) -> Option<Atom> {
         (None, Some(input)) => (input, left, true),
         _ => return None,
     };
-    if input == Input::InputTokens {
+    if input == Input::Tokens {
         let [less, equal, greater] = match (name, turned) {
             (op::EQUALS, _) => [false, true, false],
             (op::NOT_EQUALS, _) => [true, false, true],

@@ -51,9 +51,7 @@ pub(super) fn text(input: Input, written: &str, scope: &Scope) -> Option<Finding
             let known = scope.models.iter().map(String::as_str);
             unknown(written, known, Severity::Warning, || format!("no model or alias is named `{written}`"))
         }
-        Input::Stream | Input::Tools | Input::ServerTools | Input::Media | Input::Unscanned | Input::InputTokens => {
-            None
-        }
+        Input::Stream | Input::Tools | Input::ServerTools | Input::Media | Input::Unscanned | Input::Tokens => None,
     }
 }
 

@@ -80,7 +80,7 @@ const FIELDS: [(&str, &str, Input); 12] = [
     ("request", "server_tools", Input::ServerTools),
     ("request", "media", Input::Media),
     ("request", "unscanned", Input::Unscanned),
-    ("request", "input_tokens", Input::InputTokens),
+    ("request", "input_tokens", Input::Tokens),
 ];
 
 /// The fields of `tenant`, `key` or `request`.
@@ -134,7 +134,7 @@ pub(crate) enum Input {
     /// `request.unscanned`.
     Unscanned,
     /// `request.input_tokens`.
-    InputTokens,
+    Tokens,
 }
 
 /// What an input's value is.
@@ -148,12 +148,12 @@ pub(crate) enum Sort {
 impl Input {
     /// What of a request its client chooses. Labels are judged twice by themselves; the operation is the path.
     pub(crate) const CHOSEN: [Self; 7] =
-        [Self::Model, Self::Stream, Self::Tools, Self::ServerTools, Self::Media, Self::Unscanned, Self::InputTokens];
+        [Self::Model, Self::Stream, Self::Tools, Self::ServerTools, Self::Media, Self::Unscanned, Self::Tokens];
 
     pub(crate) const fn sort(self) -> Sort {
         match self {
             Self::Stream | Self::Tools | Self::ServerTools | Self::Media | Self::Unscanned => Sort::Flag,
-            Self::InputTokens => Sort::Number,
+            Self::Tokens => Sort::Number,
             Self::TenantName
             | Self::TenantRegion
             | Self::TenantTeam
@@ -178,7 +178,7 @@ impl Input {
 
     /// Whether there is no end of values.
     pub(crate) const fn is_endless(self) -> bool {
-        matches!(self, Self::TenantTeam | Self::KeyId | Self::Model | Self::InputTokens)
+        matches!(self, Self::TenantTeam | Self::KeyId | Self::Model | Self::Tokens)
     }
 
     /// Root and field, for all but labels.

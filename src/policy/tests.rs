@@ -615,7 +615,9 @@ fn what_loosens_an_inherited_ceiling_is_an_error_with_its_place() {
 #[test]
 fn what_extends_nothing_itself_or_takes_a_name_is_an_error() {
     let objective = "objective: { minimise: cost }\n";
-    let cases: [(&[&str], &[(&str, &str)]); 5] = [
+    type Files<'a> = &'a [&'a str];
+    type Told<'a> = &'a [(&'a str, &'a str)];
+    let cases: [(Files<'_>, Told<'_>); 5] = [
         (&[BASE, "policy: child\nextends: bse\n"], &[("there is no policy `bse`", "did you mean `base`?")]),
         (&["policy: a\nextends: a\n"], &[("`a` extends itself", "take `extends` out")]),
         (

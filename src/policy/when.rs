@@ -241,12 +241,7 @@ fn place(input: Input, of: &Circumstances<'_>, client: bool) -> usize {
         Input::Media => usize::from(request.media),
         Input::Unscanned => usize::from(request.unscanned),
         // None of these has an axis.
-        Input::TenantName
-        | Input::TenantRegion
-        | Input::TenantTeam
-        | Input::KeyId
-        | Input::Model
-        | Input::InputTokens => 0,
+        Input::TenantName | Input::TenantRegion | Input::TenantTeam | Input::KeyId | Input::Model | Input::Tokens => 0,
     }
 }
 
@@ -271,7 +266,7 @@ fn value(input: Input, of: &Circumstances<'_>, client: bool) -> Value {
         Input::Label(place) => Value::from(of.labels.text(place, client)),
         Input::Operation => Value::from(of.request.operation.as_str()),
         Input::Model => Value::from(of.request.model),
-        Input::InputTokens => Value::from(i64::try_from(of.request.input_tokens).unwrap_or(i64::MAX)),
+        Input::Tokens => Value::from(i64::try_from(of.request.input_tokens).unwrap_or(i64::MAX)),
         _ => Value::from(place(input, of, client) == 1),
     }
 }
@@ -286,7 +281,7 @@ fn without<'a>(request: RequestFacts<'a>, input: Input) -> RequestFacts<'a> {
         Input::ServerTools => RequestFacts { server_tools: bare.server_tools, ..request },
         Input::Media => RequestFacts { media: bare.media, ..request },
         Input::Unscanned => RequestFacts { unscanned: bare.unscanned, ..request },
-        Input::InputTokens => RequestFacts { input_tokens: bare.input_tokens, ..request },
+        Input::Tokens => RequestFacts { input_tokens: bare.input_tokens, ..request },
         _ => request,
     }
 }

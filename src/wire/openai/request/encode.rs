@@ -87,7 +87,7 @@ impl<'a> Writer<'a> {
             return self.losses.members("", others);
         }
         let unstored = self.unstored();
-        for other in others.iter().filter(|other| !is_nested(&other.name) && !(unstored && other.name == "store")) {
+        for other in others.iter().filter(|other| !(is_nested(&other.name) || unstored && other.name == "store")) {
             // A degree that nobody here knows, beside a wish that was written.
             if other.name == "reasoning_effort" && !self.said.reasoning.is_empty() {
                 self.losses.hint(&other.name);
