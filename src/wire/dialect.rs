@@ -2,10 +2,12 @@
 //!
 //! A kind in `catalog` carries one [`Dialect`]; a target adds what its model can do. Encoders read both from a [`Shape`].
 
+use std::borrow::Cow;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::chat::{Effort, Family, Format};
+use crate::chat::{Effort, Family, Format, ReasoningWish};
 
 /// How a provider speaks its format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,11 +161,24 @@ pub struct Shape<'a> {
     pub max_output: Option<u64>,
     /// How the model reasons.
     pub reasoning: &'a ReasoningModel,
+    /// The degree that the gateway chose for it. What a client says itself goes before.
+    pub effort: Option<Effort>,
     /// What cannot be said is dropped and named, instead of refused.
     pub drop_unsupported: bool,
 }
 
 impl Shape<'_> {
+    /// What to tell the model: the client's wish, else the degree that was chosen.
+    #[must_use]
+    pub fn wish<'w>(&self, said: &'w ReasoningWish) -> Cow<'w, ReasoningWish> {
+        let Some(effort) = self.effort.filter(|_| said.is_empty()) else { return Cow::Borrowed(said) };
+        Cow::Owned(match self.reasoning.style {
+            // A switch has no degrees.
+            Some(Style::Toggle) => ReasoningWish { enabled: Some(effort != Effort::None), ..ReasoningWish::default() },
+            _ => ReasoningWish { effort: Some(effort), ..ReasoningWish::default() },
+        })
+    }
+
     /// Tokens for a degree: as configured, else a convention (each degree four times the one before, in the range that
     /// Anthropic and Gemini name for their budgets).
     #[must_use]

@@ -76,6 +76,7 @@ impl Target {
             model: &self.upstream,
             max_output: self.max_output,
             reasoning: &self.reasoning,
+            effort: None,
             drop_unsupported: self.drop_unsupported,
         }
     }
