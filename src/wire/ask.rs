@@ -191,3 +191,6 @@ impl<'r> Asking<'r> {
         read.as_ref().map_err(Clone::clone)
     }
 }
+
+#[cfg(test)]
+mod tests;
