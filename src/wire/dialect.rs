@@ -121,6 +121,36 @@ pub struct ReasoningModel {
     pub template_key: Option<String>,
 }
 
+impl ReasoningModel {
+    /// Tokens for a degree: as configured, else a convention (each degree four times the one before, in the range that
+    /// Anthropic and Gemini name for their budgets).
+    #[must_use]
+    pub fn budget_of(&self, effort: Effort) -> u64 {
+        let stated = self.efforts.iter().find(|(degree, _)| *degree == effort);
+        stated.map_or(
+            match effort {
+                Effort::None => 0,
+                Effort::Minimal => 512,
+                Effort::Low => 1024,
+                Effort::Medium => 4096,
+                Effort::High => 16_384,
+                Effort::Xhigh | Effort::Max => 32_768,
+            },
+            |(_, tokens)| *tokens,
+        )
+    }
+
+    /// Whether it can be told this degree and no other instead.
+    #[must_use]
+    pub fn knows(&self, effort: Effort) -> bool {
+        match self.style {
+            Some(Style::None | Style::Always) => false,
+            Some(Style::Effort) => self.efforts.is_empty() || self.efforts.iter().any(|(known, _)| *known == effort),
+            Some(Style::Toggle | Style::Budget) | None => true,
+        }
+    }
+}
+
 /// What can be asked of a model's reasoning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -179,22 +209,10 @@ impl Shape<'_> {
         })
     }
 
-    /// Tokens for a degree: as configured, else a convention (each degree four times the one before, in the range that
-    /// Anthropic and Gemini name for their budgets).
+    /// Tokens for a degree, as [`ReasoningModel::budget_of`] says.
     #[must_use]
     pub fn budget_of(&self, effort: Effort) -> u64 {
-        let stated = self.reasoning.efforts.iter().find(|(degree, _)| *degree == effort);
-        stated.map_or(
-            match effort {
-                Effort::None => 0,
-                Effort::Minimal => 512,
-                Effort::Low => 1024,
-                Effort::Medium => 4096,
-                Effort::High => 16_384,
-                Effort::Xhigh | Effort::Max => 32_768,
-            },
-            |(_, tokens)| *tokens,
-        )
+        self.reasoning.budget_of(effort)
     }
 
     /// The degree for a number of tokens: the highest of low, medium and high whose own budget it reaches; at least low.

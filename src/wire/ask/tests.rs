@@ -169,3 +169,48 @@ fn the_beginning_of_the_answer_is_not_the_beginning_of_its_reasoning() {
     }
     assert!(push(json!({ "reasoning_content": "", "content": "Yes." })).answer);
 }
+
+/// What names the conversation of this body.
+fn named_by(format: Format, body: Value) -> Option<Vec<u8>> {
+    let request = judge(format, body.to_string().into()).unwrap();
+    let mut name = Vec::new();
+    opening(&request, &mut |bytes| {
+        name.extend_from_slice(bytes);
+        name.push(0);
+    })
+    .then_some(name)
+}
+
+#[test]
+fn a_conversation_keeps_its_name_from_turn_to_turn() {
+    let chat = |messages: Value| named_by(Format::Chat, json!({ "model": "m", "messages": messages }));
+    let (system, user) = (json!({ "role": "system", "content": "Be brief." }), json!({ "role": "user", "content": "hi" }));
+    let first = chat(json!([system, user]));
+    assert!(first.is_some());
+    let answer = json!({ "role": "assistant", "content": "Hello." });
+    assert_eq!(chat(json!([system, user, answer, { "role": "user", "content": "more" }])), first);
+    assert_ne!(chat(json!([{ "role": "system", "content": "Be long." }, user])), first);
+    assert_ne!(chat(json!([system, { "role": "user", "content": "ho" }])), first);
+    assert_eq!(chat(json!([system])), None, "nobody has asked anything");
+
+    let marked = |mark: bool, more: &[Value]| {
+        let mut part = json!({ "type": "text", "text": "hi" });
+        if mark {
+            part["cache_control"] = json!({ "type": "ephemeral" });
+        }
+        let mut messages = vec![json!({ "role": "user", "content": [part] })];
+        messages.extend_from_slice(more);
+        named_by(Format::Messages, json!({ "model": "m", "max_tokens": 9, "system": "Be brief.", "messages": messages }))
+    };
+    let first = marked(true, &[]);
+    assert!(first.is_some());
+    let more = [json!({ "role": "assistant", "content": "Hello." }), json!({ "role": "user", "content": "more" })];
+    assert_eq!(marked(false, &more), first, "the client has moved its cache mark on");
+
+    let responses = |input: Value| named_by(Format::Responses, json!({ "model": "m", "instructions": "Be brief.", "input": input }));
+    let first = responses(json!([{ "role": "user", "content": "hi" }]));
+    assert!(first.is_some());
+    assert_eq!(responses(json!([{ "role": "user", "content": "hi" }, { "type": "reasoning", "summary": [] }])), first);
+    assert!(responses(json!("hi")).is_some());
+    assert_eq!(named_by(Format::Completions, json!({ "model": "m", "prompt": "hi" })), None);
+}
