@@ -55,7 +55,7 @@ pub(super) fn choose(
         gateway.calibrated.as_ref().filter(|calibrated| score.is_some_and(|score| calibrated.is_of(score)));
     let p_good = |id, effort| {
         let known = calibrated.filter(|_| efforts.is_known(id))?;
-        known.p_good(id, effort, difficulty?, None)
+        known.p_good(id, effort, difficulty?, score?.embedding.as_deref())
     };
     let to_choose = |id, into: &mut Vec<Option<Effort>>| {
         if let Some(calibrated) = calibrated.filter(|_| efforts.are_free()) {

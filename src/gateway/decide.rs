@@ -138,5 +138,5 @@ pub(super) async fn classify(
     }
     let texts = ask::prompt(request);
     let prompt = Prompt { texts: &texts, tools: request.tools, images: request.media };
-    Some(gateway.classifier.score(&prompt).await)
+    Some(gateway.classifier.score(&constrained.tenant, &prompt).await)
 }

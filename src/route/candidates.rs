@@ -28,7 +28,8 @@ pub(super) fn applicable<'a>(
     let mut efforts = Vec::new();
     let measured = asked.all(|id| {
         to_choose(id, Some(&calibrated), inputs, &mut efforts);
-        efforts.iter().all(|effort| (calibrated.p_good)(id, *effort).is_some())
+        // What there is to choose from was measured; a single effort may come from elsewhere.
+        efforts.len() > 1 || efforts.iter().all(|effort| (calibrated.p_good)(id, *effort).is_some())
     });
     measured.then_some(calibrated)
 }
