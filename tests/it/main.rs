@@ -21,6 +21,7 @@ mod dashboards;
 mod dashboards_load;
 mod decisions;
 mod discovery;
+mod effort;
 mod fallback;
 mod formats;
 mod formats_cuts;
