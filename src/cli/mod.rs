@@ -115,10 +115,10 @@ fn uncalibrated(config: &Config, policies: &Policies) -> Option<Problem> {
 
 fn check_classifier(config: &Config) -> check::Checked {
     let mut problems = Vec::new();
-    let hash = match classifier_settings(config) {
-        None => Some(String::new()),
-        Some(settings) => match classify::check(&settings).and_then(|()| Classifier::load(&settings)) {
-            Ok(classifier) => Some(classifier.model_hash().to_owned()),
+    let classifier = match classifier_settings(config) {
+        None => Some(Classifier::off()),
+        Some(settings) => match classify::check(&settings) {
+            Ok(classifier) => Some(classifier),
             Err(error) => {
                 let message = format!("the classifier cannot be loaded: {error}");
                 let remedy = "mend `classifier.model` or `classifier.runtime`, or switch it off with `model: off`";
@@ -127,13 +127,22 @@ fn check_classifier(config: &Config) -> check::Checked {
             }
         },
     };
-    match Calibrated::load(config, hash.as_deref()) {
+    match Calibrated::load(config, classifier.as_ref()) {
         Ok(calibrated) => {
             let strangers = calibrated.as_ref().map(|calibrated| calibrated.strangers(config)).unwrap_or_default();
             if !strangers.is_empty() {
                 let message =
                     format!("the calibration knows targets that are not configured: {}", strangers.join(", "));
                 problems.push(Problem { severity: Severity::Warning, ..check::problem(config, message, "") });
+            }
+            let unsayable = calibrated.as_ref().map(Calibrated::unsayable).unwrap_or_default();
+            if !unsayable.is_empty() {
+                let message = format!(
+                    "the calibration has efforts that their targets cannot be asked with: {}",
+                    unsayable.join(", ")
+                );
+                let remedy = "correct `reasoning` of these models, or calibrate without these outcomes";
+                problems.push(Problem { severity: Severity::Warning, ..check::problem(config, message, remedy) });
             }
         }
         Err(error) => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Gateway;
-use super::calibrated::{Calibrated, LoadError};
+use super::calibrated::{self, Calibrated, LoadError};
 use super::headers::ServedBy;
 use super::pins::Pins;
 use super::recent::Recent;
@@ -18,7 +18,7 @@ use crate::limit::Limiter;
 use crate::policy::Policies;
 use crate::route::health::Health;
 use crate::route::inflight::InFlight;
-use crate::route::latency::Observed;
+use crate::route::latency::{Observed, Prior};
 use crate::store::{self, StoreError};
 use crate::telemetry::metrics::TargetLabels;
 use crate::telemetry::{Metrics, RequestLog, Shape};
@@ -54,6 +54,7 @@ pub enum BuildError {
 pub fn classifier_settings(config: &Config) -> Option<classify::Settings> {
     let model = match &config.classifier.model {
         ClassifierModel::Embedded => ModelSource::Embedded,
+        ClassifierModel::Linear => ModelSource::Linear,
         ClassifierModel::Folder(folder) => ModelSource::Folder(folder.clone()),
         ClassifierModel::Off => return None,
     };
@@ -63,6 +64,7 @@ pub fn classifier_settings(config: &Config) -> Option<classify::Settings> {
         deadline: config.classifier.deadline,
         threads: config.classifier.threads,
         queue: config.classifier.queue,
+        max_tokens: config.classifier.max_tokens,
     })
 }
 
@@ -77,7 +79,7 @@ impl Gateway {
             Some(settings) => Classifier::load(&settings)?,
             None => Classifier::off(),
         };
-        let calibrated = Calibrated::load(&config, Some(classifier.model_hash()))?;
+        let calibrated = Calibrated::load(&config, Some(&classifier))?;
         let calls = Arc::new(Upstreams::new(&config)?);
         let store = store::open(&config.store)?;
         let now = Instant::now();
@@ -91,13 +93,13 @@ impl Gateway {
                 .map(|target| ServedBy::new(target.model.as_str(), target.provider.name.as_str()))
                 .collect(),
             config_hash: Arc::from(config.hash.as_str()),
-            classifier_hash: Arc::from(classifier.model_hash()),
             auth: Authenticator::new(&config, fetch(Arc::clone(&calls)), Clock::System),
             limiter: Limiter::new(&config),
-            latency: Observed::new(config.targets.iter().map(|target| target.latency_prior.first_token), now),
+            latency: Observed::new(config.targets.iter().map(|target| Prior::of(target)), now),
+            lengths: calibrated::lengths(&config, calibrated.as_ref()),
             health: Health::new(config.targets.len(), now),
             places: InFlight::new(config.targets.iter().map(|target| target.max_concurrent)),
-            pins: Pins::default(),
+            pins: Pins::new(&config),
             recent: Recent::default(),
             calibrated,
             cache: Cache::new(&config.cache, store.clone()),
@@ -125,6 +127,7 @@ fn fetch(calls: Arc<Upstreams>) -> Fetch {
 
 fn shape(config: &Config, policies: &Policies) -> Shape {
     let mut models = vec!["auto".to_owned()];
+    models.extend(policies.names().map(|policy| format!("auto/{policy}")));
     models.extend(config.aliases.keys().cloned());
     for target in &config.targets {
         models.push(target.model.to_string());
