@@ -102,13 +102,7 @@ impl Calibrated {
     /// The chance that a target, asked with this effort, answers a prompt of this difficulty well; `None` where it was
     /// not measured.
     #[must_use]
-    pub fn p_good(
-        &self,
-        id: TargetId,
-        effort: Option<Effort>,
-        difficulty: f32,
-        vector: Option<&[f32]>,
-    ) -> Option<f32> {
+    pub fn p_good(&self, id: TargetId, effort: Option<Effort>, difficulty: f32, vector: Option<&[f32]>) -> Option<f32> {
         let measured = self.targets.get(id.index())?;
         let (_, curve) = measured.curves.get(measured.place(effort)?)?;
         #[expect(clippy::cast_possible_truncation, reason = "a probability")]

@@ -81,7 +81,14 @@ pub(super) fn constrain_among<'g>(
         record.nothing_allowed(&allowed);
         return Err(denied(gateway, &allowed, record));
     }
-    Ok(Constrained { asked, labels, allowed, tenant: principal.tenant.name.clone(), turn: OnceLock::new(), conversation: OnceLock::new() })
+    Ok(Constrained {
+        asked,
+        labels,
+        allowed,
+        tenant: principal.tenant.name.clone(),
+        turn: OnceLock::new(),
+        conversation: OnceLock::new(),
+    })
 }
 
 fn resolve_labels(gateway: &Gateway, principal: &Principal, wishes: &Wishes) -> Result<Labels, GatewayError> {

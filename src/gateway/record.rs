@@ -209,7 +209,10 @@ impl<'g> Record<'g> {
                 effort: candidate.effort.map(Effort::as_str),
                 cost_nusd: candidate.expected_cost,
                 switch_nusd: Some(candidate.switching).filter(|price| *price > NanoUsd::ZERO),
-                output: self.rehearsal.then_some(candidate.output).map(|route::Expected { p10, median, p90 }| ledger::Tokens { p10, median, p90 }),
+                output: self
+                    .rehearsal
+                    .then_some(candidate.output)
+                    .map(|route::Expected { p10, median, p90 }| ledger::Tokens { p10, median, p90 }),
                 p_good: candidate.p_good.filter(|_| scored),
                 ttft_ms: Some(candidate.ttft.as_secs_f64() * 1e3),
                 answer_ms: Some(candidate.answer.as_secs_f64() * 1e3),

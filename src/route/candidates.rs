@@ -14,11 +14,7 @@ use crate::policy::{Allowed, Minimise, Objective};
 /// The calibration, if it can decide this request: the prompt has a score, a threshold was found for the floor, and all
 /// that may be asked were measured at the effort they would be asked with. A measured figure and one by tier do not
 /// compare, so it is all or none.
-pub(super) fn applicable<'a>(
-    allowed: &Allowed,
-    objective: &Objective,
-    inputs: &Inputs<'a>,
-) -> Option<Calibrated<'a>> {
+pub(super) fn applicable<'a>(allowed: &Allowed, objective: &Objective, inputs: &Inputs<'a>) -> Option<Calibrated<'a>> {
     let calibrated = inputs.calibrated?;
     inputs.difficulty?;
     if objective.at_least.is_some() && calibrated.tau.is_none() {
@@ -35,7 +31,12 @@ pub(super) fn applicable<'a>(
 }
 
 /// The efforts that a target is a candidate with; at least one.
-fn to_choose(id: TargetId, calibrated: Option<&Calibrated<'_>>, inputs: &Inputs<'_>, efforts: &mut Vec<Option<Effort>>) {
+fn to_choose(
+    id: TargetId,
+    calibrated: Option<&Calibrated<'_>>,
+    inputs: &Inputs<'_>,
+    efforts: &mut Vec<Option<Effort>>,
+) {
     efforts.clear();
     // What a client names is asked as it stands.
     if let Some(calibrated) = calibrated.filter(|_| inputs.named.is_none()) {

@@ -248,7 +248,11 @@ mod tests {
             (A, Some(Effort::Low), Some(0.7)),
             (A, Some(Effort::Low), None),
         ] {
-            assert_eq!(lengths.expected(target, effort, difficulty).median, 4000, "{target:?} {effort:?} {difficulty:?}");
+            assert_eq!(
+                lengths.expected(target, effort, difficulty).median,
+                4000,
+                "{target:?} {effort:?} {difficulty:?}"
+            );
         }
         assert_eq!(lengths.expected(TargetId(7), None, None), Expected::about(ANSWER), "a stranger");
         lengths.record(TargetId(7), None, None, 1);

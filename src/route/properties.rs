@@ -25,8 +25,8 @@ struct Figures {
 
 fn figures() -> impl Strategy<Value = Figures> {
     let good = proptest::array::uniform3(0.0_f32..=1.0);
-    (0_u32..50, 0_u32..50, prop::bool::weighted(0.9), 1_u64..100, prop::bool::weighted(0.9), good, any::<bool>()).prop_map(
-        |(input, output, priced, answer_ms, healthy, good, efforts)| Figures {
+    (0_u32..50, 0_u32..50, prop::bool::weighted(0.9), 1_u64..100, prop::bool::weighted(0.9), good, any::<bool>())
+        .prop_map(|(input, output, priced, answer_ms, healthy, good, efforts)| Figures {
             input,
             output,
             priced,
@@ -34,8 +34,7 @@ fn figures() -> impl Strategy<Value = Figures> {
             healthy,
             good,
             efforts,
-        },
-    )
+        })
 }
 
 fn setting(all: &[Figures], objective: &str) -> Setting {
@@ -97,7 +96,8 @@ fn chosen(
     plan.ok()
 }
 
-const CEILINGS: &str = "{ minimise: cost, quality: { at_least: 0.9 }, latency: { first_answer_token_p95_ms: 120 }, max_cost_usd: 0.03 }";
+const CEILINGS: &str =
+    "{ minimise: cost, quality: { at_least: 0.9 }, latency: { first_answer_token_p95_ms: 120 }, max_cost_usd: 0.03 }";
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]

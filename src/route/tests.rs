@@ -264,7 +264,9 @@ fn a_target_that_cannot_do_what_is_needed_is_asked_last() {
 fn measured_qualities_decide_with_their_own_threshold() {
     let setting = setting(COST);
     // own is nearly as good as big; mid, which its tier would put between them, is bad.
-    let p = |id: TargetId, _: Option<Effort>| [Some(0.80), Some(0.40), Some(0.88), Some(0.87)].get(id.index()).copied().flatten();
+    let p = |id: TargetId, _: Option<Effort>| {
+        [Some(0.80), Some(0.40), Some(0.88), Some(0.87)].get(id.index()).copied().flatten()
+    };
     let calibrated = Some(Calibrated { efforts: &one, p_good: &p, tau: Some(0.1) });
     let plan = setting.choose(|inputs| inputs.calibrated = calibrated).unwrap();
     assert_eq!((order(&plan)[0], plan.basis, plan.tau), (0, Basis::Calibrated, Some(0.1)));

@@ -73,7 +73,10 @@ mod tests {
         assert_eq!(own(&[]), OwnEffort::Unsaid);
         assert_eq!(own(&[r#""high""#]), OwnEffort::Said(Some(Effort::High)));
         assert_eq!(own(&[r#"{"summary":"auto","effort":"low"}"#]), OwnEffort::Said(Some(Effort::Low)));
-        assert_eq!(own(&[r#"{"type":"enabled","budget_tokens":2048}"#, r#""low""#]), OwnEffort::Said(Some(Effort::Low)));
+        assert_eq!(
+            own(&[r#"{"type":"enabled","budget_tokens":2048}"#, r#""low""#]),
+            OwnEffort::Said(Some(Effort::Low))
+        );
         for other in ["null", "true", "4096", r#""sometimes""#, r#"{"effort":3}"#] {
             assert_eq!(own(&[other]), OwnEffort::Said(None), "{other}");
         }

@@ -25,7 +25,8 @@ fn labels(count: usize, both: bool) -> String {
     let mut lines = String::new();
     for number in 0..count {
         let (prompt, hard) = prompt(number);
-        let (low, high, large) = (if hard { number % 16 == 1 } else { number % 40 != 0 }, number % 20 != 3, number % 20 != 1);
+        let (low, high, large) =
+            (if hard { number % 16 == 1 } else { number % 40 != 0 }, number % 20 != 3, number % 20 != 1);
         let score = |good: bool| f64::from(u8::from(good));
         let mut thinker = vec![json!({ "effort": "low", "score": score(low), "output_tokens": 50 })];
         // Not both at once, where it is not to be known which of the two is better.
@@ -95,7 +96,10 @@ fn the_effort_that_was_measured_to_do_arrives_at_the_model() {
         assert_eq!(arrived(&own)["reasoning_effort"], effort);
         let decision = gateway.decision_of(&answer);
         assert_eq!(decision["quality"]["basis"], "calibrated", "{decision}");
-        assert_eq!((&chosen(&decision)["effort"], &decision["attempts"][0]["effort"]), (&json!(effort), &json!(effort)));
+        assert_eq!(
+            (&chosen(&decision)["effort"], &decision["attempts"][0]["effort"]),
+            (&json!(effort), &json!(effort))
+        );
         let tried: Vec<_> = decision["candidates"].as_array().unwrap().iter().map(|it| it["effort"].clone()).collect();
         assert_eq!(tried, [json!("low"), json!("high"), json!(null)], "{decision}");
 
@@ -116,7 +120,10 @@ fn what_a_client_asks_for_itself_stays_and_what_it_names_is_asked_as_it_stands()
     let high = with(chat("auto", &prompt(10).0), "reasoning_effort", json!("high"));
     let decision = gateway.decision_of(&gateway.chat(&high).send());
     assert_eq!(arrived(&own)["reasoning_effort"], "high");
-    assert_eq!((&decision["quality"]["basis"], decision["candidates"].as_array().unwrap().len()), (&json!("calibrated"), 2));
+    assert_eq!(
+        (&decision["quality"]["basis"], decision["candidates"].as_array().unwrap().len()),
+        (&json!("calibrated"), 2)
+    );
     assert_eq!(chosen(&decision)["effort"], "high");
     // Nobody measured this one, so nothing is claimed of it.
     let medium = with(chat("auto", &prompt(10).0), "reasoning_effort", json!("medium"));
@@ -166,7 +173,8 @@ fn an_effort_that_a_model_cannot_be_told_is_said_by_calibrate_and_check() {
     let (_folder, config) = setup(&own, &paid).write();
     let (out, _) = calibrate(&config, &labels(200, true));
     let known = std::fs::read_to_string(&config).unwrap();
-    let other = known.replace("reasoning: { style: effort }", "reasoning: { style: effort, efforts: { low: 1024, medium: 4096 } }");
+    let other = known
+        .replace("reasoning: { style: effort }", "reasoning: { style: effort, efforts: { low: 1024, medium: 4096 } }");
     std::fs::write(&config, format!("{other}calibration: {}\n", text(&out))).unwrap();
     let checked = waypost(&["check", "--config", text(&config)], &[]);
     assert!(checked.all().contains("cannot be asked with: thinker@own at high"), "{checked}");
@@ -210,7 +218,8 @@ fn how_long_answers_are_is_learned_from_those_that_were_given() {
     let (_, after) = eventually("the median is theirs", || {
         let (output, cost) = expected();
         let tokens = |name: &str| output[name].as_u64().unwrap();
-        (tokens("p10") > 2600 && tokens("median").abs_diff(3000) < 400 && tokens("p90") < 3400).then_some((output, cost))
+        (tokens("p10") > 2600 && tokens("median").abs_diff(3000) < 400 && tokens("p90") < 3400)
+            .then_some((output, cost))
     });
     assert!(after > before * 6, "{before} and {after}");
 }

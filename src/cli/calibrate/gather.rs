@@ -54,16 +54,21 @@ impl Gathered {
     /// answered by all of these; else at one, its own effort or the one that was seen most.
     pub(super) fn routed(&self) -> Vec<usize> {
         let all = self.fitted();
-        let paired = self.labelled.iter().filter(|prompt| {
-            all.iter().all(|place| prompt.outcomes.iter().any(|outcome| outcome.candidate == *place))
-        });
+        let paired = self
+            .labelled
+            .iter()
+            .filter(|prompt| all.iter().all(|place| prompt.outcomes.iter().any(|outcome| outcome.candidate == *place)));
         if paired.count() >= crate::quality::FEWEST { all } else { self.one_each() }
     }
 
     /// What routing does not choose among although it has a curve.
     pub(super) fn left_unrouted(&self, routed: &[usize]) -> Option<String> {
-        let names: Vec<String> =
-            self.fitted().into_iter().filter(|place| !routed.contains(place)).map(|place| self.names[place].to_string()).collect();
+        let names: Vec<String> = self
+            .fitted()
+            .into_iter()
+            .filter(|place| !routed.contains(place))
+            .map(|place| self.names[place].to_string())
+            .collect();
         let few = crate::quality::FEWEST;
         (!names.is_empty()).then(|| {
             format!(

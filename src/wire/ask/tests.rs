@@ -54,7 +54,11 @@ fn a_chosen_effort_reaches_the_model_in_every_format() {
         assert_eq!((&responses["reasoning"]["effort"], dropped.len()), (&json!("high"), 0), "{client:?}: {responses}");
         assert_eq!(responses["include"], json!(["reasoning.encrypted_content"]), "{client:?}");
         let (messages, dropped) = told(Format::Messages, Style::Effort);
-        assert_eq!((&messages["output_config"]["effort"], dropped.len()), (&json!("high"), 0), "{client:?}: {messages}");
+        assert_eq!(
+            (&messages["output_config"]["effort"], dropped.len()),
+            (&json!("high"), 0),
+            "{client:?}: {messages}"
+        );
         assert_eq!(messages["thinking"]["type"], "adaptive");
         let (messages, _) = told(Format::Messages, Style::Budget);
         assert_eq!(messages["thinking"]["budget_tokens"], 16_384, "{client:?}: {messages}");
@@ -121,7 +125,10 @@ fn what_a_client_says_of_reasoning_stays_as_it_says_it() {
 fn what_rules_out_thinking_is_noticed_in_every_format() {
     for client in CLIENTS {
         assert!(!request(client, &json!({})).steered);
-        assert!(!request(client, &json!({ "temperature": null, "tool_choice": null })).steered || client == Format::Messages);
+        assert!(
+            !request(client, &json!({ "temperature": null, "tool_choice": null })).steered
+                || client == Format::Messages
+        );
         for steering in [json!({ "temperature": 0.2 }), json!({ "top_p": 0.9 })] {
             assert!(request(client, &steering).steered, "{client:?}: {steering}");
         }
@@ -184,7 +191,8 @@ fn named_by(format: Format, body: Value) -> Option<Vec<u8>> {
 #[test]
 fn a_conversation_keeps_its_name_from_turn_to_turn() {
     let chat = |messages: Value| named_by(Format::Chat, json!({ "model": "m", "messages": messages }));
-    let (system, user) = (json!({ "role": "system", "content": "Be brief." }), json!({ "role": "user", "content": "hi" }));
+    let (system, user) =
+        (json!({ "role": "system", "content": "Be brief." }), json!({ "role": "user", "content": "hi" }));
     let first = chat(json!([system, user]));
     assert!(first.is_some());
     let answer = json!({ "role": "assistant", "content": "Hello." });
@@ -200,14 +208,19 @@ fn a_conversation_keeps_its_name_from_turn_to_turn() {
         }
         let mut messages = vec![json!({ "role": "user", "content": [part] })];
         messages.extend_from_slice(more);
-        named_by(Format::Messages, json!({ "model": "m", "max_tokens": 9, "system": "Be brief.", "messages": messages }))
+        named_by(
+            Format::Messages,
+            json!({ "model": "m", "max_tokens": 9, "system": "Be brief.", "messages": messages }),
+        )
     };
     let first = marked(true, &[]);
     assert!(first.is_some());
     let more = [json!({ "role": "assistant", "content": "Hello." }), json!({ "role": "user", "content": "more" })];
     assert_eq!(marked(false, &more), first, "the client has moved its cache mark on");
 
-    let responses = |input: Value| named_by(Format::Responses, json!({ "model": "m", "instructions": "Be brief.", "input": input }));
+    let responses = |input: Value| {
+        named_by(Format::Responses, json!({ "model": "m", "instructions": "Be brief.", "input": input }))
+    };
     let first = responses(json!([{ "role": "user", "content": "hi" }]));
     assert!(first.is_some());
     assert_eq!(responses(json!([{ "role": "user", "content": "hi" }, { "type": "reasoning", "summary": [] }])), first);

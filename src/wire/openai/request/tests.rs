@@ -27,7 +27,15 @@ static NO_REASONING: ReasoningModel =
 /// A target that speaks the format plainly.
 pub(in crate::wire::openai) fn plain<'a>(model: &'a str, reasoning: &'a ReasoningModel) -> Shape<'a> {
     let dialect = &Dialect::PLAIN;
-    Shape { format: chat::Format::Chat, dialect, model, max_output: None, reasoning, effort: None, drop_unsupported: false }
+    Shape {
+        format: chat::Format::Chat,
+        dialect,
+        model,
+        max_output: None,
+        reasoning,
+        effort: None,
+        drop_unsupported: false,
+    }
 }
 
 fn key(body: &str) -> String {
