@@ -59,6 +59,7 @@ fn request(format: Format, data: &[u8]) {
                     reasoning: &models[(place + usize::from(drop_unsupported)) % models.len()],
                     effort: [None, Some(Effort::High)][(place / 2) % 2],
                     drop_unsupported,
+                    keeps_nothing: drop_unsupported,
                 };
                 sent(&asking, &shape, data);
             }

@@ -78,7 +78,14 @@ impl Target {
             reasoning: &self.reasoning,
             effort: None,
             drop_unsupported: self.drop_unsupported,
+            keeps_nothing: self.keeps_nothing(),
         }
+    }
+
+    /// Whether its provider is stated to keep nothing of what it is sent.
+    #[must_use]
+    pub fn keeps_nothing(&self) -> bool {
+        matches!(self.facts.get(FactName::DataRetention), Some(Fact::Number(seconds)) if *seconds <= 0.0)
     }
 
     /// Whether it can be asked with this effort.

@@ -18,6 +18,7 @@ fn sent(request: &Request, format: Format, style: Style, effort: Option<Effort>)
         reasoning: &reasoning,
         effort,
         drop_unsupported: false,
+        keeps_nothing: false,
     };
     let encoded = Asking::new(request).body(&shape).unwrap();
     // Strict: a member twice would be found.
@@ -81,6 +82,7 @@ fn a_model_with_a_switch_is_told_on_or_off_and_nothing_is_called_lost() {
             reasoning: &reasoning,
             effort: Some(effort),
             drop_unsupported: false,
+            keeps_nothing: false,
         };
         for client in CLIENTS {
             let request = request(client, &json!({}));
@@ -151,6 +153,7 @@ fn without_a_chosen_effort_a_body_of_the_same_format_keeps_its_bytes() {
         reasoning: &reasoning,
         effort: None,
         drop_unsupported: false,
+        keeps_nothing: false,
     };
     assert_eq!(Asking::new(&request).body(&shape).unwrap().body, body);
     let told = Shape { effort: Some(Effort::Low), ..shape };

@@ -28,6 +28,7 @@ fn shape<'a>(reasoning: &'a ReasoningModel, dialect: &'a Dialect) -> Shape<'a> {
         reasoning,
         effort: None,
         drop_unsupported: false,
+        keeps_nothing: false,
     }
 }
 

@@ -31,6 +31,7 @@ pub(super) fn shape_of<'a>(model: &'a str, reasoning: &'a ReasoningModel) -> Sha
         reasoning,
         effort: None,
         drop_unsupported: false,
+        keeps_nothing: false,
     }
 }
 

@@ -33,6 +33,7 @@ fn shape(reasoning: &ReasoningModel) -> Shape<'_> {
         reasoning,
         effort: None,
         drop_unsupported: false,
+        keeps_nothing: false,
     }
 }
 
