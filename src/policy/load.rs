@@ -242,7 +242,7 @@ fn read_sets(source: &mut Source<'_>, node: &Node) -> Sets {
         return sets;
     };
     for (name, members) in entries {
-        if super::countries::countries().sets.contains_key(&name.value) {
+        if crate::catalog::countries().sets.contains_key(&name.value) {
             source.error(name, format!("`{}` is a shipped set", name.value), "choose another name");
         }
         let mut set = BTreeSet::new();

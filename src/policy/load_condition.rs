@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::condition::{Condition, Test};
-use super::countries::countries;
 use super::load::Sets;
 use super::node::{Node, Source, Value, did_you_mean};
+use crate::catalog::countries;
 use crate::config::{FactName, Tier};
 
 const OPS: [&str; 5] = ["in", "not_in", "equals", "at_most", "at_least"];
@@ -32,6 +32,7 @@ enum Sort {
     Capabilities,
     Words,
     Tier,
+    Kind,
     Duration,
     Number,
     Boolean,
@@ -48,6 +49,7 @@ const fn sort(fact: FactName) -> Sort {
         | FactName::ProvenanceLicence
         | FactName::ProvenanceWeightsSha256 => Sort::Words,
         FactName::ModelTier => Sort::Tier,
+        FactName::ModelKind => Sort::Kind,
         FactName::DataRetention => Sort::Duration,
         FactName::ModelContext | FactName::PriceInput | FactName::PriceOutput => Sort::Number,
         FactName::DataTrains | FactName::DataHumanReview | FactName::DataDpa | FactName::ProvenanceOpenWeights => {
@@ -59,7 +61,7 @@ const fn sort(fact: FactName) -> Sort {
 impl Sort {
     const fn ops(self) -> &'static [&'static str] {
         match self {
-            Self::Countries | Self::Capabilities | Self::Words => &["in", "not_in", "equals"],
+            Self::Countries | Self::Capabilities | Self::Words | Self::Kind => &["in", "not_in", "equals"],
             Self::Tier => &OPS,
             Self::Duration | Self::Number => &["equals", "at_most", "at_least"],
             Self::Boolean => &["equals"],
@@ -182,6 +184,9 @@ fn number_test(op: &str, number: f64) -> Option<Test> {
     }
 }
 
+/// What a model may be for.
+const KINDS: [&str; 2] = ["chat", "embedding"];
+
 const TIERS: [(&str, Tier); 3] = [("weak", Tier::Weak), ("mid", Tier::Mid), ("strong", Tier::Strong)];
 
 fn tier_test(source: &mut Source<'_>, op: &str, value: &Node) -> Option<Test> {
@@ -257,6 +262,10 @@ fn known(source: &mut Source<'_>, fact: FactName, at: &Node, word: &str, sets: &
         Sort::Tier if !TIERS.iter().any(|(name, _)| *name == word) => {
             let remedy = did_you_mean(word, TIERS.iter().map(|(name, _)| *name));
             source.error(at, format!("there is no tier `{word}`"), remedy);
+        }
+        Sort::Kind if !KINDS.contains(&word) => {
+            let remedy = did_you_mean(word, KINDS.into_iter());
+            source.error(at, format!("there is no kind of model `{word}`"), remedy);
         }
         _ => {}
     }

@@ -7,7 +7,6 @@
 mod check;
 mod condition;
 mod constrain;
-mod countries;
 mod dead_end;
 pub mod labels;
 mod load;

@@ -297,7 +297,7 @@ fn operators_and_values_that_no_fact_could_have_are_errors() {
         ("location.countries: {}", "needs an operator"),
         ("operator.jurisdictions: { not_in: [UK] }", "neither a country"),
         ("model.tier: { at_least: middle }", "no tier"),
-        ("model.kind: { equals: chat }", "unknown fact"),
+        ("model.kind: { equals: talk }", "unknown fact"),
         ("price.input: { at_most: cheap }", "is a number"),
         ("supports: { in: [tool] }", "nothing supports"),
         ("data.trains: { equals: 'false' }", "true or false"),
