@@ -43,14 +43,33 @@ impl Policies {
     /// # Errors
     /// All problems, warnings included, if any of them is an error.
     pub fn load(dir: Option<&Path>, config: &Config) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
+        let (files, problems) = Self::files(dir);
+        Self::read(&files, problems, config)
+    }
+
+    /// The policy files of a folder, or the built-in ones, with their texts; and what could not be read.
+    #[must_use]
+    pub fn files(dir: Option<&Path>) -> (Vec<(PathBuf, String)>, Vec<Problem>) {
         let mut problems = Vec::new();
         let files = match dir {
             None => EMBEDDED.map(|(name, text)| (PathBuf::from(name), text.to_owned())).to_vec(),
             Some(dir) => read_folder(dir, &mut problems),
         };
+        (files, problems)
+    }
+
+    /// Readies policies from the texts of their files. `problems`: those found before.
+    ///
+    /// # Errors
+    /// All problems, warnings included, if any of them is an error.
+    pub fn read(
+        files: &[(PathBuf, String)],
+        mut problems: Vec<Problem>,
+        config: &Config,
+    ) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
         let scope = Arc::new(Scope::new(config));
         let mut by_name: BTreeMap<PolicyName, Arc<Policy>> = BTreeMap::new();
-        for (file, text) in &files {
+        for (file, text) in files {
             let mut source = Source::new(file, text);
             if let Some((policy, at)) = read_policy(&mut source, config, &scope) {
                 if by_name.contains_key(&policy.name) {

@@ -6,7 +6,7 @@ use super::condition::{Condition, Test};
 use super::load::Sets;
 use super::node::{Node, Source, Value, did_you_mean};
 use crate::catalog::countries;
-use crate::config::{FactName, Tier};
+use crate::config::{FactName, Severity, Tier};
 
 const OPS: [&str; 5] = ["in", "not_in", "equals", "at_most", "at_least"];
 
@@ -140,6 +140,48 @@ pub(crate) fn read_never(source: &mut Source<'_>, node: &Node) -> Vec<Condition>
         }
     }
     conditions
+}
+
+/// Reads a claim as a command line says it: `countries in [US]`, `data.retention at_least 1d`, `jurisdictions not in EEA`.
+/// A fact's last word will do where only one fact ends so. Problems go to the source.
+pub(crate) fn read_claim(source: &mut Source<'_>) -> Option<Condition> {
+    let written = source.text;
+    let example = "write `countries in [US]` or `data.retention at_least 1d`";
+    let mut words = written.trim().splitn(2, char::is_whitespace);
+    let (name, rest) = (words.next().unwrap_or_default(), words.next().unwrap_or_default().trim_start());
+    let spellings = [
+        ("not in", "not_in"),
+        ("not_in", "not_in"),
+        ("in", "in"),
+        ("==", "equals"),
+        ("equals", "equals"),
+        ("<=", "at_most"),
+        ("at_most", "at_most"),
+        (">=", "at_least"),
+        ("at_least", "at_least"),
+    ];
+    let spelt = spellings.iter().find_map(|(spelling, op)| {
+        let value = rest.strip_prefix(spelling)?;
+        // `in[US]` and `==0d` are clear; `inside` is not `in`.
+        let apart = !value.starts_with(|c: char| c.is_alphanumeric() || c == '_') || spelling.ends_with('=');
+        apart.then_some((*op, value.trim()))
+    });
+    let ends = |fact: &FactName| fact.path() == name || fact.path().rsplit('.').next() == Some(name);
+    let Some(fact) = FactName::ALL.into_iter().find(ends) else {
+        let remedy = did_you_mean(name, FactName::ALL.into_iter().map(FactName::path));
+        source.at((1, 1), Severity::Error, format!("unknown fact `{name}`"), remedy);
+        return None;
+    };
+    let Some((op, value)) = spelt.filter(|(_, value)| !value.is_empty()) else {
+        source.at((1, 1), Severity::Error, format!("`{written}` is no claim"), example.to_owned());
+        return None;
+    };
+    let text = format!("{}: {{ {op}: {value} }}", fact.path());
+    let mut inner = Source::new(source.file, &text);
+    let tree = inner.parse();
+    let conditions = tree.map(|tree| read(&mut inner, &tree, "a claim", &Sets::new())).unwrap_or_default();
+    source.problems.append(&mut inner.problems);
+    conditions.into_iter().next()
 }
 
 fn read_test(source: &mut Source<'_>, fact: FactName, op: &str, value: &Node, sets: &Sets) -> Option<Test> {
