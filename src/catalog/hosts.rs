@@ -128,14 +128,12 @@ fn named(pattern: &str, host: &str) -> Option<String> {
 
 /// Every host.
 pub(super) fn entries() -> &'static [Entry] {
-    static ENTRIES: LazyLock<Vec<Entry>> =
-        LazyLock::new(|| embedded(include_str!("../../config/catalog/hosts.yaml")));
+    static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| embedded(include_str!("../../config/catalog/hosts.yaml")));
     &ENTRIES
 }
 
 /// Every cloud.
 pub(super) fn clouds() -> &'static [Cloud] {
-    static CLOUDS: LazyLock<Vec<Cloud>> =
-        LazyLock::new(|| embedded(include_str!("../../config/catalog/regions.yaml")));
+    static CLOUDS: LazyLock<Vec<Cloud>> = LazyLock::new(|| embedded(include_str!("../../config/catalog/regions.yaml")));
     &CLOUDS
 }

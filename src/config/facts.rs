@@ -204,8 +204,14 @@ mod tests {
         facts.fill(FactName::DataTrains, Fact::Bool(false), cited);
         facts.set(FactName::DataRetention, Fact::Number(0.0));
         facts.fill(FactName::DataRetention, Fact::Number(86_400.0), cited);
-        assert_eq!((facts.get(FactName::DataTrains), facts.cited(FactName::DataTrains)), (Some(&Fact::Bool(false)), Some(cited)));
-        assert_eq!((facts.get(FactName::DataRetention), facts.cited(FactName::DataRetention)), (Some(&Fact::Number(0.0)), None));
+        assert_eq!(
+            (facts.get(FactName::DataTrains), facts.cited(FactName::DataTrains)),
+            (Some(&Fact::Bool(false)), Some(cited))
+        );
+        assert_eq!(
+            (facts.get(FactName::DataRetention), facts.cited(FactName::DataRetention)),
+            (Some(&Fact::Number(0.0)), None)
+        );
         facts.set(FactName::DataTrains, Fact::Bool(true));
         assert_eq!(facts.cited(FactName::DataTrains), None);
     }

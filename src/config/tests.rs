@@ -224,7 +224,11 @@ models:
         _ => String::new(),
     };
     let all: Vec<String> = (0..7).map(countries).collect();
-    assert_eq!(all, ["", "FR", "", "FR SE", "", "", "IE"], "no host, one, a model routed elsewhere, two, one unknown, …");
+    assert_eq!(
+        all,
+        ["", "FR", "", "FR SE", "", "", "IE"],
+        "no host, one, a model routed elsewhere, two, one unknown, …"
+    );
     let facts = |place: usize| &config.targets[place].facts;
     assert_eq!(facts(1).get(FactName::LocationRegion), Some(&Fact::Text("eu-west-3".to_owned())));
     assert_eq!(facts(3).get(FactName::LocationRegion), None, "two regions are no region");
@@ -253,9 +257,13 @@ models:
     let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
     assert_eq!(problems.len(), 3, "{said:#?}");
     for (place, message, remedy) in [
-        (":6:30:", "states location DE, FR, but bedrock-runtime.us-east-1.amazonaws.com stands in US", "countries: [US]"),
-        (":6:47:", "states region eu-central-1, but", "region: us-east-1"),
-        (":10:30:", "us.api.openai.com stands in US", "or the endpoint that is meant"),
+        (
+            ":6:29:",
+            "states location DE, FR, but bedrock-runtime.us-east-1.amazonaws.com stands in US",
+            "countries: [US]",
+        ),
+        (":6:46:", "states region eu-central-1, but", "region: us-east-1"),
+        (":10:29:", "us.api.openai.com stands in US", "or the endpoint that is meant"),
     ] {
         let found = said.iter().any(|said| said.contains(place) && said.contains(message) && said.contains(remedy));
         assert!(found, "{place} {message}\n{said:#?}");

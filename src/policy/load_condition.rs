@@ -168,7 +168,10 @@ pub(crate) fn read_claim(source: &mut Source<'_>) -> Option<Condition> {
     });
     let ends = |fact: &FactName| fact.path() == name || fact.path().rsplit('.').next() == Some(name);
     let Some(fact) = FactName::ALL.into_iter().find(ends) else {
-        let remedy = did_you_mean(name, FactName::ALL.into_iter().map(FactName::path));
+        let last = |fact: FactName| fact.path().rsplit('.').next().unwrap_or_default();
+        let known = FactName::ALL.into_iter().map(FactName::path).chain(FactName::ALL.into_iter().map(last));
+        let close = crate::config::problem::suggestion(name, known);
+        let remedy = close.map_or_else(|| example.to_owned(), |close| format!("did you mean `{close}`?"));
         source.at((1, 1), Severity::Error, format!("unknown fact `{name}`"), remedy);
         return None;
     };
@@ -180,8 +183,9 @@ pub(crate) fn read_claim(source: &mut Source<'_>) -> Option<Condition> {
     let mut inner = Source::new(source.file, &text);
     let tree = inner.parse();
     let conditions = tree.map(|tree| read(&mut inner, &tree, "a claim", &Sets::new())).unwrap_or_default();
+    let sound = inner.problems.is_empty();
     source.problems.append(&mut inner.problems);
-    conditions.into_iter().next()
+    conditions.into_iter().next().filter(|_| sound)
 }
 
 fn read_test(source: &mut Source<'_>, fact: FactName, op: &str, value: &Node, sets: &Sets) -> Option<Test> {

@@ -105,11 +105,8 @@ pub fn prove(policy: &Arc<Policy>, tenants: &[Arc<Tenant>], never: &[Condition])
             }
             for place in left.iter() {
                 let Some(target) = policy.targets.get(place) else { continue };
-                let unless: Vec<RuleName> = perhaps
-                    .iter()
-                    .filter(|rule| !rule.passes.contains(place))
-                    .map(|rule| rule.name.clone())
-                    .collect();
+                let unless: Vec<RuleName> =
+                    perhaps.iter().filter(|rule| !rule.passes.contains(place)).map(|rule| rule.name.clone()).collect();
                 // A way that rests on nothing unknown is shown before one that does.
                 let better = found.get(&place).is_none_or(|known| unless.len() < known.unless.len());
                 if better {

@@ -13,6 +13,9 @@ use crate::config::{self, Config, Problem, Tenant};
 use crate::policy::node::Source;
 use crate::policy::{Condition, Policies, Policy, Proof, prove, read_claim};
 
+/// Exit code of a question that cannot be read: it is neither proved nor refuted.
+const USAGE: u8 = 2;
+
 /// The configuration that is taken if none is named.
 const DEFAULT_FILE: &str = "waypost.yaml";
 
@@ -43,9 +46,16 @@ struct Question {
 }
 
 pub(super) fn run(args: &Args) -> ExitCode {
-    let question = match read(args) {
-        Ok(question) => question,
+    let (config, policies) = match load(args) {
+        Ok(loaded) => loaded,
         Err(problems) => return problem(&problems),
+    };
+    let question = match ask(args, &config, &policies) {
+        Ok(question) => question,
+        Err(problems) => {
+            crate::cli::load::print(&problems);
+            return ExitCode::from(USAGE);
+        }
     };
     let proof = match prove(&question.policy, &question.tenants, &question.never) {
         Ok(proof) => proof,
@@ -59,11 +69,14 @@ pub(super) fn run(args: &Args) -> ExitCode {
     if proof.counterexamples.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(FINDING) }
 }
 
-fn read(args: &Args) -> Result<Question, Vec<Problem>> {
-    let path = args.config.as_deref().unwrap_or(Path::new(DEFAULT_FILE));
-    let config = config::load(path)?.config;
-    let dir = args.dir.as_deref().or(config.policies.as_deref());
-    let (policies, _) = Policies::load(dir, &config)?;
+fn load(args: &Args) -> Result<(Config, Policies), Vec<Problem>> {
+    let config = config::load(args.config.as_deref().unwrap_or(Path::new(DEFAULT_FILE)))?.config;
+    let (policies, _) = Policies::load(args.dir.as_deref().or(config.policies.as_deref()), &config)?;
+    Ok((config, policies))
+}
+
+/// What is asked, or every reason why it cannot be.
+fn ask(args: &Args, config: &Config, policies: &Policies) -> Result<Question, Vec<Problem>> {
     let mut problems = Vec::new();
     let mut never = Vec::new();
     for claim in &args.never {
@@ -75,10 +88,10 @@ fn read(args: &Args) -> Result<Question, Vec<Problem>> {
     if policy.is_none() {
         let names: Vec<&str> = policies.names().map(|name| name.as_str()).collect();
         let remedy = crate::policy::node::did_you_mean(&args.policy, names.into_iter());
-        problems.push(crate::cli::check::problem(&config, format!("there is no policy `{}`", args.policy), &remedy));
+        problems.push(crate::cli::check::problem(config, format!("there is no policy `{}`", args.policy), &remedy));
     }
     match policy {
-        Some(policy) if problems.is_empty() => Ok(Question { tenants: judged_by(&policy, &config), policy, never }),
+        Some(policy) if problems.is_empty() => Ok(Question { tenants: judged_by(&policy, config), policy, never }),
         _ => Err(problems),
     }
 }

@@ -41,7 +41,9 @@ impl Report {
 
     /// The outcomes by file.
     fn by_file(&self) -> impl Iterator<Item = (&Path, &[Outcome])> {
-        self.outcomes.chunk_by(|a, b| a.file == b.file).filter_map(|outcomes| Some((&*outcomes.first()?.file, outcomes)))
+        self.outcomes
+            .chunk_by(|a, b| a.file == b.file)
+            .filter_map(|outcomes| Some((&*outcomes.first()?.file, outcomes)))
     }
 
     /// For people: what failed with what was expected, what came and why.
@@ -98,11 +100,11 @@ impl Report {
         for (file, outcomes) in self.by_file() {
             let file = escaped(&file.display().to_string());
             let failed = outcomes.iter().filter(|outcome| outcome.verdict != Verdict::Passed).count();
-            let _ =
-                writeln!(xml, "  <testsuite name=\"{file}\" tests=\"{}\" failures=\"{failed}\">", outcomes.len());
+            let _ = writeln!(xml, "  <testsuite name=\"{file}\" tests=\"{}\" failures=\"{failed}\">", outcomes.len());
             for outcome in outcomes {
                 let (name, line) = (escaped(&outcome.name), outcome.line);
-                let _ = write!(xml, "    <testcase classname=\"{file}\" name=\"{name}\" file=\"{file}\" line=\"{line}\"");
+                let _ =
+                    write!(xml, "    <testcase classname=\"{file}\" name=\"{name}\" file=\"{file}\" line=\"{line}\"");
                 let (message, detail) = match &outcome.verdict {
                     Verdict::Passed => {
                         xml.push_str("/>\n");
@@ -110,8 +112,10 @@ impl Report {
                     }
                     Verdict::Broken(why) => (why.clone(), String::new()),
                     Verdict::Failed { differences, candidates } => {
-                        let said: Vec<String> =
-                            differences.iter().map(|one| format!("expected {}, got {}", one.expected, one.got)).collect();
+                        let said: Vec<String> = differences
+                            .iter()
+                            .map(|one| format!("expected {}, got {}", one.expected, one.got))
+                            .collect();
                         (said.join("; "), candidates.join("\n"))
                     }
                 };

@@ -140,12 +140,7 @@ fn find(config: &Config, name: &str) -> Result<TargetId, String> {
 }
 
 /// What differs from the expectation; empty if nothing does.
-fn differs(
-    expect: &Expect,
-    allowed: &Allowed,
-    chosen: &Chosen,
-    config: &Config,
-) -> Result<Vec<Difference>, String> {
+fn differs(expect: &Expect, allowed: &Allowed, chosen: &Chosen, config: &Config) -> Result<Vec<Difference>, String> {
     match expect {
         Expect::Target(name) => {
             find(config, name)?;

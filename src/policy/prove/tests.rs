@@ -40,9 +40,14 @@ fn what_holds_for_every_combination_is_proved_and_counted() {
     let held = proof(&config, EVERYTHING_IN_EEA, "countries in [US]");
     assert_eq!(held.counterexamples, []);
     assert_eq!((held.tenants, held.requests, held.combinations()), (3, 3, 12), "no rule looks at a label");
-    let rules = "  - name: r\n    when: labels['data-class'] != 'public'\n    require: { location.countries: { in: EEA } }\n";
+    let rules =
+        "  - name: r\n    when: labels['data-class'] != 'public'\n    require: { location.countries: { in: EEA } }\n";
     let not = proof(&config, rules, "countries in [US]");
-    assert_eq!((not.requests, not.labels.as_slice()), (12, ["data-class".to_owned()].as_slice()), "3 tenants, 4 values");
+    assert_eq!(
+        (not.requests, not.labels.as_slice()),
+        (12, ["data-class".to_owned()].as_slice()),
+        "3 tenants, 4 values"
+    );
 }
 
 #[test]
@@ -96,7 +101,8 @@ fn claims_are_read_in_short_and_in_full_and_faults_have_a_remedy() {
     }
     for (wrong, remedy) in [
         ("country in [US]", ""),
-        ("contries in [US]", "location.countries"),
+        ("contries in [US]", "did you mean `countries`?"),
+        ("nonsense in [US]", "write `countries in [US]`"),
         ("countries inside [US]", "write `countries in [US]`"),
         ("countries in", "write `countries in [US]`"),
         ("countries in [UK]", "did you mean `GB`?"),
@@ -110,7 +116,11 @@ fn claims_are_read_in_short_and_in_full_and_faults_have_a_remedy() {
             continue;
         }
         assert!(read.is_none() && !source.problems.is_empty(), "{wrong}");
-        assert!(source.problems.iter().any(|problem| problem.remedy.contains(remedy)), "{wrong}: {:?}", source.problems);
+        assert!(
+            source.problems.iter().any(|problem| problem.remedy.contains(remedy)),
+            "{wrong}: {:?}",
+            source.problems
+        );
     }
 }
 

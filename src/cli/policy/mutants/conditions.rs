@@ -40,7 +40,9 @@ fn turned(whole: &Json, demand: &str, fact: &str, op: &str, value: &Json) -> Opt
             _ if NUMBERS.contains(&fact) => {
                 Some((anything_but(whole, demand, fact, value)?, "`equals` was negated".to_owned()))
             }
-            _ => Some((vec![with(whole, demand, fact, op, "not_in", json!([value]))], "`equals` was negated".to_owned())),
+            _ => {
+                Some((vec![with(whole, demand, fact, op, "not_in", json!([value]))], "`equals` was negated".to_owned()))
+            }
         },
         _ => None,
     }
@@ -92,11 +94,13 @@ fn anything_but(whole: &Json, demand: &str, fact: &str, value: &Json) -> Option<
     Some(rules)
 }
 
-/// The nearest values below and above a number or a duration; below zero there is no duration.
+/// Values just below and just above a number or a duration; below zero there is no duration.
 fn beside(value: &Json) -> Option<(Option<Json>, Json)> {
     const NANOSECOND: std::time::Duration = std::time::Duration::from_nanos(1);
     if let Some(number) = value.as_f64() {
-        return Some((Some(json!(number.next_down())), json!(number.next_up())));
+        // Far less than any price or window differs by, and more than reading the text could lose.
+        let step = number.abs().max(1.0) * 1e-9;
+        return Some((Some(json!(number - step)), json!(number + step)));
     }
     let duration = humantime::parse_duration(value.as_str()?).ok()?;
     let text = |duration| json!(humantime::format_duration(duration).to_string());

@@ -25,8 +25,10 @@ fn rules(mutant: &Mutant) -> Vec<Json> {
 
 #[test]
 fn each_rule_is_deleted_and_each_operator_turned_round() {
-    let said: Vec<String> =
-        mutants().iter().map(|mutant| format!("{} {}:{} {}", mutant.rule, mutant.line, mutant.column, mutant.change)).collect();
+    let said: Vec<String> = mutants()
+        .iter()
+        .map(|mutant| format!("{} {}:{} {}", mutant.rule, mutant.line, mutant.column, mutant.change))
+        .collect();
     assert_eq!(
         said,
         [
@@ -42,7 +44,7 @@ fn each_rule_is_deleted_and_each_operator_turned_round() {
             "b 10:5 `forbid` became `require`",
             "b 10:30 `equals` was negated of price.input",
             "b 10:60 `equals` was negated of operator.name",
-            "b 10:89 `at_least` became `at_most` of model.tier",
+            "b 10:90 `at_least` became `at_most` of model.tier",
             "c 11:5 the rule was deleted",
             "c 11:16 `require` became `forbid`",
         ],

@@ -64,7 +64,9 @@ fn tokens(expression: &str) -> Vec<(usize, Token)> {
     while let Some(&byte) = bytes.get(at) {
         let rest = &bytes[at..];
         if byte == b'"' || byte == b'\'' {
-            let raw = at > 0 && matches!(bytes.get(at - 1), Some(b'r' | b'R')) && !is_word(at.checked_sub(2).and_then(|b| bytes.get(b)));
+            let raw = at > 0
+                && matches!(bytes.get(at - 1), Some(b'r' | b'R'))
+                && !is_word(at.checked_sub(2).and_then(|b| bytes.get(b)));
             at += quoted(rest, raw);
             continue;
         }
@@ -77,7 +79,8 @@ fn tokens(expression: &str) -> Vec<(usize, Token)> {
             at += was.len();
             continue;
         }
-        let stands_alone = !is_word(at.checked_sub(1).and_then(|before| bytes.get(before))) && !is_word(bytes.get(at + 2));
+        let stands_alone =
+            !is_word(at.checked_sub(1).and_then(|before| bytes.get(before))) && !is_word(bytes.get(at + 2));
         match byte {
             b'(' | b'[' | b'{' => tokens.push((at, Token::Open)),
             b')' | b']' | b'}' => tokens.push((at, Token::Close)),
