@@ -5,6 +5,7 @@ mod catalogue;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
@@ -15,6 +16,9 @@ use crate::config::Target;
 use crate::gateway::{Gateway, Question, explain};
 use crate::ledger::Decision;
 use crate::telemetry::RequestLog;
+
+/// How long the network may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Explains a decision.
 #[derive(Debug, clap::Args)]
@@ -79,9 +83,11 @@ async fn decide(args: &Args) -> Result<(Decision, Vec<Arc<Target>>), String> {
         load::print(&problems);
         format!("{} problem(s) above", problems.len())
     })?;
-    let mut targets = loaded.config.targets.clone();
-    let gateway =
-        Gateway::build(loaded.config, loaded.policies, RequestLog::off()).map_err(|error| error.to_string())?;
+    let mut config = loaded.config;
+    let mut targets = config.targets.clone();
+    // Nobody waits behind this one prompt, and the network's first run is its slowest.
+    config.classifier.deadline = config.classifier.deadline.max(PATIENCE);
+    let gateway = Gateway::build(config, loaded.policies, RequestLog::off()).map_err(|error| error.to_string())?;
     let labels = (!args.labels.is_empty()).then(|| args.labels.join(","));
     let question = Question { tenant: &args.tenant, labels, body: body.into() };
     let decision = explain(&gateway, question).await.map_err(|error| error.message)?;

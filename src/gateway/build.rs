@@ -54,6 +54,7 @@ pub enum BuildError {
 pub fn classifier_settings(config: &Config) -> Option<classify::Settings> {
     let model = match &config.classifier.model {
         ClassifierModel::Embedded => ModelSource::Embedded,
+        ClassifierModel::Linear => ModelSource::Linear,
         ClassifierModel::Folder(folder) => ModelSource::Folder(folder.clone()),
         ClassifierModel::Off => return None,
     };
@@ -63,6 +64,7 @@ pub fn classifier_settings(config: &Config) -> Option<classify::Settings> {
         deadline: config.classifier.deadline,
         threads: config.classifier.threads,
         queue: config.classifier.queue,
+        max_tokens: config.classifier.max_tokens,
     })
 }
 
@@ -77,7 +79,7 @@ impl Gateway {
             Some(settings) => Classifier::load(&settings)?,
             None => Classifier::off(),
         };
-        let calibrated = Calibrated::load(&config, Some(classifier.model_hash()))?;
+        let calibrated = Calibrated::load(&config, Some(&classifier))?;
         let calls = Arc::new(Upstreams::new(&config)?);
         let store = store::open(&config.store)?;
         let now = Instant::now();
@@ -91,7 +93,6 @@ impl Gateway {
                 .map(|target| ServedBy::new(target.model.as_str(), target.provider.name.as_str()))
                 .collect(),
             config_hash: Arc::from(config.hash.as_str()),
-            classifier_hash: Arc::from(classifier.model_hash()),
             auth: Authenticator::new(&config, fetch(Arc::clone(&calls)), Clock::System),
             limiter: Limiter::new(&config),
             latency: Observed::new(config.targets.iter().map(|target| target.latency_prior.first_token), now),

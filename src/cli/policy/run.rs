@@ -127,7 +127,8 @@ impl LazyScorer {
             Self::Loaded(classifier, seen) => {
                 let score = || {
                     let prompt = classify::Prompt { texts, tools: 0, images: 0 };
-                    classifier.score_blocking(&prompt).map_err(|error| error.to_string())
+                    let scored = classifier.score_blocking(&prompt).map(|verdict| verdict.difficulty);
+                    scored.map_err(|error| error.to_string())
                 };
                 seen.entry(format!("{texts:?}")).or_insert_with(score).clone()
             }
