@@ -1,11 +1,12 @@
 //! Proves of a policy that it never lets a target with some fact be asked, or finds a request for which it does.
 //!
-//! Targets are finite, and so is most of what rules look at. Every combination of tenant, label values and what else a
-//! `when` can name is tried with the code that serves. What has no end of values (a model's name, a number of tokens) is
-//! taken as saying yes and no alike: a rule that might not apply is counted as not applying. So a proof holds for every
-//! request; a counterexample that rests on such a rule says so.
+//! Targets are finite, and so is most of what rules look at. Every combination of tenant, label values and operation is
+//! tried with the code that serves. Teams and keys have no end: a comparison with one is taken to hold and not to hold,
+//! and a rule that might not apply is counted as not applying. So a proof holds for every request; a counterexample that
+//! rests on such a rule says so.
 //!
-//! What a client says of itself needs no trying: it can only tighten, so a request without it reaches the most.
+//! What a client says of itself and chooses in its request needs no trying: it can only switch rules on, so the request
+//! that chooses nothing reaches the most.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,8 +14,9 @@ use std::sync::Arc;
 use super::condition::{Condition, shown};
 use super::labels::{self, LabelSources, Labels, MaySet};
 use super::mask::Mask;
-use super::{Policy, Rule};
-use crate::config::{LabelSource, Target, Tenant};
+use super::scope::Input;
+use super::{Circumstances, Operation, Policy, RequestFacts, Rule};
+use crate::config::{LabelSource, Tenant};
 use crate::id::{RuleName, TenantName};
 
 /// Most combinations of label values that are tried.
@@ -50,11 +52,13 @@ pub struct Counterexample {
     pub tenant: TenantName,
     /// The labels that rules look at, set by key, claim, floor or default.
     pub labels: Vec<(String, String)>,
+    /// The path it comes to, where some rule looks at that.
+    pub operation: Option<&'static str>,
     /// The target that it may reach.
     pub target: Arc<str>,
     /// What of the target was never to be: `location.countries is [US]`.
     pub fact: String,
-    /// Rules that would forbid it and may not apply, for their `when` looks at what has no end of values.
+    /// Rules that would forbid it and may not apply, for their `when` looks at the team or the key.
     pub unless: Vec<RuleName>,
 }
 
@@ -64,14 +68,6 @@ pub struct Counterexample {
 pub struct TooMany {
     /// How many there are.
     pub combinations: u64,
-}
-
-/// Whether a rule applies to a request of which some things are not known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Applies {
-    Surely,
-    Perhaps,
-    No,
 }
 
 /// Tries every combination: does any request of these tenants, judged by this policy, reach a target that one of
@@ -86,31 +82,37 @@ pub fn prove(policy: &Arc<Policy>, tenants: &[Arc<Tenant>], never: &[Condition])
             wrong.insert(place);
         }
     }
-    let places = looked_at(policy);
+    let places: BTreeSet<usize> = policy.rules.iter().flat_map(|rule| rule.applies.labels()).collect();
+    let by_operation = policy.rules.iter().any(|rule| rule.applies.looks_at(Input::Operation));
+    let operations = if by_operation { &Operation::ALL[..] } else { &Operation::ALL[..1] };
     let mut found: BTreeMap<usize, Counterexample> = BTreeMap::new();
     let mut requests = 0;
     for tenant in tenants {
+        let at = policy.scope.place(tenant);
         for labels in labellings(policy, tenant, &places)? {
-            requests += 1;
-            let mut left = wrong.clone();
-            let mut perhaps: Vec<&Rule> = Vec::new();
-            for rule in &policy.rules {
-                match applies(policy, rule, tenant, &labels) {
-                    Applies::Surely => {
-                        left.keep(&rule.passes);
+            for &operation in operations {
+                requests += 1;
+                let request = RequestFacts { operation, ..RequestFacts::BARE };
+                let of = Circumstances { request, ..Circumstances::plain(tenant, &labels) };
+                let mut left = wrong.clone();
+                let mut perhaps: Vec<&Rule> = Vec::new();
+                for rule in &policy.rules {
+                    match rule.applies.whoever(&policy.scope, &of, at) {
+                        Some(true) => {
+                            left.keep(&rule.passes);
+                        }
+                        Some(false) => {}
+                        None => perhaps.push(rule),
                     }
-                    Applies::Perhaps => perhaps.push(rule),
-                    Applies::No => {}
                 }
-            }
-            for place in left.iter() {
-                let Some(target) = policy.targets.get(place) else { continue };
-                let unless: Vec<RuleName> =
-                    perhaps.iter().filter(|rule| !rule.passes.contains(place)).map(|rule| rule.name.clone()).collect();
-                // A way that rests on nothing unknown is shown before one that does.
-                let better = found.get(&place).is_none_or(|known| unless.len() < known.unless.len());
-                if better {
-                    found.insert(place, counterexample(policy, tenant, &labels, &places, target, never, unless));
+                for place in left.iter() {
+                    let unless = perhaps.iter().filter(|rule| !rule.passes.contains(place));
+                    let unless: Vec<RuleName> = unless.map(|rule| rule.name.clone()).collect();
+                    // A way that rests on nothing unknown is shown before one that does.
+                    if found.get(&place).is_none_or(|known| unless.len() < known.unless.len()) {
+                        let named = by_operation.then_some(operation.as_str());
+                        found.extend(counterexample(&of, named, &places, (place, policy), never, unless));
+                    }
                 }
             }
         }
@@ -128,49 +130,28 @@ pub fn prove(policy: &Arc<Policy>, tenants: &[Arc<Tenant>], never: &[Condition])
 }
 
 fn counterexample(
-    policy: &Policy,
-    tenant: &Tenant,
-    labels: &Labels,
+    of: &Circumstances<'_>,
+    operation: Option<&'static str>,
     places: &BTreeSet<usize>,
-    target: &Target,
+    (place, policy): (usize, &Policy),
     never: &[Condition],
     unless: Vec<RuleName>,
-) -> Counterexample {
-    let hit = never.iter().find(|condition| condition.hits(&target.facts));
-    let fact = hit.map_or_else(String::new, |condition| {
-        format!("{} is {}", condition.fact.path(), shown(&target.facts, condition.fact))
-    });
+) -> Option<(usize, Counterexample)> {
+    let target = policy.targets.get(place)?;
+    let hit = never.iter().find(|condition| condition.hits(&target.facts))?;
     let named = places.iter().filter_map(|place| {
         let label = policy.scope.labels.get(*place)?;
-        Some((label.name.to_string(), labels.text(*place, false).to_owned()))
+        Some((label.name.to_string(), of.labels.text(*place, false).to_owned()))
     });
-    Counterexample {
-        tenant: tenant.name.clone(),
+    let counterexample = Counterexample {
+        tenant: of.tenant.name.clone(),
         labels: named.collect(),
+        operation,
         target: target.name.as_str().into(),
-        fact,
+        fact: format!("{} is {}", hit.fact.path(), shown(&target.facts, hit.fact)),
         unless,
-    }
-}
-
-/// The labels that some rule's `when` looks at, by their places.
-fn looked_at(policy: &Policy) -> BTreeSet<usize> {
-    let mut places = BTreeSet::new();
-    for rule in &policy.rules {
-        let Some(when) = &rule.when else { continue };
-        match cel::Program::compile(when) {
-            Ok(program) => {
-                let inputs = super::check::check(program.expression(), &policy.scope).inputs;
-                places.extend(inputs.into_iter().filter_map(|input| match input {
-                    super::scope::Input::Label(place) => Some(place),
-                    _ => None,
-                }));
-            }
-            // It compiled when the policy was loaded; were it not to, every label would count.
-            Err(_) => places.extend(policy.scope.labels.iter().enumerate().map(|(place, _)| place)),
-        }
-    }
-    places
+    };
+    Some((place, counterexample))
 }
 
 /// Every way in which a request of a tenant can be labelled without its client's word, as far as rules look.
@@ -215,11 +196,6 @@ fn labellings(policy: &Policy, tenant: &Tenant, places: &BTreeSet<usize>) -> Res
         }
     }
     Ok(labellings)
-}
-
-fn applies(policy: &Policy, rule: &Rule, tenant: &Tenant, labels: &Labels) -> Applies {
-    let place = policy.scope.place(tenant);
-    if rule.applies.applies(&policy.scope, tenant, place, labels, false) { Applies::Surely } else { Applies::No }
 }
 
 #[cfg(test)]

@@ -96,9 +96,10 @@ fn ask(args: &Args, config: &Config, policies: &Policies) -> Result<Question, Ve
     }
 }
 
-/// The tenants whose requests the policy may judge; where it is nobody's, whoever there is.
+/// The tenants whose requests the policy may judge: theirs, or one that it extends. Where it is nobody's, whoever there is.
 fn judged_by(policy: &Policy, config: &Config) -> Vec<Arc<Tenant>> {
-    let own: Vec<_> = config.tenants.values().filter(|tenant| tenant.policy == policy.name).cloned().collect();
+    let judges = |own: &str| policy.name.as_str() == own || policy.extends(own);
+    let own: Vec<_> = config.tenants.values().filter(|tenant| judges(tenant.policy.as_str())).cloned().collect();
     if own.is_empty() { config.tenants.values().cloned().collect() } else { own }
 }
 
@@ -115,11 +116,12 @@ fn text(args: &Args, question: &Question, proof: &Proof, paint: Paint) -> String
         for (name, value) in &found.labels {
             labels.push(format!("{name}={}", if value.is_empty() { "\"\"" } else { value }));
         }
+        labels.extend(found.operation.map(|operation| format!("request.operation={operation}")));
         let labels = if labels.is_empty() { "whatever its labels".to_owned() } else { labels.join(", ") };
         text += &format!("  tenant {}, {labels}: reaches {}, whose {}\n", found.tenant, found.target, found.fact);
         if !found.unless.is_empty() {
             let rules: Vec<&str> = found.unless.iter().map(|rule| rule.as_str()).collect();
-            text += &format!("    unless this applies, which hangs on more than labels: {}\n", rules.join(", "));
+            text += &format!("    unless this applies, which hangs on the key or the team: {}\n", rules.join(", "));
         }
     }
     text + &format!("  {tried}\n")
@@ -151,7 +153,7 @@ fn json(args: &Args, question: &Question, proof: &Proof) -> Value {
             let labels: serde_json::Map<String, Value> =
                 found.labels.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
             let unless: Vec<&str> = found.unless.iter().map(|rule| rule.as_str()).collect();
-            json!({ "tenant": found.tenant.as_str(), "labels": labels, "target": &*found.target, "fact": found.fact, "unless": unless })
+            json!({ "tenant": found.tenant.as_str(), "labels": labels, "operation": found.operation, "target": &*found.target, "fact": found.fact, "unless": unless })
         })
         .collect();
     json!({

@@ -179,3 +179,35 @@ fn a_change_that_no_case_notices_is_named_with_its_place() {
     let survivors = mutation.json()["survivors"].as_array().unwrap().clone();
     assert!(survivors.iter().all(|survivor| survivor["line"].as_u64() > Some(0)), "{survivors:?}");
 }
+
+#[test]
+fn a_case_may_state_whatever_a_rule_may_look_at() {
+    let folder = changed("default.yaml", |text| {
+        let rule = "  - name: picky\n    when: request.stream && request.operation == \"messages\" && request.tools \
+                    && request.media && request.unscanned && request.server_tools && request.input_tokens > 10 \
+                    && tenant.team == \"search\" && key.id == \"k\"\n    require: { operator.name: { equals: self } }\n";
+        text.replace("objective:", &format!("{rule}objective:"))
+    });
+    let all = "team: search, key: k, request: { model: cloud-us/big, operation: messages, stream: true, tools: true, \
+               server_tools: true, media: true, input_tokens: 11 }";
+    let mut cases = format!(
+        "config: targets.yaml\npolicy: default\ncases:\n  - {{ name: all, given: {{ {all} }}, expect: {{ denied_by: picky }} }}\n"
+    );
+    for one in
+        ["key: k, ", "team: search, ", "operation: messages, ", "stream: true, ", "tools: true, ", ", input_tokens: 11"]
+    {
+        let less = all.replacen(one, "", 1);
+        cases += &format!("  - {{ name: '{one}', given: {{ {less} }}, expect: {{ target: big@cloud-us }} }}\n");
+    }
+    fs::write(folder.path().join("tests/picky.yaml"), cases).unwrap();
+    let report = test(Some(folder.path()), None).unwrap();
+    assert_eq!(report.failed(), 0, "{}", text(&report));
+    let mutation = mutated(folder.path());
+    let said = mutation.text(Paint::never());
+    assert!(!said.contains("`==` became `!=`") && !said.contains("the rule was deleted"), "{said}");
+
+    let wrong = "config: targets.yaml\ncases:\n  - { name: a, given: { request: { operation: chats, stream: 1 } }, expect: { denied_by: x } }\n";
+    fs::write(folder.path().join("tests/picky.yaml"), wrong).unwrap();
+    let said = format!("{:?}", test(Some(folder.path()), None).unwrap_err());
+    assert!(said.contains("did you mean `chat`?") && said.contains("stream is true or false"), "{said}");
+}

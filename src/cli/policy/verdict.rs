@@ -8,7 +8,7 @@ use crate::chat::Text;
 use crate::config::Config;
 use crate::gateway::Calibrated;
 use crate::id::TargetId;
-use crate::policy::{Allowed, LabelSources, MaySet, Policies, constrain, labels};
+use crate::policy::{Allowed, Circumstances, LabelSources, MaySet, Policies, RequestFacts, constrain, labels};
 use crate::route::{self, Candidate, Inputs, Named, NoCandidate, Plan, Reason, Why};
 
 /// What came of a case.
@@ -95,7 +95,11 @@ fn run(
         Some(named) => named.iter().map(|(id, _)| *id).collect(),
         None => config.targets.iter().map(|target| target.id).collect(),
     };
-    let allowed = constrain(policy, tenant, &labels, &considered);
+    // Nothing here can read a picture, a sound or a file.
+    let unscanned = given.facts.unscanned || given.facts.media;
+    let request = RequestFacts { model: &given.model, input_tokens: input_tokens(given), unscanned, ..given.facts };
+    let of = Circumstances { tenant, team: &given.team, key: &given.key, labels: &labels, request };
+    let allowed = constrain(policy, &of, &considered);
 
     let difficulty = match (given.score, given.texts.is_empty()) {
         (Some(score), _) => Some(score),
@@ -128,8 +132,11 @@ fn run(
     Ok((allowed, chosen))
 }
 
-/// Four bytes a token, as the gateway estimates.
+/// As stated, else four bytes a token, as the gateway estimates.
 fn input_tokens(given: &Given) -> u64 {
+    if let Some(stated) = given.input_tokens {
+        return stated;
+    }
     let bytes: usize = given.texts.iter().map(|text| text.text.len()).sum();
     u64::try_from(bytes.div_ceil(4)).unwrap_or(u64::MAX)
 }
