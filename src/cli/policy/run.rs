@@ -1,6 +1,6 @@
 //! Runs every case of a folder of policies.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::cases::{self, Case, CaseFile};
@@ -43,8 +43,9 @@ impl Suite {
         }
         let mut suite = Self { policies, files, worlds: BTreeMap::new() };
         let mut problems = Vec::new();
+        let mut seen = BTreeSet::new();
         for file in &suite.files {
-            if suite.worlds.contains_key(&file.config) {
+            if !seen.insert(&file.config) {
                 continue;
             }
             match World::load(&file.config, &suite.policies) {

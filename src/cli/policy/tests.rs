@@ -200,6 +200,10 @@ fn a_case_may_state_whatever_a_rule_may_look_at() {
         cases += &format!("  - {{ name: '{one}', given: {{ {less} }}, expect: {{ target: big@cloud-us }} }}\n");
     }
     fs::write(folder.path().join("tests/picky.yaml"), cases).unwrap();
+    // Rules may only name keys and teams that there are.
+    let targets = folder.path().join("tests/targets.yaml");
+    let key = format!("auth: {{ keys: [{{ id: k, team: search, hash: 'hmac-sha256:{}' }}] }}\n", "0".repeat(64));
+    fs::write(&targets, fs::read_to_string(&targets).unwrap() + &key).unwrap();
     let report = test(Some(folder.path()), None).unwrap();
     assert_eq!(report.failed(), 0, "{}", text(&report));
     let mutation = mutated(folder.path());
