@@ -13,6 +13,7 @@ use crate::cache::Cache;
 use crate::classify::{self, Classifier, ClassifyError, ModelSource};
 use crate::clock::Clock;
 use crate::config::{ClassifierModel, Config};
+use crate::detect::Detectors;
 use crate::ledger::Decisions;
 use crate::limit::Limiter;
 use crate::policy::Policies;
@@ -94,6 +95,7 @@ impl Gateway {
             classifier_hash: Arc::from(classifier.model_hash()),
             auth: Authenticator::new(&config, fetch(Arc::clone(&calls)), Clock::System),
             limiter: Limiter::new(&config),
+            detectors: Detectors::new(config.detection.clone()),
             latency: Observed::new(config.targets.iter().map(|target| target.latency_prior.first_token), now),
             health: Health::new(config.targets.len(), now),
             places: InFlight::new(config.targets.iter().map(|target| target.max_concurrent)),

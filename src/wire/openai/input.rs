@@ -71,3 +71,17 @@ fn text(scanner: &mut Scanner<'_>, texts: &mut Vec<Text>) -> JsonResult<()> {
     texts.push(Text { role: Role::User, text: scanner.string()?.text().into_owned() });
     Ok(())
 }
+
+/// Whether some of the input is tokens rather than text.
+pub(in crate::wire) fn has_tokens(request: &Request) -> bool {
+    let input = request.body.get(request.edits.messages.clone()).unwrap_or_default();
+    let mut scanner = Scanner::lenient(input);
+    let mut tokens = false;
+    if scanner.is(Kind::Array) {
+        let _ = scanner.array(|scanner, _| {
+            tokens |= matches!(scanner.kind()?, Kind::Number | Kind::Array);
+            scanner.skip()
+        });
+    }
+    tokens
+}
