@@ -14,8 +14,11 @@ const WORDS: usize = 7;
 /// So near a word has to stand to call a number an identifier, words that say nothing aside.
 const NEAR: usize = 2;
 
-/// Longest word that is known, in bytes.
-const LONGEST: usize = 24;
+/// Longest word that is known, in bytes; longer ones with letters beyond ASCII are asked what they hold.
+const LONGEST: usize = 48;
+
+/// So many digits may be a list's or an extension's; more are a number of their own.
+const FEW_DIGITS: usize = 2;
 
 /// What is said of a number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,42 +76,48 @@ struct Reading {
 }
 
 impl Reading {
-    /// Reads words from the last to the first. A change from small to capital letters begins a word, as in `orderId`.
+    /// Reads words from the last to the first, back to another number: what is said before that is said of it.
     fn words(&mut self, line: &[u8]) {
         let is_word = |byte: u8| byte.is_ascii_alphabetic() || byte >= 0x80;
         let mut end = line.len();
+        let mut digits = 0;
         while end > 0 && self.words < WORDS {
             let Some(&last) = line.get(end - 1) else { return };
             if !is_word(last) {
+                digits = if last.is_ascii_digit() { digits + 1 } else { 0 };
+                if digits > FEW_DIGITS {
+                    return;
+                }
                 end -= 1;
                 continue;
             }
-            let mut start = end - 1;
-            while start > 0 {
-                let (Some(&before), Some(&first)) = (line.get(start - 1), line.get(start)) else { break };
-                if !is_word(before) || before.is_ascii_lowercase() && first.is_ascii_uppercase() {
-                    break;
-                }
-                start -= 1;
-            }
-            self.word(line.get(start..end).unwrap_or_default());
+            digits = 0;
+            let start = line.iter().take(end).rposition(|&byte| !is_word(byte)).map_or(0, |before| before + 1);
+            self.compound(line.get(start..end).unwrap_or_default());
+            end = start;
+        }
+    }
+
+    /// A word that is known, or else its parts: a change from small to capital letters begins one, as in `orderId`.
+    fn compound(&mut self, word: &[u8]) {
+        if !matches!(sense(&Lower::of(word)), Sense::Other) {
+            self.word(word);
+            return;
+        }
+        let mut end = word.len();
+        while end > 0 && self.words < WORDS {
+            let begins = |two: &[u8]| matches!(two, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase());
+            let before = word.get(..end).unwrap_or_default();
+            let start = before.windows(2).rposition(begins).map_or(0, |place| place + 1);
+            self.word(word.get(start..end).unwrap_or_default());
             end = start;
         }
     }
 
     fn word(&mut self, word: &[u8]) {
-        let mut lower = [0; LONGEST];
         self.words += 1;
-        let lower = match lower.get_mut(..word.len()) {
-            Some(lower) => {
-                lower.copy_from_slice(word);
-                lower.make_ascii_lowercase();
-                &*lower
-            }
-            None => word,
-        };
         let context = &mut self.context;
-        match sense(lower) {
+        match sense(&Lower::of(word)) {
             Sense::Nothing => return,
             Sense::Card => context.card = true,
             Sense::Phone => context.phone = true,
@@ -119,6 +128,27 @@ impl Reading {
             Sense::Identifier | Sense::Other => {}
         }
         self.telling += 1;
+    }
+}
+
+/// A word in small letters; one that is longer than any known is none.
+struct Lower([u8; LONGEST], usize);
+
+impl Lower {
+    fn of(word: &[u8]) -> Self {
+        let mut lower = [0; LONGEST];
+        let Some(slot) = lower.get_mut(..word.len()) else { return Self(lower, 0) };
+        slot.copy_from_slice(word);
+        slot.make_ascii_lowercase();
+        Self(lower, word.len())
+    }
+}
+
+impl std::ops::Deref for Lower {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.0.get(..self.1).unwrap_or_default()
     }
 }
 
@@ -138,9 +168,8 @@ fn sense(word: &[u8]) -> Sense {
     match word {
         b"number" | b"nummer" | b"num" | b"no" | b"nr" | b"n" | b"is" | b"was" | b"the" | b"a" | b"my" | b"his"
         | b"her" | b"our" | b"your" | b"on" | b"of" | b"value" | b"ist" | b"lautet" | b"die" | b"der" | b"numero"
-        | b"est" | b"es" | b"le" | b"la" | b"el" | b"s" | b"digits" | b"with" | b"ending" | b"und" | b"and" | b"or" => {
-            Sense::Nothing
-        }
+        | b"est" | b"es" | b"le" | b"la" | b"el" | b"s" | b"digits" | b"with" | b"at" | b"ending" | b"und" | b"and"
+        | b"or" => Sense::Nothing,
         b"card"
         | b"cards"
         | b"visa"
@@ -196,7 +225,7 @@ fn sense(word: &[u8]) -> Sense {
         | b"block" | b"tx" | b"txn" | b"transaction" | b"session" | b"job" | b"task" | b"commit" | b"issue"
         | b"bug" | b"size" | b"bytes" | b"ns" | b"us" | b"ms" | b"usec" | b"nanos" | b"micros" | b"count"
         | b"counter" | b"cursor" | b"msg" | b"message" | b"event" | b"snowflake" | b"tweet" | b"rand" | b"random"
-        | b"seed" | b"node" | b"shard" | b"asset" | b"meter" | b"correlation" | b"vin" | b"key" | b"rev" | b"at" => {
+        | b"seed" | b"node" | b"shard" | b"asset" | b"meter" | b"correlation" | b"vin" | b"key" | b"rev" => {
             Sense::Identifier
         }
         _ if word.len() > 2 && is_phone_elsewhere(word) => Sense::Phone,

@@ -97,12 +97,14 @@ fn between(bytes: &[u8], at: usize) -> Option<usize> {
 pub(super) fn international(bytes: &[u8], start: usize) -> Option<Range<usize>> {
     let plus = start.checked_sub(1)?;
     let before = plus.checked_sub(1).and_then(|place| bytes.get(place));
-    if before
-        .is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b')' | b'_' | b'.' | b'/' | b'='))
-    {
+    if before.is_some_and(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b')' | b'_' | b'.' | b'/')) {
         return None;
     }
     let read = Read::from(bytes, start);
+    // `x=+49301234567` may be a sum.
+    if before == Some(&b'=') && read.count < 3 {
+        return None;
+    }
     fitting(bytes, &read, 0).map(|end| plus..end)
 }
 
@@ -175,12 +177,14 @@ fn is_north_american(digits: &[u8]) -> bool {
 pub(super) fn national(bytes: &[u8], start: usize, context: &Lazy<'_>) -> Option<Range<usize>> {
     let read = Read::from(bytes, start);
     let &(total, end) = read.groups().last()?;
-    if total < FEWEST {
+    if total < FEWEST || is_date(&read) {
         return None;
     }
-    let bracket = start.checked_sub(1).filter(|place| bytes.get(*place) == Some(&b'('));
+    let closes = read.groups().first().is_some_and(|(_, end)| bytes.get(*end) == Some(&b')'));
+    let bracket = start.checked_sub(1).filter(|place| closes && bytes.get(*place) == Some(&b'('));
     let from = bracket.unwrap_or(start);
     if read.digits(2) == [0, 0]
+        && !goes_on(bytes, start)
         && (read.count > 2 || context.get().phone)
         && !context.get().identifier
         && let Some(end) = fitting(bytes, &read, 2)
@@ -196,7 +200,7 @@ pub(super) fn national(bytes: &[u8], start: usize, context: &Lazy<'_>) -> Option
             return Some(from..end);
         }
     }
-    if !context.get().phone || is_date(&read) {
+    if !context.get().phone {
         return None;
     }
     let mut groups = read.groups().iter().rev().filter(|(total, _)| (FEWEST..=MOST_NATIONAL).contains(total));
@@ -206,7 +210,18 @@ pub(super) fn national(bytes: &[u8], start: usize, context: &Lazy<'_>) -> Option
     varied.then_some(from..end)
 }
 
-/// Whether the groups are a day: `2024-01-31`, `31.01.2024`.
+/// Whether digits and a mark stand before: the groups of a longer number.
+fn goes_on(bytes: &[u8], start: usize) -> bool {
+    let before = start.checked_sub(2).and_then(|from| bytes.get(from..start));
+    matches!(before, Some([b'0'..=b'9', b' ' | b'-' | b'.']))
+}
+
+/// Whether the groups begin with a day: `2024-01-31`, `31.01.2024`, and perhaps an hour.
 fn is_date(read: &Read) -> bool {
-    read.is(&[4, 2, 2]) || read.is(&[2, 2, 4])
+    let mut ends = read.groups().iter().map(|(total, _)| *total);
+    match (ends.next(), ends.next(), ends.next()) {
+        (Some(4), Some(6), Some(8)) => matches!(read.digits(2), [1, 9] | [2, 0]),
+        (Some(2), Some(4), Some(8)) => matches!(read.digits.get(4..6), Some([1, 9] | [2, 0])),
+        _ => false,
+    }
 }

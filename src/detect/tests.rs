@@ -124,7 +124,14 @@ fn numbers_of_states_need_their_check_digits() {
         Detector::ItCodiceFiscale,
         &[("C.F.: RSSMRA85T10A562S", "RSSMRA85T10A562S"), ("rssmra85t10a562s", "rssmra85t10a562s")],
     );
-    must_find(Detector::DeTaxId, &[("Steuer-ID: 86095742719", "86095742719"), ("86 095 742 719", "86 095 742 719")]);
+    must_find(
+        Detector::DeTaxId,
+        &[
+            ("Steuer-ID: 86095742719", "86095742719"),
+            ("IdNr. 86095742719", "86095742719"),
+            ("86 095 742 719", "86 095 742 719"),
+        ],
+    );
     must_not_find(&[
         "000-12-3456",
         "666-12-3456",
@@ -150,6 +157,8 @@ fn telephone_numbers_need_a_country_code_or_a_word() {
             ("+14155552671", "+14155552671"),
             ("(415) 555-2671", "(415) 555-2671"),
             ("415-555-2671", "415-555-2671"),
+            ("the office (415-555-2671)", "415-555-2671"),
+            ("/find?q=+33 6 44 73 53 88", "+33 6 44 73 53 88"),
             ("Tel. 030/901820-5", "030/901820-5"),
             ("phone: 06 12 34 56 78.", "06 12 34 56 78"),
             ("0049 30 901820", "0049 30 901820"),
@@ -168,6 +177,8 @@ fn telephone_numbers_need_a_country_code_or_a_word() {
         "123-456-7890",
         "build 415-555-2671",
         "phone since 2024-01-31",
+        "5256 0045 2707 5853 2847 0710",
+        "offset 336135646768 of phone 12",
     ]);
 }
 

@@ -171,6 +171,15 @@ class Maker:
 
     # What is none
 
+    def luhn(self, length):
+        """A number with Luhn's check digit that may begin with anything."""
+        body = str(self.r.randint(1, 9)) + self.digits(length - 2)
+        total = 0
+        for place, c in enumerate(reversed(body)):
+            n = int(c) * (2 if place % 2 == 0 else 1)
+            total += n - 9 if n > 9 else n
+        return body + str(-total % 10)
+
     def nothing(self):
         d, r = self.digits, self.r
         stamp = 1_600_000_000 + r.randint(0, 200_000_000)
@@ -189,6 +198,10 @@ class Maker:
             f"part 415-{r.randint(200, 999)}-{d(4)}", f"DE{d(9)}", f"FR {d(2)} {d(3)}", f"pid={d(5)} tid={d(7)}", f"{d(8)}", f"{d(9)}", f"{d(11)}",
             f"+{r.randint(1, 9)} +{r.randint(1, 9)} = {r.randint(2, 18)}", f"GMT+0{r.randint(1, 9)}:00", f"-----BEGIN PUBLIC KEY-----\n{self.drawn(64)}\n-----END PUBLIC KEY-----",
             f"snowflake {r.getrandbits(60)}", f"msg {r.getrandbits(62)}", f"IMEI 35{d(13)}", f"{r.uniform(-90, 90):.7f}, {r.uniform(-180, 180):.7f}",
+            self.luhn(16), self.luhn(r.randint(13, 19)), f"processed {self.luhn(16)}", f"{d(8)}{r.choice(string.ascii_uppercase)}",
+            f"{r.randint(200, 999)}-{r.randint(200, 999)}-{d(4)}", f"y = a@b.mean + {d(1)}", f"root@{r.choice(FIRST)}.intern.local",
+            f"{r.getrandbits(64):X}", f"[{self.luhn(16)}, {self.luhn(16)}]", f"{self.drawn(2, string.ascii_uppercase)}{d(2)}{self.drawn(16, UPPER_DIGITS)}",
+            f"{d(3)}-{d(2)}-{d(3)}", f"{d(4)}-{d(4)}-{d(4)}-{d(4)}", self.drawn(40), "sk-" + self.drawn(8), f"AKIA{d(6)}", f"{self.drawn(24)}==",
             "-----BEGIN RSA PRIVATE KEY-----\n...\n-----END RSA PRIVATE KEY-----", f"line {d(3)} of {d(4)}", f"w = A@B.T + {d(2)}", f"counter {luhn}",
         )
 
