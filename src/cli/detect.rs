@@ -5,7 +5,7 @@ mod prompts;
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Read as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use comfy_table::presets::NOTHING;
@@ -68,7 +68,7 @@ fn measure(args: &Args) -> Result<(), String> {
 }
 
 /// Where in a file which detector finds something.
-fn look(file: &PathBuf, as_json: bool) -> Result<(), String> {
+fn look(file: &Path, as_json: bool) -> Result<(), String> {
     let text = if file.as_os_str() == "-" {
         if std::io::stdin().is_terminal() {
             eprintln!("reading from the terminal; end with Ctrl-D");

@@ -74,7 +74,8 @@ fn digits(text: Text<'_>, start: usize, end: usize) -> Option<(Detector, Range<u
     let joined = gap(bytes, end).and_then(|(_, length)| bytes.get(end + length)).is_some_and(u8::is_ascii_digit);
     let letter = bytes.get(end).is_some_and(u8::is_ascii_alphabetic);
     let slash = matches!(bytes.get(end), Some(b'/' | b')')) && run <= 5;
-    if run < SHORTEST && !joined && !slash && !(letter && run == 6) {
+    let corsican = letter && run == 6;
+    if !(run >= SHORTEST || joined || slash || corsican) {
         return None;
     }
     let found = |detector: Detector, end: Option<usize>| end.map(|end| (detector, start..end));

@@ -142,8 +142,36 @@ fn dry_runs_look_as_well_and_count_in_no_metric() {
     let explained = waypost(&["explain", "--json", "--config", config.to_str().unwrap(), IBAN], &[]);
     assert_eq!(explained.code, 0, "{explained}");
     assert_eq!(explained.json()["labels"], dry["labels"]);
+    let long = gateway.file("long.json");
+    std::fs::write(&long, chat("large", &format!("{} {IBAN}", "long ".repeat(50_000))).to_string()).unwrap();
+    let arguments = ["explain", "--json", "--config", config.to_str().unwrap(), "--request", long.to_str().unwrap()];
+    let explained = waypost(&arguments, &[]);
+    assert_eq!(explained.code, 0, "{explained}");
+    assert_eq!(explained.json()["labels"], dry["labels"]);
     own.must_be_untouched();
     paid.must_be_untouched();
+}
+
+#[test]
+fn a_past_request_is_looked_through_as_well() {
+    let (own, paid) = (Upstream::plain(), Upstream::plain());
+    let (folder, config) = Setup::own_and_paid(&own, &paid).section(&enforcing("iban: enforce")).write();
+    let history = folder.path().join("history.jsonl");
+    let line = |text: &str| {
+        let request = json!({ "model": "large", "messages": [{ "role": "user", "content": text }] });
+        let usage = json!({ "prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15 });
+        json!({ "request": request, "response": { "model": "large", "choices": [], "usage": usage } })
+    };
+    std::fs::write(&history, format!("{}\n{}\n", line(IBAN), line("hi"))).unwrap();
+    let tried = waypost(&["try", history.to_str().unwrap(), "--config", config.to_str().unwrap(), "--json"], &[]);
+    assert_eq!(tried.code, 0, "{tried}");
+    assert!(!tried.all().contains("3704"), "{tried}");
+    let page = tried.json();
+    let rules = &page["policy"];
+    assert!(
+        page.to_string().contains("personal-data-stays-in-the-eea"),
+        "one of two would be kept from abroad: {rules} in {page}"
+    );
 }
 
 #[test]

@@ -1,4 +1,5 @@
 use bytes::Bytes;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
@@ -96,4 +97,23 @@ fn a_long_text_without_blanks_is_handed_over_unless_it_is_base64() {
     let body = json!({ "model": "m", "messages": [{ "role": "user", "content": listed }, { "role": "user", "content": base64 }] });
     let texts = texts(Format::Chat, &body);
     assert!(texts.iter().any(|(_, text)| *text == listed) && texts.iter().all(|(_, text)| *text != base64));
+}
+
+proptest! {
+    #[test]
+    fn however_a_text_is_escaped_it_is_handed_over_the_same(text in "\\PC{0,60}", escape in proptest::collection::vec(any::<bool>(), 60)) {
+        let mut inside = String::new();
+        for (character, escape) in text.chars().zip(escape.iter().cycle()) {
+            if *escape || matches!(character, '"' | '\\') || character < ' ' {
+                character.encode_utf16(&mut [0; 2]).iter().for_each(|unit| inside.push_str(&format!("\\u{unit:04x}")));
+            } else {
+                inside.push(character);
+            }
+        }
+        let body = format!(r#"{{"model":"m","messages":[{{"role":"user","content":"{inside}"}}]}}"#);
+        let request = ask::judge(Format::Chat, Bytes::from(body)).unwrap();
+        let mut handed = Vec::new();
+        each(&request, &mut |key, text| if key == "content" { handed.push(text.to_owned()) });
+        prop_assert!(handed == [text.as_str()] || text.trim_start().starts_with(['{', '[']), "{:?} {:?}", text, handed);
+    }
 }
