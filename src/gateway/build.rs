@@ -55,6 +55,7 @@ pub enum BuildError {
 pub fn classifier_settings(config: &Config) -> Option<classify::Settings> {
     let model = match &config.classifier.model {
         ClassifierModel::Embedded => ModelSource::Embedded,
+        ClassifierModel::Linear => ModelSource::Linear,
         ClassifierModel::Folder(folder) => ModelSource::Folder(folder.clone()),
         ClassifierModel::Off => return None,
     };
@@ -64,6 +65,7 @@ pub fn classifier_settings(config: &Config) -> Option<classify::Settings> {
         deadline: config.classifier.deadline,
         threads: config.classifier.threads,
         queue: config.classifier.queue,
+        max_tokens: config.classifier.max_tokens,
     })
 }
 
@@ -78,7 +80,7 @@ impl Gateway {
             Some(settings) => Classifier::load(&settings)?,
             None => Classifier::off(),
         };
-        let calibrated = Calibrated::load(&config, Some(classifier.model_hash()))?;
+        let calibrated = Calibrated::load(&config, Some(&classifier))?;
         let calls = Arc::new(Upstreams::new(&config)?);
         let store = store::open(&config.store)?;
         let now = Instant::now();
@@ -92,7 +94,6 @@ impl Gateway {
                 .map(|target| ServedBy::new(target.model.as_str(), target.provider.name.as_str()))
                 .collect(),
             config_hash: Arc::from(config.hash.as_str()),
-            classifier_hash: Arc::from(classifier.model_hash()),
             auth: Authenticator::new(&config, fetch(Arc::clone(&calls)), Clock::System),
             limiter: Limiter::new(&config),
             detectors: Detectors::new(config.detection.clone()),
@@ -127,6 +128,7 @@ fn fetch(calls: Arc<Upstreams>) -> Fetch {
 
 fn shape(config: &Config, policies: &Policies) -> Shape {
     let mut models = vec!["auto".to_owned()];
+    models.extend(policies.names().map(|policy| format!("auto/{policy}")));
     models.extend(config.aliases.keys().cloned());
     for target in &config.targets {
         models.push(target.model.to_string());

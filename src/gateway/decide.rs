@@ -18,8 +18,8 @@ use crate::auth::{self, Principal};
 use crate::chat::{self, Format};
 use crate::classify::{Prompt, Score};
 use crate::config::{ErrorDetail, Meant, Target};
-use crate::id::{TargetId, TenantName};
-use crate::policy::{self, Allowed, LabelSources, Labels, Permitted, labels};
+use crate::id::{KeyId, TargetId, TeamName, TenantName};
+use crate::policy::{self, Allowed, Circumstances, LabelSources, Labels, Permitted, RequestFacts, labels};
 use crate::route::{self, Inputs, Named, NoCandidate, Reason, RemovedBy, Why};
 use crate::wire::ask;
 
@@ -75,7 +75,14 @@ pub(super) fn constrain_among<'g>(
     if let Some(among) = among {
         considered.retain(|id| among.contains(id));
     }
-    let allowed = policy::constrain(asked.policy, &principal.tenant, &labels, &considered);
+    let circumstances = Circumstances {
+        tenant: &principal.tenant,
+        team: principal.team.as_ref().map_or("", TeamName::as_str),
+        key: principal.key.as_ref().map_or("", KeyId::as_str),
+        labels: &labels,
+        request: RequestFacts::of(request),
+    };
+    let allowed = policy::constrain(asked.policy, &circumstances, &considered);
     record.constrained(asked.policy, &labels, &allowed);
     if allowed.is_empty() {
         record.nothing_allowed(&allowed);
@@ -144,7 +151,7 @@ pub(super) async fn classify(
     }
     let texts = ask::prompt(request);
     let prompt = Prompt { texts: &texts, tools: request.tools, images: request.media };
-    Some(gateway.classifier.score(&prompt).await)
+    Some(gateway.classifier.score(&constrained.tenant, &prompt).await)
 }
 
 /// Allowed targets, difficulty, prices and live latency → whom to ask first, and then.
@@ -166,7 +173,7 @@ pub(super) fn choose(
     let pinned = pinned(gateway, constrained, request).map(|target| [(target, 1)]);
     let calibrated =
         gateway.calibrated.as_ref().filter(|calibrated| score.is_some_and(|score| calibrated.is_of(score)));
-    let p_good = |id| Some(calibrated?.p_good(id, score?.difficulty?, None));
+    let p_good = |id| Some(calibrated?.p_good(id, score?.difficulty?, score?.embedding.as_deref()));
     let p_good = |id| p_good(id).flatten();
     let objective = &allowed.policy().objective;
     let inputs = Inputs {

@@ -35,10 +35,9 @@ pub(super) fn detect<'g>(
             raises.extend(found.raises_to.map(|value| Raise { name, value, by }));
         }
     }
-    if let Some(value) = &principal.tenant.unscanned_as
-        && texts::has_unread(request)
-    {
-        raises.push(Raise { name, value, by: SetBy::Unscanned });
+    if request.unscanned {
+        let value = principal.tenant.unscanned_as.as_deref();
+        raises.extend(value.map(|value| Raise { name, value, by: SetBy::Unscanned }));
     }
     Detected { raises }
 }

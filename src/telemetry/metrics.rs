@@ -192,7 +192,11 @@ impl Metrics {
                 OWN,
             ),
             difficulty: add.histogram("waypost_difficulty", "Difficulty scores of prompts, 0 to 1.", DIFFICULTY),
-            unscored: add.counters("waypost_unscored_total", "Prompts without a score, by reason.", &["reason"]),
+            unscored: add.counters(
+                "waypost_unscored_total",
+                "Prompts that the network did not score, by reason.",
+                &["reason"],
+            ),
             detections: add.counters(
                 "waypost_detections_total",
                 "Values found in requests, by detector and by whether they raised a label (enforce) or not (observe).",

@@ -8,8 +8,7 @@
 use std::str;
 
 use super::json::{JsonError, Key, Kind, Scanner};
-use super::openai;
-use crate::chat::{Format, Request};
+use crate::chat::Request;
 
 /// JSON within a text, within a text, is followed so far.
 const NESTED: u32 = 2;
@@ -31,14 +30,6 @@ pub fn each(request: &Request, each: &mut dyn FnMut(&str, &str)) {
         }
         member(scanner, key, 0, each)
     });
-}
-
-/// Whether a request holds what [`each`] cannot hand over: images, documents, audio, or tokens in place of text.
-#[must_use]
-pub fn has_unread(request: &Request) -> bool {
-    let tokens =
-        || matches!(request.format, Format::Completions | Format::Embeddings) && openai::input_has_tokens(request);
-    request.media > 0 || tokens()
 }
 
 fn member(

@@ -36,6 +36,7 @@ mod models;
 mod money;
 mod passthrough;
 mod policy;
+mod policy_choice;
 mod prices;
 mod provider_errors;
 mod routing;

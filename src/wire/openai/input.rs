@@ -13,6 +13,11 @@ pub(super) struct Size {
 }
 
 impl Size {
+    /// Whether there are tokens by their numbers, which are no text that anybody here reads.
+    pub(super) const fn has_tokens(self) -> bool {
+        self.tokens > 0
+    }
+
     /// In tokens, roughly.
     pub(super) fn estimate(self) -> u64 {
         (self.text_bytes.div_ceil(BYTES_PER_TOKEN) + self.tokens) as u64
@@ -70,18 +75,4 @@ fn text(scanner: &mut Scanner<'_>, texts: &mut Vec<Text>) -> JsonResult<()> {
     }
     texts.push(Text { role: Role::User, text: scanner.string()?.text().into_owned() });
     Ok(())
-}
-
-/// Whether some of the input is tokens rather than text.
-pub(in crate::wire) fn has_tokens(request: &Request) -> bool {
-    let input = request.body.get(request.edits.messages.clone()).unwrap_or_default();
-    let mut scanner = Scanner::lenient(input);
-    let mut tokens = false;
-    if scanner.is(Kind::Array) {
-        let _ = scanner.array(|scanner, _| {
-            tokens |= matches!(scanner.kind()?, Kind::Number | Kind::Array);
-            scanner.skip()
-        });
-    }
-    tokens
 }

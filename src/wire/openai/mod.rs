@@ -12,8 +12,6 @@ pub mod response;
 pub mod stream;
 pub mod types;
 
-pub(super) use input::has_tokens as input_has_tokens;
-
 pub use error::{error_body, stream_error_event};
 pub use mend::Mend;
 pub use request::{judge, pass, prompt};
