@@ -14,6 +14,11 @@ fn start(sections: &[&str]) -> (Upstream, Upstream, Gateway) {
     (own, paid, gateway)
 }
 
+/// Whether the account number stands there, written either way.
+fn is_shown(text: &str) -> bool {
+    text.contains(IBAN) || text.to_lowercase().contains(&IBAN.replace(' ', "").to_lowercase())
+}
+
 fn enforcing(detector: &str) -> String {
     format!("detection: {{ detectors: {{ {detector} }} }}")
 }
@@ -65,7 +70,7 @@ fn an_enforced_find_closes_what_the_class_closes_and_not_one_byte_goes_there() {
             let request = if labels.is_empty() { request } else { request.labels(labels) };
             let answer = request.send();
             let message = answer.must_be_error(403, "policy_denied");
-            assert!(message.contains("personal-data-stays-in-the-eea") && !message.contains("3704"), "{message}");
+            assert!(message.contains("personal-data-stays-in-the-eea") && !is_shown(&message), "{message}");
             let decision = gateway.decision_of(&answer);
             assert_eq!(decision["labels"]["data-class"], json!({ "value": "personal", "by": "detected:iban" }));
             assert_eq!(decision["detections"], json!([{ "detector": "iban", "count": 1, "mode": "enforce" }]));
@@ -165,7 +170,7 @@ fn a_past_request_is_looked_through_as_well() {
     std::fs::write(&history, format!("{}\n{}\n", line(IBAN), line("hi"))).unwrap();
     let tried = waypost(&["try", history.to_str().unwrap(), "--config", config.to_str().unwrap(), "--json"], &[]);
     assert_eq!(tried.code, 0, "{tried}");
-    assert!(!tried.all().contains("3704"), "{tried}");
+    assert!(!is_shown(&tried.all()), "{tried}");
     let page = tried.json();
     let rules = &page["policy"];
     assert!(
@@ -210,7 +215,7 @@ fn what_was_found_is_in_no_log_metric_error_or_record() {
     let told =
         [answer.text(), gateway.decision_of(&answer).to_string(), gateway.admin_get("/metrics").text(), gateway.log()];
     for text in &told {
-        assert!(!text.contains("3704") && !text.contains("maier"), "{text}");
+        assert!(!is_shown(text) && !text.contains("maier"), "{text}");
     }
 }
 
