@@ -31,7 +31,7 @@ use std::sync::Arc;
 pub use circumstances::{Circumstances, Operation, RequestFacts};
 pub use condition::{Condition, Test};
 pub use constrain::{Allowed, Removal, constrain};
-pub use labels::{Declared, LabelError, LabelSources, LabelValue, Labels, MaySet};
+pub use labels::{Declared, LabelError, LabelSources, LabelValue, Labels, MaySet, Raise, SetBy};
 pub(crate) use load_condition::{read_claim, read_never};
 pub use objective::{CONFIDENCE, Minimise, Objective};
 pub use permitted::Permitted;

@@ -41,9 +41,15 @@ struct Stated {
 #[derive(Clone, Debug)]
 enum Wanted {
     /// Members as written, among which may be names of sets.
-    Members { not: bool, written: Vec<&'static str> },
+    Members {
+        not: bool,
+        written: Vec<&'static str>,
+    },
     One(&'static str),
-    Number { least: Option<bool>, bound: f64 },
+    Number {
+        least: Option<bool>,
+        bound: f64,
+    },
     Flag(bool),
 }
 
@@ -74,7 +80,10 @@ enum Tree {
     Flag(&'static str),
     Model(&'static str),
     ModelBegins(&'static str),
-    Tokens { more: bool, bound: u64 },
+    Tokens {
+        more: bool,
+        bound: u64,
+    },
     /// Division by zero where no purpose is set, else true.
     Fails,
     Not(Box<Tree>),
@@ -219,7 +228,8 @@ impl Condition {
     fn random(random: &mut StdRng) -> Condition {
         let (fact, wanted) = match random.random_range(0..10) {
             0..3 => {
-                let fact = *["location.countries", "operator.jurisdictions", "provenance.country"].choose(random).unwrap();
+                let fact =
+                    *["location.countries", "operator.jurisdictions", "provenance.country"].choose(random).unwrap();
                 let mut written: Vec<&str> = COUNTRIES.into_iter().filter(|_| random.random_bool(0.4)).collect();
                 if written.is_empty() || random.random_bool(0.4) {
                     written.push(["EEA", "G7", "ours"].choose(random).unwrap());
@@ -236,7 +246,9 @@ impl Condition {
                 ("supports", Wanted::Members { not: random.random_bool(0.5), written })
             }
             4 => ("operator.name", Wanted::One(["op-a", "op-b", "self"].choose(random).unwrap())),
-            5 => ("data.retention", Wanted::Number { least: least(random), bound: f64::from(random.random_range(0..4)) }),
+            5 => {
+                ("data.retention", Wanted::Number { least: least(random), bound: f64::from(random.random_range(0..4)) })
+            }
             6 => ("price.input", Wanted::Number { least: least(random), bound: f64::from(random.random_range(0..4)) }),
             7 => {
                 let bound = f64::from(random.random_range(1..4)) * 1000.0;
@@ -246,10 +258,13 @@ impl Condition {
                 let fact = *["data.trains", "data.dpa", "provenance.open_weights"].choose(random).unwrap();
                 (fact, Wanted::Flag(random.random_bool(0.5)))
             }
-            _ => ("provenance.licence", Wanted::Members {
-                not: random.random_bool(0.4),
-                written: vec![["MIT", "Apache-2.0"].choose(random).unwrap()],
-            }),
+            _ => (
+                "provenance.licence",
+                Wanted::Members {
+                    not: random.random_bool(0.4),
+                    written: vec![["MIT", "Apache-2.0"].choose(random).unwrap()],
+                },
+            ),
         };
         Condition { fact, wanted }
     }
@@ -434,7 +449,10 @@ fn target(random: &mut StdRng, place: usize) -> (String, String, Stated) {
         "  - name: p{place}\n    kind: openai-compatible\n    endpoints: [\"http://127.0.0.1:{}\"]\n",
         9000 + place
     );
-    let mut model = format!("  - name: m{place}\n    provider: p{place}\n    upstream: nobodys-{place}\n    tier: {}\n", TIERS[place % 3]);
+    let mut model = format!(
+        "  - name: m{place}\n    provider: p{place}\n    upstream: nobodys-{place}\n    tier: {}\n",
+        TIERS[place % 3]
+    );
     let countries = |random: &mut StdRng| -> BTreeSet<String> {
         let count = if random.random_bool(0.6) { 1 } else { 2 };
         COUNTRIES.sample(random, count).map(|&country| country.to_owned()).collect()
@@ -574,7 +592,8 @@ fn one_case(random: &mut StdRng, world: &World, config: &config::Config, policie
     let said = |place: usize| one_label("data-class", classes[place], "purpose", purposes[place]);
     let client: Vec<(String, String)> = said(3).into_iter().collect();
     let (floor, key, claim) = (said(0), said(1), said(2));
-    let sources = LabelSources { floor: &floor, key: &key, claim: &claim, client: &client, may_set: MaySet::All };
+    let sources =
+        LabelSources { floor: &floor, key: &key, claim: &claim, raised: &[], client: &client, may_set: MaySet::All };
     let labels = rule_labels::resolve(policies.labels(), &sources).unwrap();
     let circumstances = Circumstances {
         tenant: &config.tenants[TENANTS[tenant].0],
@@ -605,7 +624,13 @@ fn one_case(random: &mut StdRng, world: &World, config: &config::Config, policie
             .map(|id| id.index())
             .filter(|&target| applying.iter().all(|rule| rule.lets_pass(&world.targets[target])))
             .collect();
-        assert_eq!(found, expected, "{place}, policy {name}: {with:?}\nlabels {:?}\n{}", said(3), world.policies[policy].0);
+        assert_eq!(
+            found,
+            expected,
+            "{place}, policy {name}: {with:?}\nlabels {:?}\n{}",
+            said(3),
+            world.policies[policy].0
+        );
         for id in config.targets.iter().map(|target| target.id) {
             // The first of the applying rules that does not let it pass.
             let remover = applying.iter().find(|rule| !rule.lets_pass(&world.targets[id.index()]));
