@@ -40,7 +40,7 @@ static EMBEDDED_DECLARATION: &str = include_str!("../../config/classifier/linear
 const SPARE_BUFFERS: usize = 64;
 
 /// The `classifier:` section as it runs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The model file.
     pub model: ModelSource,
@@ -55,7 +55,7 @@ pub struct Settings {
 }
 
 /// Where the model comes from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelSource {
     /// The one built into the program.
     Embedded,

@@ -207,7 +207,9 @@ fn pinned(gateway: &Gateway, constrained: &Constrained<'_>, request: &chat::Requ
     if !request.in_tool_loop {
         return None;
     }
-    gateway.pins.get(constrained.turn(request)?).filter(|id| constrained.allowed.contains(*id))
+    let name = gateway.pins.get(constrained.turn(request)?)?;
+    let target = gateway.config.targets.iter().find(|target| target.name == name)?;
+    constrained.allowed.contains(target.id).then_some(target.id)
 }
 
 /// Why the target that began a tool loop cannot go on with it.
@@ -238,7 +240,7 @@ pub(super) fn pin(
     if constrained.allowed.len() > 1
         && let Some(turn) = constrained.turn(request)
     {
-        gateway.pins.put(*turn, target.id);
+        gateway.pins.put(*turn, target.name.clone());
     }
 }
 

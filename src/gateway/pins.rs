@@ -9,7 +9,7 @@ use std::time::Duration;
 use ring::digest::{Context, SHA256};
 
 use crate::chat::Request;
-use crate::id::{TargetId, TenantName};
+use crate::id::{TargetName, TenantName};
 use crate::wire::ask;
 
 /// How many turns are remembered; some 100 bytes each.
@@ -17,8 +17,9 @@ const TURNS: u64 = 100_000;
 /// How long a turn is remembered after it was last heard of: tools that take longer are rare.
 const IDLE: Duration = Duration::from_hours(1);
 
-/// The turns under way.
-pub(super) struct Pins(moka::sync::Cache<Turn, TargetId>);
+/// The turns under way. Targets are remembered by name: a reload may move their places. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Pins(moka::sync::Cache<Turn, TargetName>);
 
 /// One turn of one tenant.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -32,12 +33,12 @@ impl Default for Pins {
 
 impl Pins {
     /// Who began this turn, if it is known.
-    pub(super) fn get(&self, turn: &Turn) -> Option<TargetId> {
+    pub(super) fn get(&self, turn: &Turn) -> Option<TargetName> {
         self.0.get(turn)
     }
 
     /// A target answers in this turn.
-    pub(super) fn put(&self, turn: Turn, target: TargetId) {
+    pub(super) fn put(&self, turn: Turn, target: TargetName) {
         self.0.insert(turn, target);
     }
 }

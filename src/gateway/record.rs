@@ -232,6 +232,11 @@ impl<'g> Record<'g> {
         }
     }
 
+    /// Whether the request may still be sent: its key may have been revoked since it began.
+    pub(super) fn is_welcome(&self) -> bool {
+        !self.principal.is_revoked()
+    }
+
     /// The request is on its way to a target: from here it may cost something, whatever comes back.
     pub(super) fn sent(&mut self, target: &Arc<Target>, bytes: usize, request: &chat::Request) {
         self.target = Some(Arc::clone(target));

@@ -4,6 +4,7 @@
 //! therefore not asked gets another chance. While there are few samples the prior stands in for the missing ones.
 //! Recording is a few atomic additions; reading is two loads, for it happens for every candidate of every request.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
@@ -23,7 +24,7 @@ const FIRST_OCTAVE: usize = 7;
 #[derive(Debug)]
 pub struct Observed {
     start: Instant,
-    targets: Vec<Series>,
+    targets: Vec<Arc<Series>>,
 }
 
 #[derive(Debug)]
@@ -47,18 +48,18 @@ impl Observed {
     /// Nothing seen yet; `priors` in the order of the configuration's targets.
     #[must_use]
     pub fn new(priors: impl IntoIterator<Item = Duration>, now: Instant) -> Self {
-        let series = |prior: Duration| Series {
-            prior: micros(prior),
-            windows: std::array::from_fn(|_| Window {
-                number: AtomicU64::new(0),
-                counts: std::array::from_fn(|_| AtomicU32::new(0)),
-                sum: AtomicU64::new(0),
-            }),
-            p95: AtomicU64::new(0),
-            mean: AtomicU64::new(0),
-            last: AtomicU64::new(0),
+        Self { start: now, targets: priors.into_iter().map(|prior| Arc::new(Series::new(prior))).collect() }
+    }
+
+    /// The times of another configuration's targets, of which `before` says what each was in this one. A target with
+    /// another prior begins anew: its operator knows something that was not seen yet.
+    #[must_use]
+    pub fn renewed(&self, priors: impl IntoIterator<Item = Duration>, before: &[Option<TargetId>]) -> Self {
+        let series = |(prior, was): (Duration, &Option<TargetId>)| {
+            let seen = was.and_then(|id| self.targets.get(id.index())).filter(|series| series.prior == micros(prior));
+            seen.cloned().unwrap_or_else(|| Arc::new(Series::new(prior)))
         };
-        Self { start: now, targets: priors.into_iter().map(series).collect() }
+        Self { start: self.start, targets: priors.into_iter().zip(before).map(series).collect() }
     }
 
     /// Notes a first token. Two threads that begin a new window at once may lose a few samples of it.
@@ -108,6 +109,20 @@ impl Observed {
 }
 
 impl Series {
+    fn new(prior: Duration) -> Self {
+        Self {
+            prior: micros(prior),
+            windows: std::array::from_fn(|_| Window {
+                number: AtomicU64::new(0),
+                counts: std::array::from_fn(|_| AtomicU32::new(0)),
+                sum: AtomicU64::new(0),
+            }),
+            p95: AtomicU64::new(0),
+            mean: AtomicU64::new(0),
+            last: AtomicU64::new(0),
+        }
+    }
+
     fn reckon(&self, number: u64) {
         let fresh = |window: &&Window| window.number.load(Relaxed) + 1 >= number;
         let mut counts = [0_u64; BUCKETS];
@@ -194,6 +209,17 @@ mod tests {
         assert!(observed.first_token_mean(A, start) > Duration::from_secs(3));
         observed.record(A, Duration::from_secs(60), start);
         assert!(observed.first_token_p95(A, start) > Duration::from_secs(50), "two of twenty are more than 5 %");
+    }
+
+    #[test]
+    fn another_configuration_knows_what_was_seen_under_this_one() {
+        let (start, prior) = (Instant::now(), Duration::from_millis(100));
+        let old = Observed::new([prior], start);
+        (0..100).for_each(|_| old.record(A, Duration::from_secs(5), start));
+        let new = old.renewed([prior, Duration::from_millis(200), prior], &[None, Some(A), Some(A)]);
+        assert_eq!(new.first_token_mean(A, start), prior, "a target that is new");
+        assert_eq!(new.first_token_mean(TargetId(1), start), Duration::from_millis(200), "one with another prior");
+        assert_eq!(new.first_token_mean(TargetId(2), start), Duration::from_secs(5));
     }
 
     #[test]

@@ -1,0 +1,180 @@
+//! Notices that the configuration, its policies or a file that it names has changed.
+//!
+//! Folders are watched, not files: an editor that saves by renaming, and Kubernetes, which swaps a link named `..data`,
+//! put another file in the place of a watched one. What came is not believed but looked at: something has changed when
+//! the content of the files is another than at the last look.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+
+use crate::config::{self, Config};
+
+/// Quiet time after which a change is whole: whoever writes several files needs a moment.
+const QUIET: Duration = Duration::from_millis(200);
+/// Longest wait for it where something stirs all the time, as a log in the same folder does.
+const AT_MOST: Duration = Duration::from_secs(2);
+
+/// Watches what a configuration is made of.
+pub(super) struct Watch {
+    /// The configuration file; `None` where it was discovered, and nothing is watched.
+    path: Option<PathBuf>,
+    parts: Parts,
+    content: Digest,
+    /// `None` where the system gives none.
+    watcher: Option<RecommendedWatcher>,
+    folders: BTreeSet<PathBuf>,
+    stirred: Arc<Notify>,
+}
+
+type Digest = [u8; 32];
+
+/// What a configuration is made of.
+#[derive(Default, PartialEq, Eq)]
+struct Parts {
+    files: BTreeSet<PathBuf>,
+    /// Every YAML file in these is a policy.
+    folders: BTreeSet<PathBuf>,
+}
+
+impl Watch {
+    /// Watches the parts of this configuration. Where the system does not let it, that is logged, and nothing is noticed.
+    pub(super) fn begin(config: &Config) -> Self {
+        let stirred = Arc::new(Notify::new());
+        let stir = Arc::clone(&stirred);
+        let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+            // Reading changes nothing; an overflow of the queue may hide anything.
+            if !matches!(event, Ok(Event { kind: EventKind::Access(_), .. })) {
+                stir.notify_one();
+            }
+        });
+        let mut watch = Self {
+            path: config.path.clone(),
+            parts: Parts::default(),
+            content: Digest::default(),
+            watcher: watcher.map_err(|error| unwatched(Path::new("the configuration"), &error)).ok(),
+            folders: BTreeSet::new(),
+            stirred,
+        };
+        watch.follow(config);
+        watch.content = watch.parts.content();
+        watch
+    }
+
+    /// Resolves when something has changed and been quiet for a moment. May be dropped and called again.
+    pub(super) async fn changed(&mut self) {
+        loop {
+            self.stirred.notified().await;
+            let at_most = Instant::now() + AT_MOST;
+            loop {
+                let until = (Instant::now() + QUIET).min(at_most);
+                if timeout_at(until, self.stirred.notified()).await.is_err() {
+                    break;
+                }
+            }
+            if self.parts.content() != self.content {
+                return;
+            }
+        }
+    }
+
+    /// Remembers how everything looks now; before it is loaded, so that what changes meanwhile is noticed.
+    pub(super) fn look(&mut self) {
+        self.content = self.parts.content();
+    }
+
+    /// Goes on with the parts of the configuration that runs, and of the one that is written, if that is another one:
+    /// what it lacks may come.
+    pub(super) fn follow(&mut self, running: &Config) {
+        let Some(path) = self.path.clone() else { return };
+        let mut parts = Parts::default();
+        parts.add(&path, running);
+        if let (Some(written), _) = config::examine(&path) {
+            parts.add(&path, &written);
+        }
+        let unseen = self.parts.content() != self.content;
+        if parts != self.parts {
+            self.parts = parts;
+            self.watch_folders();
+            self.content = self.parts.content();
+        }
+        if unseen {
+            self.content = Digest::default();
+            self.stirred.notify_one();
+        }
+    }
+
+    fn watch_folders(&mut self) {
+        let Some(watcher) = &mut self.watcher else { return };
+        let wanted = self.parts.watched();
+        for folder in self.folders.difference(&wanted) {
+            // A folder that is gone is watched no longer by itself.
+            let _ = watcher.unwatch(folder);
+        }
+        self.folders.retain(|folder| wanted.contains(folder));
+        for folder in wanted {
+            if self.folders.contains(&folder) {
+                continue;
+            }
+            match watcher.watch(&folder, RecursiveMode::NonRecursive) {
+                Ok(()) => drop(self.folders.insert(folder)),
+                Err(error) => unwatched(&folder, &error),
+            }
+        }
+    }
+}
+
+fn unwatched(what: &Path, error: &notify::Error) {
+    let what = what.display();
+    tracing::warn!(%what, %error, "changes are not noticed here; SIGHUP and POST /admin/reload load them");
+}
+
+impl Parts {
+    fn add(&mut self, path: &Path, config: &Config) {
+        self.files.insert(path.to_owned());
+        self.files.extend(config.files.iter().cloned());
+        self.folders.extend(config.policies.clone());
+    }
+
+    /// A digest of every part's name and content. One that cannot be read counts as empty.
+    fn content(&self) -> Digest {
+        let mut hash = ring::digest::Context::new(&ring::digest::SHA256);
+        let mut part = |path: &Path| {
+            let content = std::fs::read(path).unwrap_or_default();
+            for bytes in [path.as_os_str().as_encoded_bytes(), &content] {
+                hash.update(&(bytes.len() as u64).to_le_bytes());
+                hash.update(bytes);
+            }
+        };
+        self.files.iter().for_each(|file| part(file));
+        for folder in &self.folders {
+            let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+            let names: BTreeSet<PathBuf> = entries.map(|entry| entry.path()).collect();
+            names.iter().filter(|name| name.extension().is_some_and(|end| end == "yaml")).for_each(|name| part(name));
+        }
+        let mut digest = Digest::default();
+        digest.copy_from_slice(hash.finish().as_ref());
+        digest
+    }
+
+    /// The folders in which a change of a part shows: where it is named, and where that leads.
+    fn watched(&self) -> BTreeSet<PathBuf> {
+        let mut watched = BTreeSet::new();
+        for named in self.files.iter().chain(&self.folders) {
+            for path in [Some(named.clone()), named.canonicalize().ok()].into_iter().flatten() {
+                let parent = path.parent().unwrap_or(Path::new("/"));
+                watched.insert(if parent.as_os_str().is_empty() { PathBuf::from(".") } else { parent.to_owned() });
+                if self.folders.contains(named) {
+                    watched.insert(path);
+                }
+            }
+        }
+        watched.retain(|folder| folder.is_dir());
+        watched
+    }
+}
