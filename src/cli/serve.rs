@@ -45,6 +45,7 @@ pub(super) fn run(args: Args) -> ExitCode {
 
 /// Serves to the end; `Err` is the exit code of a start that did not happen.
 async fn serve(args: Args) -> Result<Arc<Running>, ExitCode> {
+    let watch = Watch::new(args.config.as_deref());
     let loaded = match load::load(args.config.as_deref()).await {
         Ok(loaded) => loaded,
         Err(problems) => {
@@ -68,7 +69,7 @@ async fn serve(args: Args) -> Result<Arc<Running>, ExitCode> {
     };
     let scripted = loaded.scripted.map(Server::spawn);
     let running = bound.running(gateway, scripted.as_ref().map(Handle::address));
-    let reloads = tokio::spawn(reload_when_told(Arc::clone(&running), hangup));
+    let reloads = tokio::spawn(reload_when_told(Arc::clone(&running), hangup, watch));
     say(banner::show(&running.gateway(), &bound, &loaded.found).trim_end());
 
     let ended = bound.run(Arc::clone(&running), stop).await;
@@ -81,11 +82,11 @@ async fn serve(args: Args) -> Result<Arc<Running>, ExitCode> {
 }
 
 /// Loads the configuration anew at each SIGHUP, and whenever it has changed. What comes of it is logged.
-async fn reload_when_told(running: Arc<Running>, hangup: std::io::Result<Signal>) {
+async fn reload_when_told(running: Arc<Running>, hangup: std::io::Result<Signal>, mut watch: Watch) {
     let Ok(mut hangup) = hangup else {
         return tracing::error!("SIGHUP cannot be caught: only POST /admin/reload loads the configuration anew");
     };
-    let mut watch = Watch::begin(running.gateway().config());
+    watch.begin();
     loop {
         let cause = tokio::select! {
             _ = hangup.recv() => "SIGHUP",

@@ -43,27 +43,38 @@ struct Parts {
 }
 
 impl Watch {
-    /// Watches the parts of this configuration. Where the system does not let it, that is logged, and nothing is noticed.
-    pub(super) fn begin(config: &Config) -> Self {
-        let stirred = Arc::new(Notify::new());
-        let stir = Arc::clone(&stirred);
+    /// Looks at what this file is made of, before it is loaded: whatever changes from now on will be noticed.
+    pub(super) fn new(path: Option<&Path>) -> Self {
+        let mut parts = Parts::default();
+        if let Some(path) = path
+            && let (Some(config), _) = config::examine(path)
+        {
+            parts.add(path, &config);
+        }
+        let content = parts.content();
+        let (path, stirred) = (path.map(Path::to_owned), Arc::new(Notify::new()));
+        Self { path, parts, content, watcher: None, folders: BTreeSet::new(), stirred }
+    }
+
+    /// Begins to watch. Where the system does not let it, that is logged, and changes are not noticed.
+    pub(super) fn begin(&mut self) {
+        if self.path.is_none() {
+            return;
+        }
+        let stir = Arc::clone(&self.stirred);
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
             // Reading changes nothing; an overflow of the queue may hide anything.
             if !matches!(event, Ok(Event { kind: EventKind::Access(_), .. })) {
                 stir.notify_one();
             }
         });
-        let mut watch = Self {
-            path: config.path.clone(),
-            parts: Parts::default(),
-            content: Digest::default(),
-            watcher: watcher.map_err(|error| unwatched(Path::new("the configuration"), &error)).ok(),
-            folders: BTreeSet::new(),
-            stirred,
-        };
-        watch.follow(config);
-        watch.content = watch.parts.content();
-        watch
+        match watcher {
+            Ok(watcher) => self.watcher = Some(watcher),
+            Err(error) => unwatched(Path::new("the configuration"), &error),
+        }
+        self.watch_folders();
+        // What changed before is looked for once.
+        self.stirred.notify_one();
     }
 
     /// Resolves when something has changed and been quiet for a moment. May be dropped and called again.

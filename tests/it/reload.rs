@@ -61,7 +61,9 @@ fn a_link_that_kubernetes_swaps_is_noticed_with_all_that_lies_behind_it() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     let policy = |rule: &str| {
-        format!("policy: default\nrules:\n  - name: {rule}\n    forbid: {{ location.countries: {{ in: [US] }} }}\n")
+        format!(
+            "policy: default\nobjective: {{ minimise: cost }}\nrules:\n  - name: {rule}\n    forbid: {{ location.countries: {{ in: [US] }} }}\n"
+        )
     };
     for (version, alias, rule) in [("..one", "first", "old-rule"), ("..two", "second", "new-rule")] {
         std::fs::create_dir_all(at(version).join("policies")).unwrap();
@@ -86,7 +88,7 @@ fn a_changed_policy_and_a_changed_secret_are_noticed_too() {
     let upstream = Upstream::plain();
     let rule = |country: &str| {
         format!(
-            "policy: default\nrules:\n  - name: not-there\n    forbid: {{ location.countries: {{ in: [{country}] }} }}\n"
+            "policy: default\nobjective: {{ minimise: cost }}\nrules:\n  - name: not-there\n    forbid: {{ location.countries: {{ in: [{country}] }} }}\n"
         )
     };
     let setup = Setup::new()
@@ -144,19 +146,19 @@ fn a_bad_file_leaves_the_running_one_in_force_and_says_so_everywhere() {
 #[test]
 fn a_bad_policy_is_told_with_its_own_place_and_a_hangup_tries_it() {
     let upstream = Upstream::plain();
-    let setup = Setup::one(&upstream).policy("default", "policy: default\n");
+    let setup = Setup::one(&upstream).policy("default", "policy: default\nobjective: { minimise: cost }\n");
     let gateway = setup.start();
-    let bad = "policy: default\nrules:\n  - name: odd\n    when: labels[\"data-clas\"] == \"personal\"\n    forbid: { location.countries: { in: [US] } }\n";
+    let bad = "policy: default\nobjective: { minimise: cost }\nrules:\n  - name: odd\n    when: labels[\"data-clas\"] == \"personal\"\n    forbid: { location.countries: { in: [US] } }\n";
     std::fs::write(gateway.file("policies/default.yaml"), bad).unwrap();
     let answer = gateway.admin("POST", "/admin/reload").send();
     assert_eq!(answer.status, 422);
     let problem = answer.json()["problems"][0].clone();
     assert!(problem["file"].as_str().unwrap().ends_with("default.yaml"), "{problem}");
-    assert_eq!(problem["line"], 4, "{problem}");
+    assert_eq!(problem["line"], 5, "{problem}");
     assert!(problem["column"].as_u64().unwrap() > 1, "{problem}");
     assert_eq!(gateway.chat(&chat("small", "hi")).send().said(), "Hello there.");
     assert_eq!(ready(&gateway)["config"], "last_good");
-    std::fs::write(gateway.file("policies/default.yaml"), "policy: default\n").unwrap();
+    std::fs::write(gateway.file("policies/default.yaml"), "policy: default\nobjective: { minimise: cost }\n").unwrap();
     gateway.hang_up();
     eventually("the mended one runs", || (ready(&gateway)["config"] == "current").then_some(()));
 }

@@ -49,8 +49,9 @@ fn counters_records_limits_and_the_cache_live_on() {
 fn a_kept_answer_of_a_target_that_is_no_longer_allowed_is_not_used() {
     let upstream = Upstream::plain();
     let setup = |rule: &str| {
-        let policy =
-            format!("policy: default\nrules:\n  - name: r\n    forbid: {{ location.countries: {{ in: [{rule}] }} }}\n");
+        let policy = format!(
+            "policy: default\nobjective: {{ minimise: cost }}\nrules:\n  - name: r\n    forbid: {{ location.countries: {{ in: [{rule}] }} }}\n"
+        );
         Setup::one(&upstream).section("cache: { exact: on }").policy("default", &policy)
     };
     let gateway = setup("US").start();
@@ -58,7 +59,7 @@ fn a_kept_answer_of_a_target_that_is_no_longer_allowed_is_not_used() {
     eventually("a hit", || (gateway.chat(&body).send().header("x-waypost-cache") == Some("hit")).then_some(()));
     std::fs::write(
         gateway.file("policies/default.yaml"),
-        "policy: default\nrules:\n  - name: r\n    forbid: { location.countries: { in: [FR] } }\n",
+        "policy: default\nobjective: { minimise: cost }\nrules:\n  - name: r\n    forbid: { location.countries: { in: [FR] } }\n",
     )
     .unwrap();
     assert_eq!(gateway.admin("POST", "/admin/reload").send().status, 200);
@@ -161,7 +162,7 @@ fn fifty_reloads_under_load_lose_no_request_and_leave_nothing_behind() {
     });
     let sent = sent.load(Ordering::Relaxed);
     assert!(sent > 100, "there was load: {sent}");
-    let ok: &[_] = &[("target", "small@own"), ("outcome", "ok")];
+    let ok: &[_] = &[("target", "medium@own"), ("outcome", "ok")];
     #[expect(clippy::cast_precision_loss, reason = "some thousand")]
     let all = sent as f64;
     eventually("every request is counted once", || {
