@@ -43,11 +43,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("SENTENCES is empty".into());
     }
     let classifier = Classifier::load(&Settings {
-        model: ModelSource::Embedded,
+        model: ModelSource::Linear,
         runtime: None,
         deadline: Duration::from_secs(1),
         threads: 1,
         queue: 1,
+        max_tokens: 512,
     })?;
     for _ in 0..WARM_UP {
         score(&classifier, prompts.next())?;
@@ -67,7 +68,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn score(classifier: &Classifier, prompt: String) -> Result<f32, Box<dyn Error>> {
     let texts = [Text { role: Role::User, text: prompt.to_owned() }];
-    Ok(classifier.score_blocking(&Prompt { texts: &texts, tools: 0, images: 0 })?)
+    Ok(classifier.score_blocking(&Prompt { texts: &texts, tools: 0, images: 0 })?.difficulty)
 }
 
 /// Time on the CPU of this thread: the first field of its schedstat.

@@ -108,10 +108,8 @@ pub(super) struct Reading {
 
 impl Declaration {
     /// Reads a declaration; `place` names it in errors.
-    pub(super) fn parse(text: &str, place: &str) -> Result<Declaration, ClassifyError> {
-        let declaration: Declaration = serde_json::from_str(text)
-            .map_err(|source| ClassifyError::Declaration { place: place.to_owned(), source })?;
-        Ok(declaration)
+    pub(super) fn parse(text: &[u8], place: &str) -> Result<Declaration, ClassifyError> {
+        serde_json::from_slice(text).map_err(|source| ClassifyError::Declaration { place: place.to_owned(), source })
     }
 
     /// Checks everything that can be checked without the model and gives the parameters for reading a prompt.

@@ -11,10 +11,11 @@ use serde::Deserialize;
 use super::ClassifyError;
 use super::declaration::{Dimension, Tensor, require};
 use super::features::Features;
+use super::files::{NetworkFiles, belongs};
 use super::onnx::NetworkSession;
-use super::prompt::Prompt;
+use super::scorer::{Scorer, Seen, Verdict};
 use super::surface::SURFACE;
-use super::text::{TextReader, TextReading};
+use super::text::{Excerpt, TextReader, TextReading};
 
 /// The version of a network's declaration that this program reads.
 const FORMAT: u32 = 2;
@@ -88,11 +89,11 @@ impl NetworkOutputs {
 
 /// What the network says of one prompt.
 #[derive(Clone, Debug, PartialEq)]
-pub struct NetworkScore {
+pub struct NetworkScore<'a> {
     /// 0 (any model will do) to 1.
     pub difficulty: f32,
     /// By the names in the declaration, such as `p_weak`; empty where the network gives none.
-    pub probabilities: BTreeMap<String, f32>,
+    pub probabilities: BTreeMap<&'a str, f32>,
     /// The prompt as numbers, for calibration; empty where the network gives none.
     pub embedding: Vec<f32>,
 }
@@ -112,37 +113,56 @@ pub struct Network {
 }
 
 impl Network {
-    /// Loads a folder and checks that its files belong together and fit this program.
-    pub fn open(folder: &Path, library: Option<&Path>) -> Result<Network, ClassifyError> {
-        let path = folder.join("declaration.json");
-        let declaration: NetworkDeclaration = serde_json::from_slice(&super::read(&path)?)
-            .map_err(|source| ClassifyError::Declaration { place: path.display().to_string(), source })?;
+    /// Opens the files and checks that they belong together and fit this program. At most `max_tokens` are read of a
+    /// prompt.
+    ///
+    /// # Errors
+    /// Files that do not, and a runtime that cannot be used.
+    pub fn open(files: &NetworkFiles, max_tokens: usize, library: Option<&Path>) -> Result<Network, ClassifyError> {
+        let declaration: NetworkDeclaration = serde_json::from_slice(&files.declaration)
+            .map_err(|source| ClassifyError::Declaration { place: files.place.clone(), source })?;
         declaration.check()?;
-        let model = super::read(&folder.join("model.onnx"))?;
-        let tokenizer = super::read(&folder.join(&declaration.tokenizer))?;
-        belongs("model", &declaration.model_sha256, &model)?;
+        let tokenizer = files.tokenizer(&declaration.tokenizer)?;
+        belongs("model", &declaration.model_sha256, &files.model)?;
         belongs("tokenizer", &declaration.tokenizer_sha256, &tokenizer)?;
         let weak_at = declaration.outputs.place_of("p_weak");
         let names = declaration.outputs.probabilities.as_ref().and_then(Tensor::names);
         let names = names.map(|names| names.map(str::to_owned).collect()).unwrap_or_default();
-        let session = NetworkSession::open(&model, &declaration, library)?;
-        let reader = TextReader::open(&tokenizer, declaration.reading)?;
+        let session = NetworkSession::open(&files.model, &declaration, library)?;
+        let reader = TextReader::open(&tokenizer, declaration.reading, max_tokens)?;
         let (name, model_sha256) = (declaration.name, declaration.model_sha256);
         let linear_sha256 = declaration.linear_sha256;
         let mut network = Network { session, reader, names, weak_at, name, model_sha256, linear_sha256 };
         // A graph does not say which ids its table has, nor how long a sequence it takes: try it.
-        network.score(&Prompt { texts: &[], tools: 0, images: 0 }, &Features::single(0), 0.5)?;
+        network.read(&Excerpt::default(), &Features::single(0), 0.5)?;
         Ok(network)
     }
 
-    /// Scores a prompt; `features` are its own, as read for the linear stage, and `linear` is that stage's difficulty.
-    pub fn score(
+    /// Checks that it was made with this linear model, if it takes the score of one.
+    pub(super) fn belongs_to(&self, linear_sha256: &str) -> Result<(), ClassifyError> {
+        let made_with = self.linear_sha256.as_deref();
+        require(made_with.is_none_or(|hash| hash == linear_sha256), || {
+            format!(
+                "the network takes the score of a linear model of sha256 {}, the one here has {linear_sha256}; put the \
+                 network's own into the folder `linear` beside its declaration",
+                made_with.unwrap_or_default()
+            )
+        })
+    }
+
+    /// How it reads a conversation.
+    pub(super) fn reading(&self) -> &TextReading {
+        self.reader.reading()
+    }
+
+    /// Scores what was taken of a prompt; `features` are those of the linear stage, and `linear` is its difficulty.
+    pub(super) fn read(
         &mut self,
-        prompt: &Prompt<'_>,
+        excerpt: &Excerpt,
         features: &Features,
         linear: f32,
-    ) -> Result<NetworkScore, ClassifyError> {
-        let sequence = self.reader.read(prompt)?;
+    ) -> Result<NetworkScore<'_>, ClassifyError> {
+        let sequence = self.reader.read(excerpt)?;
         let given = self.session.run(&sequence, &features.surface, 1.0 - linear)?;
         let weak = self.weak_at.and_then(|at| given.probabilities.get(at)).map(|p_weak| 1.0 - p_weak);
         let difficulty = given.difficulty.or(weak).unwrap_or(f32::NAN);
@@ -151,8 +171,15 @@ impl Network {
                 return Err(ClassifyError::OutOfRange(*value));
             }
         }
-        let probabilities = self.names.iter().cloned().zip(given.probabilities).collect();
+        let probabilities = self.names.iter().map(String::as_str).zip(given.probabilities).collect();
         Ok(NetworkScore { difficulty, probabilities, embedding: given.embedding })
+    }
+}
+
+impl Scorer for Network {
+    fn score(&mut self, seen: &Seen) -> Result<Verdict, ClassifyError> {
+        let NetworkScore { difficulty, embedding, .. } = self.read(&seen.excerpt, &seen.features, seen.linear)?;
+        Ok(Verdict { difficulty, embedding: (!embedding.is_empty()).then(|| embedding.into()) })
     }
 }
 
@@ -194,9 +221,4 @@ impl NetworkDeclaration {
         let scores = self.outputs.difficulty.is_some() || self.outputs.place_of("p_weak").is_some();
         require(scores, || "outputs has neither difficulty nor probabilities that name p_weak".to_owned())
     }
-}
-
-fn belongs(what: &str, declared: &str, file: &[u8]) -> Result<(), ClassifyError> {
-    let found = super::sha256_hex(file);
-    require(found == declared, || format!("it belongs to a {what} of sha256 {declared}, this one has {found}"))
 }

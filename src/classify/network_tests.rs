@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::declaration::{Declaration, Reading};
+use super::files::{LINEAR_DECLARATION, NetworkFiles};
 use super::network::{Network, NetworkScore};
 use super::*;
 
@@ -28,20 +29,28 @@ fn shipped() -> PathBuf {
 }
 
 /// The linear stage, which runs first, and the network.
-type Stages = (Classifier, Network);
+type Stages = (Inline, Network);
+
+fn load(folder: &Path) -> Result<Network, ClassifyError> {
+    Network::open(&NetworkFiles::folder(folder)?, usize::MAX, None)
+}
 
 fn open(folder: &Path) -> Stages {
-    let (model, deadline) = (ModelSource::Embedded, Duration::from_secs(30));
-    let settings = Settings { model, runtime: None, deadline, threads: 1, queue: 64 };
-    let linear = Classifier::load(&settings).unwrap_or_else(|error| panic!("{error}"));
-    (linear, Network::open(folder, None).unwrap_or_else(|error| panic!("{error}")))
+    let files = Files::read(&ModelSource::Linear).unwrap().linear;
+    let linear = Inline::open(|| Ok(Box::new(files.open(&reading(), None)?)));
+    (linear.unwrap_or_else(|error| panic!("{error}")), load(folder).unwrap_or_else(|error| panic!("{error}")))
 }
 
 fn reading() -> Reading {
-    Declaration::parse(EMBEDDED_DECLARATION, "built in").unwrap().reading().unwrap()
+    Declaration::parse(LINEAR_DECLARATION.as_bytes(), "built in").unwrap().reading().unwrap()
 }
 
-fn score((linear, network): &mut Stages, parts: &[(String, String)], tools: usize, images: usize) -> NetworkScore {
+fn score<'n>(
+    (linear, network): &'n mut Stages,
+    parts: &[(String, String)],
+    tools: usize,
+    images: usize,
+) -> NetworkScore<'n> {
     let role = |name: &str| match name {
         "system" => Role::System,
         "assistant" => Role::Assistant,
@@ -50,13 +59,14 @@ fn score((linear, network): &mut Stages, parts: &[(String, String)], tools: usiz
     };
     let texts: Vec<Text> = parts.iter().map(|(name, text)| Text { role: role(name), text: text.clone() }).collect();
     let prompt = Prompt { texts: &texts, tools, images };
-    let mut features = Features::default();
-    features.extract(&prompt, &reading());
-    let linear = linear.score_blocking(&prompt).unwrap();
-    network.score(&prompt, &features, linear).unwrap()
+    let mut seen = Seen::default();
+    seen.features.extract(&prompt, &reading());
+    seen.excerpt.take(&prompt, network.reading());
+    seen.linear = linear.score(&seen).unwrap();
+    network.read(&seen.excerpt, &seen.features, seen.linear).unwrap()
 }
 
-fn alone(stages: &mut Stages, text: &str) -> NetworkScore {
+fn alone<'n>(stages: &'n mut Stages, text: &str) -> NetworkScore<'n> {
     score(stages, &[("user".to_owned(), text.to_owned())], 0, 0)
 }
 
@@ -82,7 +92,7 @@ fn folder_with(change: impl FnOnce(&mut serde_json::Value)) -> tempfile::TempDir
 
 fn refusal(change: impl FnOnce(&mut serde_json::Value)) -> String {
     let folder = folder_with(change);
-    Network::open(folder.path(), None).err().expect("the folder should be refused").to_string()
+    load(folder.path()).err().expect("the folder should be refused").to_string()
 }
 
 #[test]
@@ -109,8 +119,11 @@ fn rust_and_python_give_the_same_score_on_a_thousand_prompts() {
 
 #[test]
 fn the_network_was_mixed_with_the_linear_stage_that_is_built_in() {
-    let (linear, network) = open(&shipped());
-    assert_eq!(Some(linear.model_hash()), network.linear_sha256.map(|hash| format!("sha256:{hash}")).as_deref());
+    let linear = Files::read(&ModelSource::Linear).unwrap().linear.sha256;
+    let network = load(&shipped()).unwrap();
+    network.belongs_to(&linear).unwrap();
+    let other = network.belongs_to("00").unwrap_err().to_string();
+    assert!(other.contains(&linear) && other.contains("folder `linear`"), "{other}");
 }
 
 #[test]
@@ -128,8 +141,9 @@ fn the_last_user_turn_counts_most() {
     let hard = "Prove that the sum of the reciprocals of the primes diverges and bound its growth from both sides.";
     let thanks = [turn("user", hard), turn("assistant", "Here you are."), turn("user", "thank you!")];
     let asked = [turn("user", "hello"), turn("assistant", "Hello!"), turn("user", hard)];
-    let (thanks, asked) = (score(&mut stages, &thanks, 0, 0), score(&mut stages, &asked, 0, 0));
-    assert!(thanks.difficulty + 0.3 < asked.difficulty, "{} {}", thanks.difficulty, asked.difficulty);
+    let thanks = score(&mut stages, &thanks, 0, 0).difficulty;
+    let asked = score(&mut stages, &asked, 0, 0).difficulty;
+    assert!(thanks + 0.3 < asked, "{thanks} {asked}");
 }
 
 #[test]
@@ -144,6 +158,23 @@ fn a_declaration_that_does_not_fit_is_refused_by_name() {
     assert!(refusal(|d| d["reading"]["max_tokens"] = 60.into()).contains("max_tokens"));
     assert!(refusal(|d| d["linear_sha256"] = serde_json::Value::Null).contains("linear_sha256"));
     assert!(refusal(|d| d["tokenizer"] = "../tokenizer.json".into()).contains("same folder"));
+}
+
+#[test]
+fn fewer_tokens_may_be_asked_for_but_not_too_few() {
+    let files = NetworkFiles::folder(&shipped()).unwrap();
+    let mut short = Network::open(&files, 128, None).unwrap();
+    let long = "a long word after another ".repeat(200);
+    let texts = [Text { role: Role::User, text: long }];
+    let mut seen = Seen::default();
+    let prompt = Prompt { texts: &texts, tools: 0, images: 0 };
+    seen.features.extract(&prompt, &reading());
+    seen.excerpt.take(&prompt, short.reading());
+    let fewer = short.read(&seen.excerpt, &seen.features, 0.5).unwrap().difficulty;
+    let mut whole = load(&shipped()).unwrap();
+    assert_ne!(whole.read(&seen.excerpt, &seen.features, 0.5).unwrap().difficulty, fewer);
+    let refused = Network::open(&files, 16, None).err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(refused.contains("max_tokens 16"), "{refused}");
 }
 
 #[test]

@@ -12,8 +12,9 @@ use ort::value::{Outlet, TensorElementType, TensorRef, ValueType};
 use super::declaration::{Declaration, Dimension, Reading, Tensor};
 use super::features::Features;
 use super::network::NetworkDeclaration;
+use super::scorer::{Scorer, Seen, Verdict};
 use super::text::Sequence;
-use super::{ClassifyError, Scorer, runtime};
+use super::{ClassifyError, runtime};
 
 /// The process's one environment; `ort` allows no second, not even after the first is gone.
 static ENVIRONMENT: OnceLock<Environment> = OnceLock::new();
@@ -40,22 +41,26 @@ impl OnnxScorer {
         check_all("output", session.outputs(), &[&declared.output])?;
         let mut scorer = OnnxScorer { session };
         // A graph does not say how many buckets its table has; the last one must be there.
-        scorer.score(&Features::single(reading.buckets - 1))?;
+        scorer.difficulty(&Features::single(reading.buckets - 1))?;
         Ok(scorer)
     }
 }
 
 impl Scorer for OnnxScorer {
-    fn score(&mut self, features: &Features) -> Result<f32, ClassifyError> {
+    fn score(&mut self, seen: &Seen) -> Result<Verdict, ClassifyError> {
+        Ok(Verdict { difficulty: self.difficulty(&seen.features)?, embedding: None })
+    }
+}
+
+impl OnnxScorer {
+    fn difficulty(&mut self, features: &Features) -> Result<f32, ClassifyError> {
         let p_weak = self.p_weak(features).map_err(|error| ClassifyError::Model(error.into()))?;
         if p_weak.is_finite() && (0.0..=1.0).contains(&p_weak) {
             return Ok(1.0 - p_weak);
         }
         Err(ClassifyError::OutOfRange(p_weak))
     }
-}
 
-impl OnnxScorer {
     fn p_weak(&mut self, features: &Features) -> ort::Result<f32> {
         let count = features.ids.len();
         // By position, which is cheaper than by name; `open` has checked the order.

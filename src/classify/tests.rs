@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::declaration::Declaration;
+use super::files::LINEAR_DECLARATION;
 use super::*;
 
 #[derive(Deserialize)]
@@ -23,11 +25,20 @@ struct Golden {
 }
 
 fn settings(model: ModelSource) -> Settings {
-    Settings { model, runtime: None, deadline: Duration::from_secs(30), threads: 1, queue: 64 }
+    Settings { model, runtime: None, deadline: Duration::from_secs(30), threads: 1, queue: 64, max_tokens: 512 }
 }
 
-fn embedded() -> Classifier {
+/// The linear head alone, whose promises these are.
+fn head() -> Classifier {
+    Classifier::load(&settings(ModelSource::Linear)).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn both() -> Classifier {
     Classifier::load(&settings(ModelSource::Embedded)).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn acme() -> TenantName {
+    TenantName::from("acme")
 }
 
 fn part(role: Role, text: &str) -> Text {
@@ -36,7 +47,7 @@ fn part(role: Role, text: &str) -> Text {
 
 fn difficulty(classifier: &Classifier, text: &str) -> f32 {
     let texts = [part(Role::User, text)];
-    classifier.score_blocking(&Prompt { texts: &texts, tools: 0, images: 0 }).unwrap()
+    classifier.score_blocking(&Prompt { texts: &texts, tools: 0, images: 0 }).unwrap().difficulty
 }
 
 fn golden() -> Vec<Golden> {
@@ -63,7 +74,7 @@ fn digest(ids: &[i64]) -> String {
 
 #[test]
 fn features_are_those_of_the_training_script() {
-    let reading = Declaration::parse(EMBEDDED_DECLARATION, "embedded").unwrap().reading().unwrap();
+    let reading = Declaration::parse(LINEAR_DECLARATION.as_bytes(), "embedded").unwrap().reading().unwrap();
     let mut features = Features::default();
     let cases = golden();
     assert!(cases.len() >= 50, "only {} golden prompts", cases.len());
@@ -84,18 +95,18 @@ fn features_are_those_of_the_training_script() {
 
 #[test]
 fn scores_are_those_of_the_training_script() {
-    let classifier = embedded();
+    let classifier = head();
     for case in &golden() {
         let texts = parts(case);
         let prompt = Prompt { texts: &texts, tools: case.tools, images: case.images };
-        let got = 1.0 - classifier.score_blocking(&prompt).unwrap();
+        let got = 1.0 - classifier.score_blocking(&prompt).unwrap().difficulty;
         assert!((got - case.p_weak).abs() < 1e-4, "{got}, in Python {}", case.p_weak);
     }
 }
 
 #[test]
 fn hi_is_easy_and_an_olympiad_proof_is_hard() {
-    let classifier = embedded();
+    let classifier = head();
     for easy in ["hi", "Hi!", "thank you", "ciao", "你好", "What is the capital of France?"] {
         let score = difficulty(&classifier, easy);
         assert!(score <= 0.15, "{easy:?} scored {score}");
@@ -123,10 +134,10 @@ fn hi_is_easy_and_an_olympiad_proof_is_hard() {
 
 #[test]
 fn the_last_user_turn_counts_most() {
-    let classifier = embedded();
+    let classifier = head();
     let hard =
         "Prove that every finite group of odd order with a faithful irreducible character of prime degree is solvable.";
-    let score = |texts: &[Text]| classifier.score_blocking(&Prompt { texts, tools: 0, images: 0 }).unwrap();
+    let score = |texts: &[Text]| classifier.score_blocking(&Prompt { texts, tools: 0, images: 0 }).unwrap().difficulty;
     let thanks = score(&[part(Role::User, hard), part(Role::Assistant, "Done."), part(Role::User, "thanks!")]);
     let then_hard = score(&[part(Role::User, "thanks!"), part(Role::Assistant, "Done."), part(Role::User, hard)]);
     assert!(thanks + 0.3 < then_hard, "thanks after a proof {thanks}, a proof after thanks {then_hard}");
@@ -134,9 +145,10 @@ fn the_last_user_turn_counts_most() {
 
 #[test]
 fn a_prompt_of_any_length_is_read_within_the_stated_bytes() {
-    let reading = Declaration::parse(EMBEDDED_DECLARATION, "embedded").unwrap().reading().unwrap();
+    let reading = Declaration::parse(LINEAR_DECLARATION.as_bytes(), "embedded").unwrap().reading().unwrap();
     let long = "ä word 語 ".repeat(200_000);
-    let texts: Vec<_> = (0..2000).map(|_| part(Role::User, &long)).collect();
+    let mut texts: Vec<_> = (0..2000).map(|_| part(Role::User, "ä word 語 and some more")).collect();
+    texts.push(part(Role::User, &long));
     let mut features = Features::default();
     features.extract(&Prompt { texts: &texts, tools: 0, images: 0 }, &reading);
     let bytes = reading.head_bytes + reading.tail_bytes + reading.context_bytes;
@@ -150,7 +162,7 @@ fn shipped_folder() -> PathBuf {
 /// A copy of the shipped folder with its declaration changed.
 fn folder_with(change: impl FnOnce(&mut serde_json::Value)) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let mut declaration = serde_json::from_str(EMBEDDED_DECLARATION).unwrap();
+    let mut declaration = serde_json::from_str(LINEAR_DECLARATION).unwrap();
     change(&mut declaration);
     std::fs::write(folder.path().join("declaration.json"), declaration.to_string()).unwrap();
     std::fs::copy(shipped_folder().join("model.onnx"), folder.path().join("model.onnx")).unwrap();
@@ -172,16 +184,22 @@ fn refusal(folder: &Path) -> String {
 fn the_shipped_folder_is_what_is_built_in() {
     check(&settings(ModelSource::Embedded)).unwrap();
     let folder = Classifier::load(&settings(ModelSource::Folder(shipped_folder()))).unwrap();
-    assert_eq!(folder.model_hash(), embedded().model_hash());
-    assert!(folder.model_hash().starts_with("sha256:"));
+    let shipped = both();
+    assert_eq!(folder.model_hash(Stage::Linear), shipped.model_hash(Stage::Linear));
+    assert_eq!(folder.model_hash(Stage::Network), None);
+    let folder = shipped_folder().parent().unwrap().to_owned();
+    let folder = Classifier::load(&settings(ModelSource::Folder(folder))).unwrap();
+    assert_eq!((folder.stage(), folder.name()), (Stage::Network, shipped.name()));
+    assert_eq!(folder.model_hash(Stage::Network), shipped.model_hash(Stage::Network));
+    assert!(folder.model_hash(Stage::Network).is_some_and(|hash| hash.starts_with("sha256:")));
 }
 
 #[test]
 fn another_file_gives_another_score() {
     let other = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/classify/testdata/other-model");
     let other = Classifier::load(&settings(ModelSource::Folder(other))).unwrap();
-    let shipped = embedded();
-    assert_ne!(other.model_hash(), shipped.model_hash());
+    let shipped = head();
+    assert_ne!(other.model_hash(Stage::Linear), shipped.model_hash(Stage::Linear));
     let (a, b) = (difficulty(&shipped, "hi"), difficulty(&other, "hi"));
     assert!((a - b).abs() > 0.01, "both files scored {a}");
 }
@@ -219,7 +237,7 @@ fn a_declaration_that_does_not_fit_is_refused_with_the_reason() {
     type Change = fn(&mut serde_json::Value);
     let cases: [(Change, &str); 9] = [
         (|d| d["format"] = 2.into(), "format 2"),
-        (|d| d["stage"] = "network".into(), "network"),
+        (|d| d["stage"] = "other".into(), "neither linear nor network"),
         (|d| d["features"]["hash"] = "murmur3".into(), "murmur3"),
         (|d| d["features"]["buckets"] = 1000.into(), "buckets 1000"),
         (|d| d["features"]["char_ngram"] = 0.into(), "char_ngram 0"),
@@ -257,94 +275,161 @@ fn hi() -> [Text; 1] {
 
 #[tokio::test]
 async fn a_score_names_its_stage_and_equals_the_blocking_one() {
-    let classifier = embedded();
-    let score = classifier.score(&Prompt { texts: &hi(), tools: 0, images: 0 }).await;
-    assert_eq!(score.difficulty, Some(difficulty(&classifier, "hi")));
-    assert_eq!((score.stage, score.reason), (Stage::Linear, None));
+    let (head, both) = (head(), both());
+    let texts = hi();
+    let prompt = Prompt { texts: &texts, tools: 0, images: 0 };
+    let linear = head.score(&acme(), &prompt).await;
+    assert_eq!(linear.difficulty, Some(difficulty(&head, "hi")));
+    assert_eq!((linear.stage, linear.reason), (Stage::Linear, Some(Unscored::Absent)));
+    let network = both.score(&acme(), &prompt).await;
+    assert_eq!(network.difficulty, Some(difficulty(&both, "hi")));
+    assert_eq!((network.stage, network.reason), (Stage::Network, None));
+    assert_eq!(network.embedding.as_ref().map(|embedding| embedding.len()), Some(384));
+    assert_ne!(network.difficulty, linear.difficulty);
+    // From memory this time, and the same.
+    let again = both.score(&acme(), &prompt).await;
+    assert_eq!(
+        (again.difficulty, again.stage, again.embedding),
+        (network.difficulty, Stage::Network, network.embedding)
+    );
 }
 
 #[tokio::test]
 async fn switched_off_scores_nothing() {
-    let score = Classifier::off().score(&Prompt { texts: &hi(), tools: 0, images: 0 }).await;
+    let score = Classifier::off().score(&acme(), &Prompt { texts: &hi(), tools: 0, images: 0 }).await;
     assert_eq!((score.difficulty, score.stage, score.reason), (None, Stage::None, Some(Unscored::Off)));
 }
 
-#[tokio::test]
-async fn without_time_a_request_is_late() {
-    let settings = Settings { deadline: Duration::ZERO, ..settings(ModelSource::Embedded) };
-    let classifier = Classifier::load(&settings).unwrap();
-    let score = classifier.score(&Prompt { texts: &hi(), tools: 0, images: 0 }).await;
-    assert_eq!((score.difficulty, score.reason), (None, Some(Unscored::Late)));
+/// Asserts that the linear score stands, for this reason.
+fn stands(score: &Score, reason: Unscored) {
+    assert_eq!((score.stage, score.reason), (Stage::Linear, Some(reason)));
+    assert_eq!(score.difficulty, Some(difficulty(&head(), "hi")));
 }
 
-/// A scorer that says when it begins and ends when it is told to.
+#[tokio::test]
+async fn without_time_the_linear_score_stands() {
+    let settings = Settings { deadline: Duration::ZERO, ..settings(ModelSource::Embedded) };
+    let classifier = Classifier::load(&settings).unwrap();
+    stands(&classifier.score(&acme(), &Prompt { texts: &hi(), tools: 0, images: 0 }).await, Unscored::Late);
+}
+
+/// A network that says when it begins and ends when it is told to.
 struct Held {
     begun: mpsc::Sender<()>,
     go: mpsc::Receiver<()>,
 }
 
 impl Scorer for Held {
-    fn score(&mut self, _: &Features) -> Result<f32, ClassifyError> {
+    fn score(&mut self, _: &Seen) -> Result<Verdict, ClassifyError> {
         self.begun.send(()).unwrap();
         match self.go.recv() {
-            Ok(()) => Ok(0.5),
+            Ok(()) => Ok(Verdict { difficulty: 0.5, embedding: None }),
             Err(_) => Err(ClassifyError::OutOfRange(f32::NAN)),
         }
     }
 }
 
+/// The real linear head before a held network.
 fn held(deadline: Duration, queue: usize) -> (Classifier, mpsc::Receiver<()>, mpsc::Sender<()>) {
     let (begun, begins) = mpsc::channel();
     let (go, gone) = mpsc::channel();
-    let declaration = Declaration::parse(EMBEDDED_DECLARATION, "embedded").unwrap();
-    let settings = Settings { deadline, queue, ..settings(ModelSource::Embedded) };
-    let scorers: Vec<Box<dyn Scorer>> = vec![Box::new(Held { begun, go: gone })];
-    let classifier =
-        Classifier::start(scorers, declaration.reading().unwrap(), &settings, "held".into(), String::new()).unwrap();
-    (classifier, begins, go)
+    let network: Box<dyn Scorer> = Box::new(Held { begun, go: gone });
+    let files = Files::read(&ModelSource::Linear).unwrap().linear;
+    let reading = files.declaration.reading().unwrap();
+    let workers = Workers::start(vec![network], queue).unwrap();
+    let running = Running {
+        linear: Inline::open(|| Ok(Box::new(files.open(&reading, None)?))).unwrap(),
+        linear_hash: "sha256:linear".into(),
+        network: Some(SecondStage { workers, reading: TextReading::default(), hash: "sha256:held".into() }),
+        reading,
+        deadline,
+        spare: Mutex::default(),
+        name: "held".to_owned(),
+    };
+    (Classifier { running: Some(Arc::new(running)) }, begins, go)
 }
 
 #[tokio::test]
-async fn a_slow_model_is_late_at_the_deadline() {
+async fn where_the_network_is_slow_the_linear_score_stands_at_the_deadline() {
     let (classifier, _begins, _go) = held(Duration::from_millis(1), 4);
-    let score = classifier.score(&Prompt { texts: &hi(), tools: 0, images: 0 }).await;
-    assert_eq!((score.difficulty, score.stage, score.reason), (None, Stage::None, Some(Unscored::Late)));
+    stands(&classifier.score(&acme(), &Prompt { texts: &hi(), tools: 0, images: 0 }).await, Unscored::Late);
 }
 
 #[tokio::test]
 async fn a_full_queue_is_said_at_once_and_abandoned_prompts_are_skipped() {
     let (classifier, begins, go) = held(Duration::from_secs(30), 1);
-    let texts = hi();
+    let (texts, acme) = (hi(), acme());
     let prompt = Prompt { texts: &texts, tools: 0, images: 0 };
-    let mut running = Box::pin(classifier.score(&prompt));
+    let mut running = Box::pin(classifier.score(&acme, &prompt));
     assert!(futures_poll(running.as_mut()).await.is_none());
     begins.recv().unwrap();
-    let mut waiting = Box::pin(classifier.score(&prompt));
+    let mut waiting = Box::pin(classifier.score(&acme, &prompt));
     assert!(futures_poll(waiting.as_mut()).await.is_none());
-    let refused = classifier.score(&prompt).await;
-    assert_eq!(refused.reason, Some(Unscored::QueueFull));
+    stands(&classifier.score(&acme, &prompt).await, Unscored::QueueFull);
 
-    // The waiting client hangs up; its prompt must not hold the thread.
+    // The waiting client hangs up; its prompt must not hold the thread, nor a place.
     drop(waiting);
+    let other = [part(Role::User, "another one")];
+    let other = Prompt { texts: &other, tools: 0, images: 0 };
+    let mut next = Box::pin(classifier.score(&acme, &other));
+    assert!(futures_poll(next.as_mut()).await.is_none(), "the place of the abandoned prompt was not free");
     go.send(()).unwrap();
     assert_eq!(running.await.difficulty, Some(0.5));
-    let mut next = Box::pin(classifier.score(&prompt));
-    while futures_poll(next.as_mut()).await.is_some_and(|score| score.reason == Some(Unscored::QueueFull)) {
-        next = Box::pin(classifier.score(&prompt));
-    }
     begins.recv().unwrap();
     go.send(()).unwrap();
     assert_eq!(next.await.difficulty, Some(0.5));
-    drop(go);
     assert!(begins.try_recv().is_err(), "the abandoned prompt was scored");
+    // It was scored all the same, for somebody else, and is remembered.
+    let again = classifier.score(&acme, &prompt).await;
+    assert_eq!((again.difficulty, again.stage), (Some(0.5), Stage::Network));
+    assert!(begins.try_recv().is_err(), "a remembered prompt was scored again");
 }
 
 #[tokio::test]
-async fn a_failing_model_is_no_score() {
+async fn one_tenants_crowd_takes_no_place_of_another() {
+    let (classifier, begins, go) = held(Duration::from_secs(30), 2);
+    let texts: Vec<[Text; 1]> = (0..4).map(|n| [part(Role::User, &format!("prompt {n}"))]).collect();
+    let prompts: Vec<Prompt<'_>> = texts.iter().map(|texts| Prompt { texts, tools: 0, images: 0 }).collect();
+    let (busy, quiet) = (TenantName::from("busy"), TenantName::from("quiet"));
+    let mut first = Box::pin(classifier.score(&busy, &prompts[0]));
+    assert!(futures_poll(first.as_mut()).await.is_none());
+    begins.recv().unwrap();
+    let mut second = Box::pin(classifier.score(&busy, &prompts[1]));
+    let mut third = Box::pin(classifier.score(&busy, &prompts[2]));
+    assert!(futures_poll(second.as_mut()).await.is_none() && futures_poll(third.as_mut()).await.is_none());
+    let mut other = Box::pin(classifier.score(&quiet, &prompts[3]));
+    assert!(futures_poll(other.as_mut()).await.is_none(), "the quiet tenant found no place");
+    assert_eq!(third.await.reason, Some(Unscored::QueueFull));
+    for _ in 0..3 {
+        go.send(()).unwrap();
+    }
+    for score in [first.await, second.await, other.await] {
+        assert_eq!((score.difficulty, score.stage), (Some(0.5), Stage::Network));
+    }
+}
+
+#[tokio::test]
+async fn a_prompt_that_would_come_late_does_not_wait() {
+    let (classifier, begins, go) = held(Duration::from_secs(3600), 8);
+    let texts: Vec<[Text; 1]> = (0..3).map(|n| [part(Role::User, &format!("prompt {n}"))]).collect();
+    let prompts: Vec<Prompt<'_>> = texts.iter().map(|texts| Prompt { texts, tools: 0, images: 0 }).collect();
+    let network = classifier.running.as_ref().unwrap().network.as_ref().unwrap();
+    network.workers.expect(Duration::from_secs(3000));
+    let acme = acme();
+    let mut first = Box::pin(classifier.score(&acme, &prompts[0]));
+    assert!(futures_poll(first.as_mut()).await.is_none(), "nothing was ahead of it");
+    begins.recv().unwrap();
+    let second = classifier.score(&acme, &prompts[1]).await;
+    assert_eq!((second.stage, second.reason), (Stage::Linear, Some(Unscored::Late)));
+    go.send(()).unwrap();
+    first.await;
+}
+
+#[tokio::test]
+async fn where_the_network_fails_the_linear_score_stands() {
     let (classifier, _begins, go) = held(Duration::from_secs(30), 4);
     drop(go);
-    let score = classifier.score(&Prompt { texts: &hi(), tools: 0, images: 0 }).await;
-    assert_eq!((score.difficulty, score.reason), (None, Some(Unscored::Failed)));
+    stands(&classifier.score(&acme(), &Prompt { texts: &hi(), tools: 0, images: 0 }).await, Unscored::Failed);
 }
 
 /// Polls once and gives the result if it is there.

@@ -17,7 +17,7 @@ const MAX_READ_BYTES: usize = 1 << 16;
 const MAX_TOKENS: usize = 4096;
 
 /// The declaration's `reading`: how a conversation becomes a sequence.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TextReading {
     /// Of the whole sequence, marks included.
@@ -48,6 +48,59 @@ pub(super) struct Sequence {
     pub(super) types: Vec<i64>,
 }
 
+/// What is taken of a conversation, bounded by the reading's byte limits.
+#[derive(Debug, Default, Hash)]
+pub(super) struct Excerpt {
+    text: String,
+    /// Where in `text` each piece ends.
+    ends: Vec<usize>,
+    /// How many pieces are the focus; the others are context in the order it was said.
+    focus: usize,
+}
+
+impl Excerpt {
+    /// Replaces the content with what is to be read of `prompt`.
+    pub(super) fn take(&mut self, prompt: &Prompt<'_>, reading: &TextReading) {
+        self.text.clear();
+        self.ends.clear();
+        let at = focus(prompt.texts);
+        let text = at.and_then(|at| prompt.texts.get(at)).map_or("", |part| &part.text);
+        let (head, tail) = ends(text, reading.head_bytes, reading.tail_bytes);
+        self.push(head);
+        if let Some(tail) = tail {
+            self.push(tail);
+        }
+        self.focus = self.ends.len();
+
+        // The budget goes to what was said last.
+        let mut pieces = Vec::new();
+        let mut room = reading.context_bytes;
+        for (_, part) in prompt.texts.iter().enumerate().rev().filter(|(place, _)| Some(*place) != at) {
+            if room == 0 {
+                break;
+            }
+            let piece = end_of(&part.text, reading.part_bytes.min(room));
+            room -= piece.len();
+            pieces.push(piece);
+        }
+        pieces.iter().rev().for_each(|piece| self.push(piece));
+    }
+
+    fn push(&mut self, piece: &str) {
+        self.text.push_str(piece);
+        self.ends.push(self.text.len());
+    }
+
+    fn pieces(&self) -> impl Iterator<Item = &str> {
+        let mut from = 0;
+        self.ends.iter().map(move |&end| {
+            let piece = self.text.get(from..end).unwrap_or_default();
+            from = end;
+            piece
+        })
+    }
+}
+
 /// A tokenizer and the limits it reads with.
 pub(super) struct TextReader {
     tokenizer: Tokenizer,
@@ -57,8 +110,8 @@ pub(super) struct TextReader {
 }
 
 impl TextReader {
-    /// Reads `tokenizer.json` and checks that it has the declared marks.
-    pub(super) fn open(tokenizer: &[u8], reading: TextReading) -> Result<TextReader, ClassifyError> {
+    /// Reads `tokenizer.json` and checks that it has the declared marks. At most `most` tokens are read of a prompt.
+    pub(super) fn open(tokenizer: &[u8], mut reading: TextReading, most: usize) -> Result<TextReader, ClassifyError> {
         let mut tokenizer = Tokenizer::from_bytes(tokenizer).map_err(ClassifyError::Tokenizer)?;
         tokenizer.with_padding(None);
         tokenizer.with_truncation(None).map_err(ClassifyError::Tokenizer)?;
@@ -77,6 +130,7 @@ impl TextReader {
                 return Err(ClassifyError::Unfit(format!("reading.{name} {bytes} is more than {MAX_READ_BYTES}")));
             }
         }
+        reading.max_tokens = reading.max_tokens.min(most);
         let marks_and_tail = 3usize.saturating_add(reading.tail_tokens).saturating_add(reading.context_tokens);
         if reading.max_tokens > MAX_TOKENS || marks_and_tail >= reading.max_tokens {
             return Err(ClassifyError::Unfit(format!(
@@ -88,34 +142,19 @@ impl TextReader {
         Ok(TextReader { tokenizer, reading, start, separator })
     }
 
-    /// The sequence for a prompt.
-    pub(super) fn read(&self, prompt: &Prompt<'_>) -> Result<Sequence, ClassifyError> {
-        let reading = &self.reading;
-        let at = focus(prompt.texts);
-        let text = at.and_then(|at| prompt.texts.get(at)).map_or("", |part| &part.text);
-        let (head, tail) = ends(text, reading.head_bytes, reading.tail_bytes);
-        let mut focus = Vec::new();
-        self.tokenize(head, &mut focus)?;
-        if let Some(tail) = tail {
-            self.tokenize(tail, &mut focus)?;
+    /// The sequence for what was taken of a prompt.
+    pub(super) fn read(&self, excerpt: &Excerpt) -> Result<Sequence, ClassifyError> {
+        let (mut focus, mut context) = (Vec::new(), Vec::new());
+        for (place, piece) in excerpt.pieces().enumerate() {
+            self.tokenize(piece, if place < excerpt.focus { &mut focus } else { &mut context })?;
         }
-
-        let mut pieces = Vec::new();
-        let mut room = reading.context_bytes;
-        for (_, part) in prompt.texts.iter().enumerate().rev().filter(|(other, _)| Some(*other) != at) {
-            if room == 0 {
-                break;
-            }
-            let piece = end_of(&part.text, reading.part_bytes.min(room));
-            room -= piece.len();
-            pieces.push(piece);
-        }
-        let mut context = Vec::new();
-        for piece in pieces.iter().rev() {
-            self.tokenize(piece, &mut context)?;
-        }
-        context.drain(..context.len().saturating_sub(reading.context_tokens));
+        context.drain(..context.len().saturating_sub(self.reading.context_tokens));
         Ok(self.join(&focus, &context))
+    }
+
+    /// How it reads.
+    pub(super) fn reading(&self) -> &TextReading {
+        &self.reading
     }
 
     fn join(&self, focus: &[i64], context: &[i64]) -> Sequence {

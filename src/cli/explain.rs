@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
@@ -11,6 +12,9 @@ use super::{fail, load, say};
 use crate::gateway::{Gateway, Question, explain};
 use crate::ledger::Decision;
 use crate::telemetry::RequestLog;
+
+/// How long the network may take.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Explains a decision.
 #[derive(Debug, clap::Args)]
@@ -71,8 +75,10 @@ async fn decide(args: &Args) -> Result<Decision, String> {
         load::print(&problems);
         format!("{} problem(s) above", problems.len())
     })?;
-    let gateway =
-        Gateway::build(loaded.config, loaded.policies, RequestLog::off()).map_err(|error| error.to_string())?;
+    let mut config = loaded.config;
+    // Nobody waits behind this one prompt, and the network's first run is its slowest.
+    config.classifier.deadline = config.classifier.deadline.max(PATIENCE);
+    let gateway = Gateway::build(config, loaded.policies, RequestLog::off()).map_err(|error| error.to_string())?;
     let labels = (!args.labels.is_empty()).then(|| args.labels.join(","));
     let question = Question { tenant: &args.tenant, labels, body: body.into() };
     explain(&gateway, question).await.map_err(|error| error.message)

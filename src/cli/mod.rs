@@ -116,10 +116,10 @@ fn uncalibrated(config: &Config, policies: &Policies) -> Option<Problem> {
 
 fn check_classifier(config: &Config) -> check::Checked {
     let mut problems = Vec::new();
-    let hash = match classifier_settings(config) {
-        None => Some(String::new()),
-        Some(settings) => match classify::check(&settings).and_then(|()| Classifier::load(&settings)) {
-            Ok(classifier) => Some(classifier.model_hash().to_owned()),
+    let classifier = match classifier_settings(config) {
+        None => Some(Classifier::off()),
+        Some(settings) => match classify::check(&settings) {
+            Ok(classifier) => Some(classifier),
             Err(error) => {
                 let message = format!("the classifier cannot be loaded: {error}");
                 let remedy = "mend `classifier.model` or `classifier.runtime`, or switch it off with `model: off`";
@@ -128,7 +128,7 @@ fn check_classifier(config: &Config) -> check::Checked {
             }
         },
     };
-    match Calibrated::load(config, hash.as_deref()) {
+    match Calibrated::load(config, classifier.as_ref()) {
         Ok(calibrated) => {
             let strangers = calibrated.as_ref().map(|calibrated| calibrated.strangers(config)).unwrap_or_default();
             if !strangers.is_empty() {

@@ -153,6 +153,7 @@ impl LazyScorer {
         match self {
             Self::Loaded(classifier) => classifier
                 .score_blocking(&classify::Prompt { texts, tools: 0, images: 0 })
+                .map(|verdict| verdict.difficulty)
                 .map_err(|error| error.to_string()),
             Self::Failed(why) => Err(why.clone()),
             Self::NotYet => Err("the classifier is not loaded".to_owned()),

@@ -57,11 +57,13 @@ impl Scorer {
                 deadline: std::time::Duration::from_secs(60),
                 threads: 1,
                 queue: 1,
+                max_tokens: usize::MAX,
             },
         };
         let classifier = Classifier::load(&settings).map_err(|error| error.to_string())?;
-        let hash = classifier.model_hash().to_owned();
-        Ok(Self { classifier, hash, stage: "linear" })
+        let stage = classifier.stage();
+        let hash = classifier.model_hash(stage).map(ToString::to_string).unwrap_or_default();
+        Ok(Self { classifier, hash, stage: stage.as_str() })
     }
 
     /// Scores the messages of a chat request, given as JSON, as the gateway would.
@@ -70,8 +72,11 @@ impl Scorer {
         let request = ask::judge(Format::Chat, body.into()).map_err(|error| error.message)?;
         let texts = ask::prompt(&request);
         let prompt = Prompt { texts: &texts, tools: request.tools, images: request.media };
-        let difficulty = self.classifier.score_blocking(&prompt).map_err(|error| error.to_string())?;
-        let input_tokens = request.input_tokens_estimate;
-        Ok(Scored { difficulty: f64::from(difficulty), vector: None, input_tokens })
+        let verdict = self.classifier.score_blocking(&prompt).map_err(|error| error.to_string())?;
+        Ok(Scored {
+            difficulty: f64::from(verdict.difficulty),
+            vector: verdict.embedding.map(|embedding| embedding.to_vec()),
+            input_tokens: request.input_tokens_estimate,
+        })
     }
 }

@@ -126,16 +126,18 @@ pub(super) struct AdminToken {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Classifier {
-    /// `embedded`, `off`, or a folder with a model. Default: embedded.
+    /// `embedded`, `linear` (embedded, without the network), `off`, or a folder with a model. Default: embedded.
     pub(super) model: Option<At<String>>,
     /// `auto`, or the path of the ONNX Runtime library. Default: auto, found beside the binary.
     pub(super) runtime: Option<At<String>>,
-    /// Longest wait for a score; after it the request goes on unscored. Default: 20ms.
+    /// Longest wait for the network; after it the linear head's score stands. Default: 20ms.
     pub(super) deadline: Option<At<DurationText>>,
-    /// Threads that score. Default: 1.
+    /// Threads that run the network. Default: 1.
     pub(super) threads: Option<At<u32>>,
-    /// Prompts that may wait. Default: 64.
+    /// Prompts that may wait for the network. Default: 64.
     pub(super) queue: Option<At<u32>>,
+    /// Most tokens that the network reads of a prompt. Default: 512, or what its declaration says if fewer.
+    pub(super) max_tokens: Option<At<u32>>,
 }
 
 /// The cache of whole answers.

@@ -38,6 +38,7 @@ pub enum BuildError {
 pub fn classifier_settings(config: &Config) -> Option<classify::Settings> {
     let model = match &config.classifier.model {
         ClassifierModel::Embedded => ModelSource::Embedded,
+        ClassifierModel::Linear => ModelSource::Linear,
         ClassifierModel::Folder(folder) => ModelSource::Folder(folder.clone()),
         ClassifierModel::Off => return None,
     };
@@ -47,6 +48,7 @@ pub fn classifier_settings(config: &Config) -> Option<classify::Settings> {
         deadline: config.classifier.deadline,
         threads: config.classifier.threads,
         queue: config.classifier.queue,
+        max_tokens: config.classifier.max_tokens,
     })
 }
 
@@ -79,7 +81,7 @@ impl Gateway {
     }
 
     fn of(config: Config, policies: Policies, log: RequestLog, lasting: Lasting) -> Result<Self, BuildError> {
-        let calibrated = Calibrated::load(&config, Some(lasting.classifier.model_hash()))?;
+        let calibrated = Calibrated::load(&config, Some(&lasting.classifier))?;
         Ok(Self {
             served_by: config
                 .targets
@@ -87,7 +89,6 @@ impl Gateway {
                 .map(|target| ServedBy::new(target.model.as_str(), target.provider.name.as_str()))
                 .collect(),
             config_hash: Arc::from(config.hash.as_str()),
-            classifier_hash: Arc::from(lasting.classifier.model_hash()),
             config: Arc::new(config),
             policies,
             calibrated,

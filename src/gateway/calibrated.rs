@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::classify::Score;
+use crate::classify::{Classifier, Score};
 use crate::config::Config;
 use crate::id::TargetId;
 use crate::policy::Objective;
@@ -39,18 +39,19 @@ pub enum LoadError {
 }
 
 impl Calibrated {
-    /// The file that the configuration names; `None` where it names none. Without a classifier's hash it is not checked
-    /// whose scores it is for: fit for what works on given scores.
+    /// The file that the configuration names; `None` where it names none. Without a classifier it is not checked whose
+    /// scores it is for: fit for what works on given scores.
     ///
     /// # Errors
     /// A file that cannot be read, is no calibration, or was made with another classifier.
-    pub fn load(config: &Config, classifier: Option<&str>) -> Result<Option<Self>, LoadError> {
+    pub fn load(config: &Config, classifier: Option<&Classifier>) -> Result<Option<Self>, LoadError> {
         let Some(path) = &config.calibration else { return Ok(None) };
         let text = std::fs::read_to_string(path).map_err(|source| LoadError::Read { path: path.clone(), source })?;
         let unfit = |source| LoadError::Unfit { path: path.clone(), source };
         let calibration = Calibration::parse(&text).map_err(unfit)?;
         if let Some(classifier) = classifier {
-            calibration.belongs_to(classifier).map_err(unfit)?;
+            let hash = classifier.model_hash(classifier.stage()).map_or("", |hash| hash);
+            calibration.belongs_to(hash).map_err(unfit)?;
         }
         let curve = |name: &str| calibration.curve(name).map(|of| of.curve.clone());
         let curves = config.targets.iter().map(|target| curve(target.name.as_str())).collect();

@@ -135,7 +135,7 @@ pub(super) async fn classify(
     }
     let texts = ask::prompt(request);
     let prompt = Prompt { texts: &texts, tools: request.tools, images: request.media };
-    Some(gateway.classifier.score(&prompt).await)
+    Some(gateway.classifier.score(&constrained.tenant, &prompt).await)
 }
 
 /// Allowed targets, difficulty, prices and live latency → whom to ask first, and then.
@@ -157,7 +157,7 @@ pub(super) fn choose(
     let pinned = pinned(gateway, constrained, request).map(|target| [(target, 1)]);
     let calibrated =
         gateway.calibrated.as_ref().filter(|calibrated| score.is_some_and(|score| calibrated.is_of(score)));
-    let p_good = |id| Some(calibrated?.p_good(id, score?.difficulty?, None));
+    let p_good = |id| Some(calibrated?.p_good(id, score?.difficulty?, score?.embedding.as_deref()));
     let p_good = |id| p_good(id).flatten();
     let objective = &allowed.policy().objective;
     let inputs = Inputs {

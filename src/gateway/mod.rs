@@ -84,7 +84,6 @@ pub struct Gateway {
     log: RequestLog,
     served_by: Vec<ServedBy>,
     config_hash: Arc<str>,
-    classifier_hash: Arc<str>,
 }
 
 /// Why the path of a request ends before its answer.

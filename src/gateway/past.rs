@@ -1,7 +1,7 @@
 //! A request of the past, decided again: what `waypost try` asks of a log's lines.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 
@@ -11,7 +11,7 @@ use super::record::Record;
 use super::{Gateway, decide, decode};
 use crate::auth::Principal;
 use crate::chat::{self, Format};
-use crate::classify::{Score, Stage};
+use crate::classify::Score;
 use crate::id::{RequestId, TargetId, TenantName};
 use crate::ledger::Decision;
 use crate::wire::ask;
@@ -95,13 +95,7 @@ fn read(asked: PastPrompt) -> Result<(chat::Request, Scored), GatewayError> {
             let body = Bytes::from_static(br#"{"model":"auto","messages":[{"role":"user","content":""}]}"#);
             let mut request = decode::checked(ask::judge(Format::Chat, body))?;
             request.input_tokens_estimate = input;
-            let score = difficulty.map(|difficulty| Score {
-                difficulty: Some(difficulty),
-                stage: Stage::None,
-                elapsed: Duration::ZERO,
-                reason: None,
-            });
-            Ok((request, Scored::Then(score)))
+            Ok((request, Scored::Then(difficulty.map(Score::given))))
         }
     }
 }

@@ -159,7 +159,7 @@ impl<'g> Record<'g> {
                 .difficulty
                 .filter(|_| self.rehearsal)
                 .and_then(|difficulty| self.gateway.recent.share_below(difficulty)),
-            model: Arc::clone(&self.gateway.classifier_hash),
+            model: self.gateway.classifier.model_hash(score.stage).cloned().unwrap_or_default(),
             elapsed: score.elapsed,
         });
     }

@@ -107,14 +107,14 @@ fn shown(label: LabelValue<'_>) -> (&str, Label<'_>) {
 pub struct Score {
     /// 0 to 1: one minus the chance that a weak-tier model answers well; null where there is no score.
     pub difficulty: Option<f32>,
-    /// `linear` or `none`.
+    /// `network`, `linear` or `none`.
     pub stage: &'static str,
-    /// Why there is no score.
+    /// Why the network did not score it; the linear head's score stands unless there is none.
     pub unscored: Option<&'static str>,
     /// Share of recent prompts that were easier, 0 to 1; only in dry runs of a gateway that has seen some.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub percentile: Option<f32>,
-    /// Hash of the classifier's file.
+    /// Hash of the model file of that stage.
     pub model: Arc<str>,
     #[serde(rename = "ms", serialize_with = "crate::clock::millis")]
     #[schemars(with = "f64")]

@@ -32,6 +32,7 @@ pub(super) fn classifier(written: &written::Classifier, context: Context<'_>) ->
         None => ClassifierModel::Embedded,
         Some(at) => match at.value.as_str() {
             "embedded" => ClassifierModel::Embedded,
+            "linear" => ClassifierModel::Linear,
             // YAML 1.1 reads a bare `off` as false, and some editors write it so.
             "off" | "false" => ClassifierModel::Off,
             path => ClassifierModel::Folder(folder(at, path, context)),
@@ -48,6 +49,7 @@ pub(super) fn classifier(written: &written::Classifier, context: Context<'_>) ->
         deadline: context.wait(written.deadline.as_ref(), Duration::from_millis(20)),
         threads: context.count(written.threads.as_ref(), 1) as usize,
         queue: context.count(written.queue.as_ref(), 64) as usize,
+        max_tokens: context.count(written.max_tokens.as_ref(), 512) as usize,
     }
 }
 

@@ -12,12 +12,14 @@ pub struct Classifier {
     pub model: ClassifierModel,
     /// `None`: found beside the binary.
     pub runtime: Option<PathBuf>,
-    /// Longest wait; after it the request goes on without.
+    /// Longest wait for the network; after it the linear score stands.
     pub deadline: Duration,
-    /// Threads that score, at least one.
+    /// Threads that run the network, at least one.
     pub threads: usize,
     /// Prompts that may wait, at least one.
     pub queue: usize,
+    /// Most tokens that the network reads of a prompt.
+    pub max_tokens: usize,
 }
 
 /// Where the classifier's model comes from.
@@ -25,6 +27,8 @@ pub struct Classifier {
 pub enum ClassifierModel {
     /// The one in the binary.
     Embedded,
+    /// The one in the binary without its network.
+    Linear,
     /// A folder.
     Folder(PathBuf),
     /// No scores.
@@ -51,7 +55,7 @@ pub struct Cache {
 pub struct Store {
     /// Where it is.
     pub url: StoreUrl,
-    /// Longest wait; after it the request goes on without.
+    /// Longest wait for the network; after it the linear score stands.
     pub deadline: Duration,
 }
 

@@ -76,7 +76,11 @@ impl Families {
                 OWN,
             ),
             difficulty: add.histogram("waypost_difficulty", "Difficulty scores of prompts, 0 to 1.", DIFFICULTY),
-            unscored: add.counters("waypost_unscored_total", "Prompts without a score, by reason.", &["reason"]),
+            unscored: add.counters(
+                "waypost_unscored_total",
+                "Prompts that the network did not score, by reason.",
+                &["reason"],
+            ),
             cost: add.amounts("waypost_cost_usd_total", "Cost of requests in US dollars.", &["tenant", "target"]),
             saving: add.amounts(
                 "waypost_saving_usd_total",
