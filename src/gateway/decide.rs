@@ -191,7 +191,7 @@ pub(super) fn choose(
                 let first = order.first().map(|id| model(id).clone());
                 order.retain(|id| first.as_ref() == Some(model(id)));
             }
-            record.planned(allowed, &plan);
+            record.planned(allowed, &plan, request.input_tokens_estimate);
             Ok(order.into_iter().filter_map(|id| allowed.permit(id)).collect())
         }
         Err(none) => {

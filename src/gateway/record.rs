@@ -3,6 +3,7 @@
 //! The record is a guard: dropping it charges, counts, logs and keeps the decision. A request whose future is dropped
 //! in mid-flight (the client hung up) is settled like any other, as `cancelled`.
 
+mod considered;
 mod settle;
 
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use crate::id::{DecisionId, RequestId, TargetId};
 use crate::ledger::{self, Attempt, Candidate};
 use crate::money::NanoUsd;
 use crate::policy::{Allowed, Labels, Policy};
-use crate::route::{self, Basis, Plan, RemovedBy};
+use crate::route::{Basis, Plan};
 use crate::wire::passage::Relay;
 use crate::wire::{Envelope, responses};
 
@@ -44,6 +45,7 @@ pub(super) struct Record<'g> {
     quality: Option<ledger::Quality>,
     candidates: Vec<Candidate>,
     chosen: Option<usize>,
+    expected: Option<ledger::Expected>,
     pub(super) reason: Option<&'static str>,
     pub(super) cache: Option<&'static str>,
     pub(super) attempts: Vec<Attempt>,
@@ -105,6 +107,7 @@ impl<'g> Record<'g> {
             quality: None,
             candidates: Vec::new(),
             chosen: None,
+            expected: None,
             reason: None,
             cache: None,
             attempts: Vec::new(),
@@ -175,9 +178,15 @@ impl<'g> Record<'g> {
     }
 
     /// Whom to ask, in which order, and why.
-    pub(super) fn planned(&mut self, allowed: &Allowed, plan: &Plan) {
+    pub(super) fn planned(&mut self, allowed: &Allowed, plan: &Plan, input_tokens: u64) {
         self.considered(allowed, &plan.candidates);
         self.chosen = plan.order.first().copied();
+        self.expected = plan.chosen().map(|candidate| ledger::Expected {
+            input: input_tokens,
+            output: candidate.expected_output,
+            cost_nusd: candidate.expected_cost,
+            ttft_ms: candidate.ttft.as_secs_f64() * 1e3,
+        });
         self.reason = Some(plan.reason.as_str());
         self.basis = plan.basis;
         self.best = plan.best.and_then(|place| plan.candidates.get(place)).map(|best| best.target);
@@ -186,43 +195,6 @@ impl<'g> Record<'g> {
             let bucket = if self.rehearsal && plan.basis == Basis::Calibrated { self.bucket() } else { None };
             self.quality = Some(ledger::Quality { at_least, tau, basis, bucket });
         }
-    }
-
-    /// Every target that was considered, with its figures or with what removed it.
-    pub(super) fn considered(&mut self, allowed: &Allowed, candidates: &[route::Candidate]) {
-        let scored = self.difficulty().is_some();
-        self.candidates = candidates
-            .iter()
-            .map(|candidate| Candidate {
-                target: self.gateway.config.targets[candidate.target.index()].name.clone(),
-                cost_nusd: candidate.expected_cost,
-                p_good: candidate.p_good.filter(|_| scored),
-                ttft_ms: Some(candidate.ttft.as_secs_f64() * 1e3),
-                removed_by: candidate.removed_by.as_ref().map(|removed| match removed {
-                    RemovedBy::Rule(rule) => rule.clone(),
-                    ceiling => ceiling.as_str().into(),
-                }),
-                detail: allowed.why_removed(candidate.target).map(|removal| removal.detail.into()),
-            })
-            .collect();
-    }
-
-    /// The rules left nothing to choose from.
-    pub(super) fn nothing_allowed(&mut self, allowed: &Allowed) {
-        self.candidates = allowed
-            .considered()
-            .filter_map(|id| {
-                let removal = allowed.why_removed(id)?;
-                Some(Candidate {
-                    target: allowed.target(id)?.name.clone(),
-                    cost_nusd: None,
-                    p_good: None,
-                    ttft_ms: None,
-                    removed_by: Some(removal.rule),
-                    detail: Some(removal.detail.into()),
-                })
-            })
-            .collect();
     }
 
     /// A rule or ceiling refuses the request.

@@ -8,12 +8,17 @@ use crate::money::{NanoUsd, Price};
 /// so decides between targets; it is never charged.
 pub const EXPECTED_OUTPUT: u64 = 400;
 
-/// The expected cost, at the rates for prompts of this length: all input at full price, expected output within the client's and the model's limit, once for
-/// each answer asked for.
+/// The output tokens that are expected: within the client's and the model's limit, once for each answer asked for.
+#[must_use]
+pub fn expected_output(model_limit: Option<u64>, inputs: &Inputs<'_>) -> u64 {
+    let limit = inputs.max_output.unwrap_or(u64::MAX).min(model_limit.unwrap_or(u64::MAX));
+    EXPECTED_OUTPUT.min(limit).saturating_mul(u64::from(inputs.n.max(1)))
+}
+
+/// The expected cost, at the rates for prompts of this length: all input at full price, and the expected
+/// output.
 #[must_use]
 pub fn expected_cost(price: &Price, model_limit: Option<u64>, inputs: &Inputs<'_>) -> NanoUsd {
-    let limit = inputs.max_output.unwrap_or(u64::MAX).min(model_limit.unwrap_or(u64::MAX));
-    let output = EXPECTED_OUTPUT.min(limit).saturating_mul(u64::from(inputs.n.max(1)));
     let rates = price.at(inputs.input_tokens);
-    rates.input.cost(inputs.input_tokens) + rates.output.cost(output)
+    rates.input.cost(inputs.input_tokens) + rates.output.cost(expected_output(model_limit, inputs))
 }

@@ -12,7 +12,7 @@ mod prior;
 
 use std::time::Duration;
 
-pub use estimate::{EXPECTED_OUTPUT, expected_cost};
+pub use estimate::{EXPECTED_OUTPUT, expected_cost, expected_output};
 use order::{auto_order, by_quality, named_order};
 pub use prior::{NO_SCORE, p_good};
 
@@ -118,6 +118,8 @@ pub struct Candidate {
     pub target: TargetId,
     /// `None` where no price is known.
     pub expected_cost: Option<NanoUsd>,
+    /// Output tokens that this goes by.
+    pub expected_output: u64,
     /// Chance of a good answer, by calibration or the tier's prior; `None` where nobody scored the prompt.
     pub p_good: Option<f32>,
     /// What the choice went by: `p_good`, or that of a prompt of middle difficulty.
@@ -305,6 +307,7 @@ fn figures(
         candidates.push(Candidate {
             target: id,
             expected_cost: expected,
+            expected_output: expected_output(target.max_output, inputs),
             p_good: match calibrated {
                 // A target that is out and was not measured has no figure that compares with the others'.
                 Some(_) => measured,

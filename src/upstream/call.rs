@@ -169,7 +169,8 @@ fn limits(timeouts: Timeouts, stream: bool, by: Option<Instant>) -> Timeouts {
 async fn refused(mut incoming: Incoming) -> Failure {
     let read = tokio::time::timeout(ERROR_WAIT, incoming.whole(ERROR_BODY)).await;
     let body = read.ok().and_then(Result::ok).unwrap_or_default();
-    let failure = Failure::of_status(incoming.status, incoming.headers(), &body, incoming.peer, SystemTime::now());
+    let mut failure = Failure::of_status(incoming.status, incoming.headers(), &body, incoming.peer, SystemTime::now());
+    failure.tls_sha256 = incoming.tls_sha256();
     incoming.release().await;
     failure
 }

@@ -1,0 +1,62 @@
+//! Every target that a decision considered: with its figures, or with what removed it and the fact that failed.
+
+use std::borrow::Cow;
+
+use super::Record;
+use crate::ledger::Candidate;
+use crate::policy::Allowed;
+use crate::route::{self, RemovedBy};
+
+impl Record<'_> {
+    /// Every target that was considered, with its figures or with what removed it.
+    pub(in crate::gateway) fn considered(&mut self, allowed: &Allowed, candidates: &[route::Candidate]) {
+        let scored = self.difficulty().is_some();
+        self.candidates = candidates
+            .iter()
+            .map(|candidate| Candidate {
+                target: self.gateway.config.targets[candidate.target.index()].name.clone(),
+                cost_nusd: candidate.expected_cost,
+                p_good: candidate.p_good.filter(|_| scored),
+                ttft_ms: Some(candidate.ttft.as_secs_f64() * 1e3),
+                removed_by: candidate.removed_by.as_ref().map(|removed| match removed {
+                    RemovedBy::Rule(rule) => rule.clone(),
+                    ceiling => ceiling.as_str().into(),
+                }),
+                detail: match allowed.why_removed(candidate.target) {
+                    Some(removal) => Some(removal.detail.into()),
+                    None => self.what_failed(candidate),
+                },
+            })
+            .collect();
+    }
+
+    /// By what a ceiling was missed, or why nobody can be asked.
+    fn what_failed(&self, candidate: &route::Candidate) -> Option<Cow<'static, str>> {
+        Some(match (candidate.removed_by.as_ref()?, candidate.expected_cost) {
+            (RemovedBy::Rule(_), _) => return None,
+            (RemovedBy::MaxCost, None) => "its price is not known".into(),
+            (RemovedBy::MaxCost, Some(cost)) => format!("expected to cost {cost} USD").into(),
+            (RemovedBy::Latency, _) => format!("first token after {} ms", candidate.ttft.as_millis()).into(),
+            (RemovedBy::Health, _) if self.gateway.places.has_room(candidate.target) => "it fails at the moment".into(),
+            (RemovedBy::Health, _) => "it has as many requests as it may have".into(),
+        })
+    }
+
+    /// The rules left nothing to choose from.
+    pub(in crate::gateway) fn nothing_allowed(&mut self, allowed: &Allowed) {
+        self.candidates = allowed
+            .considered()
+            .filter_map(|id| {
+                let removal = allowed.why_removed(id)?;
+                Some(Candidate {
+                    target: allowed.target(id)?.name.clone(),
+                    cost_nusd: None,
+                    p_good: None,
+                    ttft_ms: None,
+                    removed_by: Some(removal.rule),
+                    detail: Some(removal.detail.into()),
+                })
+            })
+            .collect();
+    }
+}
