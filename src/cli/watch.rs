@@ -72,7 +72,9 @@ impl Watch {
             Ok(watcher) => self.watcher = Some(watcher),
             Err(error) => unwatched(Path::new("the configuration"), &error),
         }
-        self.watch_folders();
+        let parts = std::mem::take(&mut self.parts);
+        self.watch(&parts);
+        self.parts = parts;
         // What changed before is looked for once.
         self.stirred.notify_one();
     }
@@ -108,30 +110,23 @@ impl Watch {
         if let (Some(written), _) = config::examine(&path) {
             parts.add(&path, &written);
         }
+        // Watched anew also where the names are the same: they may lead elsewhere now.
+        self.watch(&parts);
         let unseen = self.parts.content() != self.content;
-        if parts != self.parts {
-            self.parts = parts;
-            self.watch_folders();
-            self.content = self.parts.content();
-        }
+        self.content = if unseen { Digest::default() } else { parts.content() };
+        self.parts = parts;
         if unseen {
-            self.content = Digest::default();
             self.stirred.notify_one();
         }
     }
 
-    fn watch_folders(&mut self) {
+    fn watch(&mut self, parts: &Parts) {
         let Some(watcher) = &mut self.watcher else { return };
-        let wanted = self.parts.watched();
-        for folder in self.folders.difference(&wanted) {
+        for folder in std::mem::take(&mut self.folders) {
             // A folder that is gone is watched no longer by itself.
-            let _ = watcher.unwatch(folder);
+            let _ = watcher.unwatch(&folder);
         }
-        self.folders.retain(|folder| wanted.contains(folder));
-        for folder in wanted {
-            if self.folders.contains(&folder) {
-                continue;
-            }
+        for folder in parts.watched() {
             match watcher.watch(&folder, RecursiveMode::NonRecursive) {
                 Ok(()) => drop(self.folders.insert(folder)),
                 Err(error) => unwatched(&folder, &error),
@@ -173,7 +168,8 @@ impl Parts {
         digest
     }
 
-    /// The folders in which a change of a part shows: where it is named, and where that leads.
+    /// The folders in which a change of a part shows: where it is named, where that leads, and where a link on the way
+    /// stands.
     fn watched(&self) -> BTreeSet<PathBuf> {
         let mut watched = BTreeSet::new();
         for named in self.files.iter().chain(&self.folders) {
@@ -184,8 +180,69 @@ impl Parts {
                     watched.insert(path);
                 }
             }
+            let links = named.ancestors().skip(1).filter(|folder| folder.is_symlink());
+            watched.extend(links.filter_map(Path::parent).map(Path::to_owned));
         }
         watched.retain(|folder| folder.is_dir());
         watched
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    const CONFIG: &str = "providers: [{ name: a, kind: llamacpp, endpoints: ['http://127.0.0.1:1'] }]\n\
+                          models: [{ name: m, provider: a, price: { input: 0, output: 0 } }]\n";
+
+    /// Fails unless a change is noticed soon.
+    async fn notices(watch: &mut Watch, what: &str) {
+        let noticed = tokio::time::timeout(Duration::from_secs(20), watch.changed()).await;
+        assert!(noticed.is_ok(), "not noticed: {what}");
+        watch.look();
+    }
+
+    fn following(path: &Path) -> Watch {
+        let mut watch = Watch::new(Some(path));
+        watch.begin();
+        watch.follow(&config::load(path).unwrap().config);
+        watch
+    }
+
+    #[tokio::test]
+    async fn a_folder_behind_a_link_is_noticed_when_the_link_moves_and_then_followed() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for release in ["one", "two"] {
+            std::fs::create_dir(at(release)).unwrap();
+            std::fs::write(at(release).join("config.yaml"), format!("{CONFIG}# {release}\n")).unwrap();
+        }
+        symlink("one", at("current")).unwrap();
+        let path = at("current").join("config.yaml");
+        let mut watch = following(&path);
+        symlink("two", at("next")).unwrap();
+        std::fs::rename(at("next"), at("current")).unwrap();
+        notices(&mut watch, "the moved link").await;
+        watch.follow(&config::load(&path).unwrap().config);
+        std::fs::write(at("two").join("config.yaml"), format!("{CONFIG}# three\n")).unwrap();
+        notices(&mut watch, "a change where it leads now").await;
+    }
+
+    #[tokio::test]
+    async fn what_changes_between_the_look_and_the_watch_is_noticed_and_what_does_not_count_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.yaml");
+        std::fs::write(&path, CONFIG).unwrap();
+        let mut watch = Watch::new(Some(&path));
+        std::fs::write(&path, format!("{CONFIG}# changed\n")).unwrap();
+        watch.begin();
+        notices(&mut watch, "a change before the watch").await;
+
+        std::fs::write(folder.path().join("decisions.jsonl"), "{}").unwrap();
+        std::fs::write(&path, format!("{CONFIG}# changed\n")).unwrap();
+        let quiet = tokio::time::timeout(QUIET * 4, watch.changed()).await;
+        assert!(quiet.is_err(), "a log, and the same content written again");
     }
 }

@@ -90,7 +90,7 @@ impl Decisions {
             latest.extend(shard.iter().rev().filter(|decision| wanted(decision)).take(limit).cloned());
         }
         // Ids sort by time.
-        latest.sort_unstable_by(|one, other| other.id.cmp(&one.id));
+        latest.sort_unstable_by_key(|decision| std::cmp::Reverse(decision.id));
         latest.truncate(limit);
         latest
     }

@@ -103,7 +103,8 @@ impl Running {
     pub fn reload(&self) -> Result<Reloaded, Arc<Failed>> {
         let _turn = self.turn.lock();
         let old = self.gateway();
-        match self.next(&old) {
+        let Some(path) = &old.config().path else { return Err(Arc::new(nothing_written())) };
+        match self.next(path, &old) {
             Ok(next) => Ok(self.put_in_place(&old, next)),
             Err(problems) => {
                 problems.iter().for_each(log);
@@ -120,16 +121,7 @@ impl Running {
         }
     }
 
-    fn next(&self, old: &Gateway) -> Result<Next, Vec<Problem>> {
-        let Some(path) = &old.config().path else {
-            let message = "there is no configuration file to reload: this gateway runs on what the environment offered";
-            return Err(vec![problem(
-                Path::new("environment"),
-                &[],
-                message.to_owned(),
-                "start it with `--config FILE`",
-            )]);
-        };
+    fn next(&self, path: &Path, old: &Gateway) -> Result<Next, Vec<Problem>> {
         let config::Loaded { mut config, mut warnings } = config::load(path)?;
         if let Some(fixed) = fixed(path, old.config(), &config) {
             return Err(vec![fixed]);
@@ -165,6 +157,14 @@ impl Running {
         tracing::info!(config, before = old.config().hash, "the configuration was reloaded");
         Reloaded { config, warnings }
     }
+}
+
+/// Nothing has failed: there is just no file.
+fn nothing_written() -> Failed {
+    let message = "there is no configuration file to load: this gateway runs on what the environment offered";
+    let problem = problem(Path::new("environment"), &[], message.to_owned(), "start it with `--config FILE`");
+    log(&Problem { severity: Severity::Warning, ..problem.clone() });
+    Failed { at: SystemTime::now(), problems: vec![problem] }
 }
 
 /// What a running process cannot change: its sockets, and the form of a log that somebody is reading.

@@ -22,11 +22,14 @@ const ERROR_BODY: usize = 64 << 10;
 /// How long an error body may take: the status already says the most of it.
 const ERROR_WAIT: Duration = Duration::from_secs(5);
 
+/// A provider of one configuration, and the line to it, which may be older.
+type Served = (Arc<Provider>, Arc<Line>);
+
 /// The way to every provider of one configuration.
 pub struct Upstreams {
     client: Client,
     /// One per provider, in the order of the configuration.
-    lines: Vec<(Arc<Provider>, Arc<Line>)>,
+    lines: Vec<Served>,
     /// Shared by all requests.
     pub budget: Arc<Budget>,
     /// As configured.
@@ -129,8 +132,8 @@ fn lines(
     client: &Client,
     providers: &[Arc<Provider>],
     targets: &[Arc<Target>],
-    before: &[(Arc<Provider>, Arc<Line>)],
-) -> Result<Vec<(Arc<Provider>, Arc<Line>)>, ClientError> {
+    before: &[Served],
+) -> Result<Vec<Served>, ClientError> {
     let mut lines = Vec::with_capacity(providers.len());
     for provider in providers {
         let served = targets.iter().filter(|target| target.provider.name == provider.name);
