@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Gateway;
-use super::calibrated::{Calibrated, LoadError};
+use super::calibrated::LoadError;
 use super::headers::ServedBy;
 use super::lasting::Lasting;
 use crate::classify::{self, ClassifyError, ModelSource};
@@ -59,7 +59,7 @@ impl Gateway {
     /// Whatever cannot be loaded or opened; each says what to do.
     pub fn build(config: Config, policies: Policies, log: RequestLog) -> Result<Self, BuildError> {
         let lasting = Lasting::begin(&config, &policies)?;
-        Self::of(config, policies, log, lasting)
+        Ok(Self::of(config, policies, log, lasting))
     }
 
     /// The same instance under another configuration, for requests to come. Nothing happens to this one until the
@@ -69,7 +69,7 @@ impl Gateway {
     /// As of [`Self::build`].
     pub fn renewed(&self, config: Config, policies: Policies) -> Result<Self, BuildError> {
         let lasting = Lasting::renewed(self, &config, &policies)?;
-        Self::of(config, policies, self.log.clone(), lasting)
+        Ok(Self::of(config, policies, self.log.clone(), lasting))
     }
 
     /// Requests come here from now on. Those that began under `before` end as they began, but for what has been taken
@@ -80,9 +80,8 @@ impl Gateway {
         self.metrics.configuration_runs();
     }
 
-    fn of(config: Config, policies: Policies, log: RequestLog, lasting: Lasting) -> Result<Self, BuildError> {
-        let calibrated = Calibrated::load(&config, Some(&lasting.classifier))?;
-        Ok(Self {
+    fn of(config: Config, policies: Policies, log: RequestLog, lasting: Lasting) -> Self {
+        Self {
             served_by: config
                 .targets
                 .iter()
@@ -91,7 +90,7 @@ impl Gateway {
             config_hash: Arc::from(config.hash.as_str()),
             config: Arc::new(config),
             policies,
-            calibrated,
+            calibrated: lasting.calibrated,
             log,
             auth: lasting.auth,
             limiter: lasting.limiter,
@@ -100,12 +99,13 @@ impl Gateway {
             cache: lasting.cache,
             calls: lasting.calls,
             latency: lasting.latency,
+            lengths: lasting.lengths,
             health: lasting.health,
             places: lasting.places,
             pins: lasting.pins,
             recent: lasting.recent,
             metrics: lasting.metrics,
             decisions: lasting.decisions,
-        })
+        }
     }
 }

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::Gateway;
 use super::build::{BuildError, classifier_settings};
+use super::calibrated::{self, Calibrated};
 use super::pins::Pins;
 use super::recent::Recent;
 use crate::auth::{Authenticator, Fetch};
@@ -23,7 +24,8 @@ use crate::limit::Limiter;
 use crate::policy::Policies;
 use crate::route::health::Health;
 use crate::route::inflight::InFlight;
-use crate::route::latency::Observed;
+use crate::route::latency::{Observed, Prior};
+use crate::route::lengths::Lengths;
 use crate::store::{self, Redis};
 use crate::telemetry::metrics::TargetLabels;
 use crate::telemetry::{Metrics, Shape};
@@ -39,10 +41,13 @@ pub(super) struct Lasting {
     pub(super) auth: Authenticator,
     pub(super) limiter: Limiter,
     pub(super) classifier: Classifier,
+    /// Read anew each time; lengths begin with what it says.
+    pub(super) calibrated: Option<Calibrated>,
     pub(super) store: Option<Redis>,
     pub(super) cache: Arc<Cache>,
     pub(super) calls: Arc<Upstreams>,
     pub(super) latency: Observed,
+    pub(super) lengths: Lengths,
     pub(super) health: Health,
     pub(super) places: InFlight,
     pub(super) pins: Pins,
@@ -57,17 +62,21 @@ impl Lasting {
         let now = Instant::now();
         let store = store::open(&config.store)?;
         let calls = Arc::new(Upstreams::new(config)?);
+        let classifier = load_classifier(config)?;
+        let calibrated = Calibrated::load(config, Some(&classifier))?;
         Ok(Self {
             auth: Authenticator::new(config, fetch(&calls), Clock::System),
             limiter: Limiter::new(config),
-            classifier: load_classifier(config)?,
+            classifier,
             cache: Arc::new(Cache::new(&config.cache, store.clone())),
             store,
             calls,
             latency: Observed::new(priors(config), now),
+            lengths: calibrated::lengths(config, calibrated.as_ref()),
+            calibrated,
             health: Health::new(config.targets.len(), now),
             places: InFlight::new(room(config)),
-            pins: Pins::default(),
+            pins: Pins::new(config),
             recent: Arc::default(),
             metrics: Metrics::new(shape(config, policies)),
             decisions: Decisions::new(config.decisions.keep, config.decisions.file.as_deref())
@@ -83,10 +92,12 @@ impl Lasting {
         let store = if old.store == config.store { gateway.store.clone() } else { store::open(&config.store)? };
         let cached = |config: &Config| (config.cache.exact, config.cache.ttl, config.cache.max, config.store.clone());
         let calls = Arc::new(gateway.calls.renewed(config)?);
+        let classifier = if same_classifier { gateway.classifier.clone() } else { load_classifier(config)? };
+        let calibrated = Calibrated::load(config, Some(&classifier))?;
         Ok(Self {
             auth: gateway.auth.renewed(config, fetch(&calls)),
             limiter: gateway.limiter.renewed(config),
-            classifier: if same_classifier { gateway.classifier.clone() } else { load_classifier(config)? },
+            classifier,
             // Whether a kept answer may still be used is asked of the policy at every hit.
             cache: if cached(old) == cached(config) {
                 Arc::clone(&gateway.cache)
@@ -96,9 +107,11 @@ impl Lasting {
             store,
             calls,
             latency: gateway.latency.renewed(priors(config), before),
+            lengths: calibrated::lengths(config, calibrated.as_ref()).remembering(&gateway.lengths, before),
+            calibrated,
             health: gateway.health.renewed(before),
             places: gateway.places.renewed(room(config), before),
-            pins: gateway.pins.clone(),
+            pins: gateway.pins.renewed(config),
             // What one classifier calls hard, another need not.
             recent: if same_classifier { Arc::clone(&gateway.recent) } else { Arc::default() },
             metrics: gateway.metrics.renewed(shape(config, policies)),
@@ -142,8 +155,8 @@ fn fetch(calls: &Arc<Upstreams>) -> Fetch {
     })
 }
 
-fn priors(config: &Config) -> impl Iterator<Item = Duration> {
-    config.targets.iter().map(|target| target.latency_prior.first_token)
+fn priors(config: &Config) -> impl Iterator<Item = Prior> {
+    config.targets.iter().map(|target| Prior::of(target))
 }
 
 fn room(config: &Config) -> impl Iterator<Item = Option<u32>> {
@@ -152,6 +165,7 @@ fn room(config: &Config) -> impl Iterator<Item = Option<u32>> {
 
 fn shape(config: &Config, policies: &Policies) -> Shape {
     let mut models = vec!["auto".to_owned()];
+    models.extend(policies.names().map(|policy| format!("auto/{policy}")));
     models.extend(config.aliases.keys().cloned());
     for target in &config.targets {
         models.push(target.model.to_string());

@@ -9,6 +9,7 @@ mod build;
 mod cached;
 mod calibrated;
 mod call;
+mod choose;
 mod client;
 mod count;
 mod decide;
@@ -33,7 +34,7 @@ use http::{HeaderMap, Method, StatusCode};
 
 pub use self::build::{BuildError, classifier_settings};
 use self::cached::Lookup;
-pub use self::calibrated::{Calibrated, LoadError};
+pub use self::calibrated::{Calibrated, LoadError, lengths};
 use self::call::Ask;
 pub use self::client::{BodyError, Client, HungUp};
 pub use self::error::{Code, GatewayError};
@@ -44,7 +45,7 @@ pub use self::past::{Past, PastPrompt, decide_again};
 use self::pins::Pins;
 use self::recent::Recent;
 use self::record::Record;
-pub use self::status::{FirstToken, PolicyStatus, TargetStatus};
+pub use self::status::{PolicyStatus, TargetStatus};
 use crate::auth::{Authenticator, Principal};
 use crate::cache::Cache;
 use crate::chat::Format;
@@ -57,6 +58,7 @@ use crate::policy::Policies;
 use crate::route::health::Health;
 use crate::route::inflight::InFlight;
 use crate::route::latency::Observed;
+use crate::route::lengths::Lengths;
 use crate::store::Redis;
 use crate::telemetry::{Metrics, RequestLog};
 use crate::upstream::Upstreams;
@@ -74,6 +76,7 @@ pub struct Gateway {
     cache: Arc<Cache>,
     calls: Arc<Upstreams>,
     latency: Observed,
+    lengths: Lengths,
     health: Health,
     places: InFlight,
     pins: Pins,
@@ -221,8 +224,10 @@ async fn answer<'g, C: Client>(
     let asking = Asking::new(request);
     let ask = Ask { asking: &asking, keep: slot.is_some() };
     let answer = call::until_content(gateway, client, &plan, &wishes, ask, record, *rate).await?;
-    decide::pin(gateway, &constrained, request, &answer.target);
+    decide::pin(gateway, &constrained, request, &answer.step);
+    let target = Arc::clone(&answer.step.target);
     let kept = relay::answer(gateway, client, answer, record, *rate, slot.is_some()).await?;
+    decide::remember(gateway, &constrained, request, &target, &record.usage());
     cached::store(gateway, slot, kept);
     Ok(())
 }

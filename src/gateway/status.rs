@@ -31,19 +31,12 @@ pub struct TargetStatus {
     pub in_flight: u32,
     /// Most at one time; null: unlimited.
     pub max_concurrent: Option<u32>,
-    /// Time to the first token as lately seen, the prior where little was; milliseconds.
-    pub first_token_ms: FirstToken,
+    /// Milliseconds to the first token that 95 of 100 requests lately stayed within; the prior where few were seen.
+    pub first_token_p95_ms: f64,
+    /// The same to the first token of the answer itself, at the model's own effort.
+    pub first_answer_p95_ms: f64,
     /// What is stated of it, by the names that policies use.
     pub facts: BTreeMap<&'static str, serde_json::Value>,
-}
-
-/// A time to the first token, in milliseconds.
-#[derive(Debug, Serialize)]
-pub struct FirstToken {
-    /// Its mean.
-    pub mean: f64,
-    /// What 95 of 100 requests stay within.
-    pub p95: f64,
 }
 
 /// A policy in force.
@@ -75,10 +68,8 @@ impl Gateway {
                 resting_ms: u64::try_from(resting.as_millis()).unwrap_or(u64::MAX),
                 in_flight: self.places.now(target.id),
                 max_concurrent: target.max_concurrent,
-                first_token_ms: FirstToken {
-                    mean: self.latency.first_token_mean(target.id, now).as_secs_f64() * 1e3,
-                    p95: self.latency.first_token_p95(target.id, now).as_secs_f64() * 1e3,
-                },
+                first_token_p95_ms: self.latency.first_token_p95(target.id, now).as_secs_f64() * 1e3,
+                first_answer_p95_ms: self.latency.first_answer_p95(target.id, None, now).as_secs_f64() * 1e3,
                 facts: FactName::ALL.into_iter().filter_map(stated).collect(),
             });
         }

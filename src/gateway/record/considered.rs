@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use super::Record;
-use crate::ledger::Candidate;
+use crate::chat::Effort;
+use crate::ledger::{self, Candidate};
+use crate::money::NanoUsd;
 use crate::policy::Allowed;
 use crate::route::{self, RemovedBy};
 
@@ -15,9 +17,16 @@ impl Record<'_> {
             .iter()
             .map(|candidate| Candidate {
                 target: self.gateway.config.targets[candidate.target.index()].name.clone(),
+                effort: candidate.effort.map(Effort::as_str),
                 cost_nusd: candidate.expected_cost,
+                switch_nusd: Some(candidate.switching).filter(|price| *price > NanoUsd::ZERO),
+                output: self
+                    .rehearsal
+                    .then_some(candidate.output)
+                    .map(|route::Expected { p10, median, p90 }| ledger::Tokens { p10, median, p90 }),
                 p_good: candidate.p_good.filter(|_| scored),
                 ttft_ms: Some(candidate.ttft.as_secs_f64() * 1e3),
+                answer_ms: Some(candidate.answer.as_secs_f64() * 1e3),
                 removed_by: candidate.removed_by.as_ref().map(|removed| match removed {
                     RemovedBy::Rule(rule) => rule.clone(),
                     ceiling => ceiling.as_str().into(),
@@ -30,18 +39,6 @@ impl Record<'_> {
             .collect();
     }
 
-    /// By what a ceiling was missed, or why nobody can be asked.
-    fn what_failed(&self, candidate: &route::Candidate) -> Option<Cow<'static, str>> {
-        Some(match (candidate.removed_by.as_ref()?, candidate.expected_cost) {
-            (RemovedBy::Rule(_), _) => return None,
-            (RemovedBy::MaxCost, None) => "its price is not known".into(),
-            (RemovedBy::MaxCost, Some(cost)) => format!("expected to cost {cost} USD").into(),
-            (RemovedBy::Latency, _) => format!("first token after {} ms", candidate.ttft.as_millis()).into(),
-            (RemovedBy::Health, _) if self.gateway.places.has_room(candidate.target) => "it fails at the moment".into(),
-            (RemovedBy::Health, _) => "it has as many requests as it may have".into(),
-        })
-    }
-
     /// The rules left nothing to choose from.
     pub(in crate::gateway) fn nothing_allowed(&mut self, allowed: &Allowed) {
         self.candidates = allowed
@@ -50,13 +47,34 @@ impl Record<'_> {
                 let removal = allowed.why_removed(id)?;
                 Some(Candidate {
                     target: allowed.target(id)?.name.clone(),
+                    effort: None,
                     cost_nusd: None,
+                    switch_nusd: None,
+                    output: None,
                     p_good: None,
                     ttft_ms: None,
+                    answer_ms: None,
                     removed_by: Some(removal.rule),
                     detail: Some(removal.detail.into()),
                 })
             })
             .collect();
+    }
+
+    /// By what a ceiling was missed, or why nobody can be asked.
+    fn what_failed(&self, candidate: &route::Candidate) -> Option<Cow<'static, str>> {
+        Some(match (candidate.removed_by.as_ref()?, candidate.expected_cost) {
+            (RemovedBy::Rule(_), _) => return None,
+            (RemovedBy::MaxCost, None) => "its price is not known".into(),
+            (RemovedBy::MaxCost, Some(cost)) => format!("expected to cost {cost} USD").into(),
+            (RemovedBy::Latency, _) => format!(
+                "first token after {} ms, the answer's after {} ms",
+                candidate.ttft.as_millis(),
+                candidate.answer.as_millis()
+            )
+            .into(),
+            (RemovedBy::Health, _) if self.gateway.places.has_room(candidate.target) => "it fails at the moment".into(),
+            (RemovedBy::Health, _) => "it has as many requests as it may have".into(),
+        })
     }
 }

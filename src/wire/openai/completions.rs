@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::input::{self, Size};
 use super::request::trim::Trim;
 use super::request::values::{choices, expect, flag, is_zero, model, natural, number, optional};
-use crate::chat::{Edits, Format, Request, Text};
+use crate::chat::{Edits, Format, OwnEffort, Request, Text};
 use crate::wire::Shape;
 use crate::wire::fault::Fault;
 use crate::wire::json::{Key, Kind, Scanner};
@@ -44,10 +44,14 @@ pub fn judge(body: Bytes) -> Result<Request, RequestError> {
         n: found.n.unwrap_or(1),
         tools: 0,
         media: 0,
+        unscanned: prompt.has_tokens(),
+        counted_only: false,
         hosted: None,
         state: None,
         in_tool_loop: false,
         sampled: !found.cold && !found.seed,
+        effort: OwnEffort::Unsaid,
+        steered: false,
         input_tokens_estimate: prompt.estimate(),
         edits: found.edits,
         body,

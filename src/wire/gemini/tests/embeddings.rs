@@ -5,7 +5,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::requests::{model_of, shape_of};
-use crate::chat::{Edits, Format, Request};
+use crate::chat::{Edits, Format, OwnEffort, Request};
 use crate::wire::gemini::embeddings::{EmbeddingsError, decode, encode};
 use crate::wire::recorded::exchanges;
 use crate::wire::stream::AnswerError;
@@ -21,10 +21,14 @@ fn request(body: &Value) -> Request {
         n: 1,
         tools: 0,
         media: 0,
+        unscanned: false,
+        counted_only: false,
         hosted: None,
         state: None,
         in_tool_loop: false,
         sampled: false,
+        effort: OwnEffort::Unsaid,
+        steered: false,
         input_tokens_estimate: 3,
         edits: Edits::default(),
     }

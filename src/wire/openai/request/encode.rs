@@ -33,8 +33,26 @@ pub fn encode(conversation: &Conversation, stream: bool, shape: &Shape<'_>) -> R
     settings::write(&mut writer)?;
     effort::write(&mut writer)?;
     writer.stream(stream);
+    if writer.unstored() {
+        writer.body.put("store", false);
+    }
     writer.others()?;
     Ok(Encoded { body: Bytes::from(writer.body.finish()), dropped: writer.losses.into_dropped() })
+}
+
+/// What tells a model the degree that was chosen for it: members with a comma between, as they stand in a body.
+pub(super) fn chosen_effort(shape: &Shape<'_>) -> String {
+    let mut writer = Writer {
+        said: &Conversation::default(),
+        shape,
+        own: false,
+        losses: Losses::new(true, Format::Chat.as_str()),
+        body: Object::new(),
+    };
+    // A loss that may be dropped is no error.
+    let _ = effort::write(&mut writer);
+    let object = writer.body.finish();
+    object.get(1..object.len().saturating_sub(1)).unwrap_or_default().to_owned()
 }
 
 /// A body being written.
@@ -72,13 +90,19 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Whether the provider is to be told that it may keep nothing.
+    fn unstored(&self) -> bool {
+        self.shape.keeps_nothing && self.dialect().store
+    }
+
     /// Members without a neutral name, but for the nested ones: those were written with the rest of their object.
     fn others(&mut self) -> Result<(), Unsupported> {
         let others = &self.said.others;
         if !self.own {
             return self.losses.members("", others);
         }
-        for other in others.iter().filter(|other| !is_nested(&other.name)) {
+        let unstored = self.unstored();
+        for other in others.iter().filter(|other| !(is_nested(&other.name) || unstored && other.name == "store")) {
             // A degree that nobody here knows, beside a wish that was written.
             if other.name == "reasoning_effort" && !self.said.reasoning.is_empty() {
                 self.losses.hint(&other.name);
