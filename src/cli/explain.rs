@@ -1,7 +1,10 @@
 //! `waypost explain`: where a prompt would go and why, by the code that serves, without sending it anywhere.
 
+mod catalogue;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use comfy_table::presets::NOTHING;
@@ -10,6 +13,7 @@ use serde_json::json;
 
 use super::{FINDING, fail, load, say};
 use crate::chat::Outcome;
+use crate::config::Target;
 use crate::gateway::{Gateway, Question, explain};
 use crate::ledger::{Candidate, Decision, Tokens};
 use crate::telemetry::RequestLog;
@@ -49,15 +53,18 @@ pub(super) fn run(args: Args) -> ExitCode {
         Err(error) => return fail(format_args!("the runtime cannot be started: {error}")),
     };
     match runtime.block_on(decide(&args)) {
-        Ok(decision) if args.json => {
+        Ok((decision, _)) if args.json => {
             match serde_json::to_string_pretty(&decision) {
                 Ok(text) => say(text),
                 Err(error) => return fail(error),
             }
             code(&decision)
         }
-        Ok(decision) => {
+        Ok((decision, targets)) => {
             say(show(&decision));
+            for line in catalogue::filled_in(&targets) {
+                say(line);
+            }
             code(&decision)
         }
         Err(message) => fail(message),
@@ -69,7 +76,8 @@ fn code(decision: &Decision) -> ExitCode {
     if decision.outcome == Outcome::Denied { ExitCode::from(FINDING) } else { ExitCode::SUCCESS }
 }
 
-async fn decide(args: &Args) -> Result<Decision, String> {
+/// The decision, and the targets it was about.
+async fn decide(args: &Args) -> Result<(Decision, Vec<Arc<Target>>), String> {
     let body = match &args.request {
         Some(path) => std::fs::read(path).map_err(|error| format!("`{}` cannot be read: {error}", path.display()))?,
         None => {
@@ -82,12 +90,15 @@ async fn decide(args: &Args) -> Result<Decision, String> {
         format!("{} problem(s) above", problems.len())
     })?;
     let mut config = loaded.config;
+    let mut targets = config.targets.clone();
     // Nobody waits behind this one prompt, and the network's first run is its slowest.
     config.classifier.deadline = config.classifier.deadline.max(PATIENCE);
     let gateway = Gateway::build(config, loaded.policies, RequestLog::off()).map_err(|error| error.to_string())?;
     let labels = (!args.labels.is_empty()).then(|| args.labels.join(","));
     let question = Question { tenant: &args.tenant, labels, body: body.into() };
-    explain(&gateway, question).await.map_err(|error| error.message)
+    let decision = explain(&gateway, question).await.map_err(|error| error.message)?;
+    targets.retain(|target| decision.candidates.iter().any(|candidate| candidate.target == target.name));
+    Ok((decision, targets))
 }
 
 /// A table for people; the JSON form is for programs.

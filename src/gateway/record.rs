@@ -16,6 +16,7 @@ use super::call::Content;
 use super::decide::Step;
 use super::error::GatewayError;
 use super::headers::Notes;
+use super::pins::Known;
 use crate::auth::Principal;
 use crate::chat::{self, Effort, Format, Outcome, Usage};
 use crate::config::Target;
@@ -55,6 +56,8 @@ pub(super) struct Record<'g> {
     target: Option<Arc<Target>>,
     /// How it is asked.
     effort: Option<Effort>,
+    /// The conversation that the answer goes on with, until it is remembered.
+    conversation: Option<Known>,
     /// Since when a stream is awaited to come to the answer itself.
     answer_awaited: Option<Instant>,
     /// What savings are measured against, and what told that it is the best.
@@ -121,6 +124,7 @@ impl<'g> Record<'g> {
             attempts: Vec::new(),
             target: None,
             effort: None,
+            conversation: None,
             answer_awaited: None,
             best: None,
             basis: Basis::Prior,
@@ -275,6 +279,19 @@ impl<'g> Record<'g> {
     pub(super) fn used(&mut self, usage: Usage) {
         self.sent_at = None;
         self.usage = Some(usage);
+        self.remember();
+    }
+
+    /// The conversation that the request goes on with, if it is to be remembered where it is cached.
+    pub(super) fn converses(&mut self, conversation: Option<Known>) {
+        self.conversation = conversation;
+    }
+
+    /// Remembers where the conversation is cached now: before the client has all of the answer, and can go on with it.
+    fn remember(&mut self) {
+        if let (Some(target), Some(usage), Some(conversation)) = (&self.target, &self.usage, self.conversation.take()) {
+            self.gateway.pins.served(conversation, target, usage);
+        }
     }
 
     /// Tokens, as far as they are known.
@@ -288,6 +305,9 @@ impl<'g> Record<'g> {
             self.answer_may_have_come(relay);
         }
         self.streamed(relay, Relay::events);
+        if relay.seen().done && self.conversation.is_some() {
+            self.remember();
+        }
     }
 
     /// A stream has ended: what the provider counted, else an estimate of what was passed on.

@@ -249,3 +249,28 @@ fn the_running_configuration_is_shown_without_its_secrets() {
     assert_eq!(shown["policies"][0]["rules"].as_array().map(Vec::is_empty), Some(false));
     assert!(!answer.text().contains("hunter2") && !answer.text().contains("hmac-sha256:"), "{}", answer.text());
 }
+
+#[test]
+fn explain_says_what_came_from_the_catalogue_and_from_where() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("waypost.yaml");
+    let text = "\
+providers:
+  - { name: eu, kind: openai, endpoints: [\"https://eu.api.openai.com\"], data: { trains: false } }
+models:
+  - { name: big, provider: eu, upstream: gpt-4.1, tier: strong, price: catalog }
+classifier: { model: off }
+";
+    std::fs::write(&file, text).unwrap();
+    let file = file.to_str().unwrap();
+    let shown = waypost(&["explain", "--config", file, "--label", "data-class=personal", "hi"], &[]);
+    assert_eq!(shown.code, 1, "it is denied, which is a finding: {shown}");
+    let filled = shown.stdout.split_once("filled in from the catalogue").map(|(_, filled)| filled).unwrap_or_default();
+    for said in
+        ["location.countries [AT, ", "data.retention 30d", "operator.jurisdictions [US]", "https://", "as of 20"]
+    {
+        assert!(filled.contains(said), "{said}: {shown}");
+    }
+    assert!(!filled.contains("data.trains"), "that is stated: {shown}");
+    assert!(shown.stdout.contains("(catalogue, 20"), "the rule that removes it says what it rests on: {shown}");
+}

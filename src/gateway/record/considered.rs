@@ -4,10 +4,10 @@ use std::borrow::Cow;
 
 use super::Record;
 use crate::chat::Effort;
-use crate::ledger::{self, Candidate};
+use crate::ledger::{Candidate, Tokens};
 use crate::money::NanoUsd;
 use crate::policy::Allowed;
-use crate::route::{self, RemovedBy};
+use crate::route::{self, Expected, RemovedBy};
 
 impl Record<'_> {
     /// Every target that was considered, with its figures or with what removed it.
@@ -20,10 +20,7 @@ impl Record<'_> {
                 effort: candidate.effort.map(Effort::as_str),
                 cost_nusd: candidate.expected_cost,
                 switch_nusd: Some(candidate.switching).filter(|price| *price > NanoUsd::ZERO),
-                output: self
-                    .rehearsal
-                    .then_some(candidate.output)
-                    .map(|route::Expected { p10, median, p90 }| ledger::Tokens { p10, median, p90 }),
+                output: self.rehearsal.then_some(candidate.output).map(tokens),
                 p_good: candidate.p_good.filter(|_| scored),
                 ttft_ms: Some(candidate.ttft.as_secs_f64() * 1e3),
                 answer_ms: Some(candidate.answer.as_secs_f64() * 1e3),
@@ -77,4 +74,8 @@ impl Record<'_> {
             (RemovedBy::Health, _) => "it has as many requests as it may have".into(),
         })
     }
+}
+
+fn tokens(Expected { p10, median, p90 }: Expected) -> Tokens {
+    Tokens { p10, median, p90 }
 }
