@@ -91,15 +91,22 @@ impl KeySet {
 }
 
 impl KeyCache {
-    pub(super) fn new(settings: Jwks, fetch: Fetch, clock: Clock) -> Self {
+    /// Begins with what was fetched before, if it was, and when: an issuer that is down at a reload shuts nobody out.
+    pub(super) fn new(settings: Jwks, fetch: Fetch, clock: Clock, before: Option<&Self>) -> Self {
+        let last = before.and_then(|before| before.0.fetching.lock().last);
         Self(Arc::new(Inner {
             settings,
             fetch,
             clock,
-            current: ArcSwapOption::empty(),
-            fetching: Mutex::default(),
+            current: ArcSwapOption::new(before.and_then(|before| before.0.current.load_full())),
+            fetching: Mutex::new(Fetching { last, in_flight: None }),
             waiting: Semaphore::new(MAX_WAITING),
         }))
+    }
+
+    /// Where the keys come from.
+    pub(super) fn url(&self) -> &url::Url {
+        &self.0.settings.url
     }
 
     /// The key that a token names, from memory where possible.

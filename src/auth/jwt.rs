@@ -69,7 +69,8 @@ impl Audience {
 }
 
 impl Tokens {
-    pub(super) fn new(issuers: &[JwtIssuer], fetch: &Fetch, clock: &Clock) -> Self {
+    /// Issuers that were known before, with the keys they had.
+    pub(super) fn new(issuers: &[JwtIssuer], fetch: &Fetch, clock: &Clock, before: Option<&Self>) -> Self {
         install_ring();
         let issuers = issuers
             .iter()
@@ -78,11 +79,20 @@ impl Tokens {
                 audience: issuer.audience.clone(),
                 algorithms: issuer.algorithms.clone(),
                 leeway: issuer.leeway,
-                keys: KeyCache::new(issuer.jwks.clone(), Fetch::clone(fetch), clock.clone()),
+                keys: KeyCache::new(
+                    issuer.jwks.clone(),
+                    Fetch::clone(fetch),
+                    clock.clone(),
+                    before.and_then(|before| before.keys_at(&issuer.jwks.url)),
+                ),
                 claims: issuer.claims.clone(),
             })
             .collect();
         Self { issuers, clock: clock.clone() }
+    }
+
+    fn keys_at(&self, url: &url::Url) -> Option<&KeyCache> {
+        self.issuers.iter().map(|issuer| &issuer.keys).find(|keys| keys.url() == url)
     }
 
     /// Whether any issuer is configured.

@@ -22,6 +22,7 @@ mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, UNIX_EPOCH};
 
 use moka::sync::Cache;
@@ -138,15 +139,38 @@ impl Authenticator {
     /// Prepares a principal for every key. Nothing is fetched before the first token comes.
     #[must_use]
     pub fn new(config: &Config, fetch: Fetch, clock: Clock) -> Self {
-        Self::of(&config.auth, &config.tenants, &fetch, clock)
+        Self::of(&config.auth, &config.tenants, &fetch, clock, None)
     }
 
-    fn of(auth: &Auth, tenants: &BTreeMap<TenantName, Arc<Tenant>>, fetch: &Fetch, clock: Clock) -> Self {
+    /// The same for another configuration. Issuers' keys that are known stay known; remembered tokens do not.
+    #[must_use]
+    pub fn renewed(&self, config: &Config, fetch: Fetch) -> Self {
+        Self::of(&config.auth, &config.tenants, &fetch, self.clock.clone(), Some(self))
+    }
+
+    /// Revokes every key that another configuration no longer has, for requests that began under this one.
+    pub fn revoke_all_but(&self, kept: &Self) {
+        for (_, known) in self.keys.iter().filter(|(hash, _)| !kept.keys.contains_key(*hash)) {
+            known.principal.revoked.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn of(
+        auth: &Auth,
+        tenants: &BTreeMap<TenantName, Arc<Tenant>>,
+        fetch: &Fetch,
+        clock: Clock,
+        before: Option<&Self>,
+    ) -> Self {
         let mut keys = HashMap::with_capacity(auth.keys.len());
         for key in &auth.keys {
             // The configuration is checked, so the tenant is there; if it were not, the key is refused.
             if let Some(tenant) = tenants.get(&key.tenant) {
-                let principal = Arc::new(Principal::of_key(key, Arc::clone(tenant)));
+                let mut principal = Principal::of_key(key, Arc::clone(tenant));
+                if let Some(known) = before.and_then(|before| before.keys.get(&key.hmac)) {
+                    principal.revoked = Arc::clone(&known.principal.revoked);
+                }
+                let principal = Arc::new(principal);
                 keys.insert(key.hmac, KnownKey { principal, expires: key.expires });
             }
         }
@@ -158,7 +182,7 @@ impl Authenticator {
             keys,
             tenants: tenants.clone(),
             open,
-            tokens: Tokens::new(&auth.jwt, fetch, &clock),
+            tokens: Tokens::new(&auth.jwt, fetch, &clock, before.map(|before| &before.tokens)),
             remembered: Cache::builder().max_capacity(MAX_REMEMBERED).time_to_live(REMEMBER).build(),
             clock,
         }

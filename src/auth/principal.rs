@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 
@@ -30,6 +31,8 @@ pub struct Principal {
     pub claim_labels: BTreeMap<String, String>,
     /// The key's own limits; the tenant's are in `tenant`.
     pub limits: Limits,
+    /// Set when a reload takes the key away; shared by every configuration that knows it.
+    pub(super) revoked: Arc<AtomicBool>,
 }
 
 impl Principal {
@@ -37,6 +40,12 @@ impl Principal {
     #[must_use]
     pub fn may(&self, permission: Permission) -> bool {
         self.permissions.contains(&permission)
+    }
+
+    /// Whether the key was taken away after the request began.
+    #[must_use]
+    pub fn is_revoked(&self) -> bool {
+        self.revoked.load(Ordering::Relaxed)
     }
 
     /// Open mode: tenant `default` with every permission.
@@ -52,6 +61,7 @@ impl Principal {
             key_labels: BTreeMap::new(),
             claim_labels: BTreeMap::new(),
             limits: Limits::default(),
+            revoked: Arc::default(),
         }
     }
 
@@ -70,6 +80,7 @@ impl Principal {
             key_labels: key.labels.clone(),
             claim_labels: BTreeMap::new(),
             limits: key.limits,
+            revoked: Arc::default(),
         }
     }
 
@@ -108,6 +119,7 @@ impl Principal {
             key_labels: BTreeMap::new(),
             claim_labels,
             limits: Limits::default(),
+            revoked: Arc::default(),
         })
     }
 }

@@ -11,7 +11,8 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
 use serde_json::json;
 
-use super::{fail, load, say};
+use super::{FINDING, fail, load, say};
+use crate::chat::Outcome;
 use crate::config::Target;
 use crate::gateway::{Gateway, Question, explain};
 use crate::ledger::{Candidate, Decision, Tokens};
@@ -57,17 +58,22 @@ pub(super) fn run(args: Args) -> ExitCode {
                 Ok(text) => say(text),
                 Err(error) => return fail(error),
             }
-            ExitCode::SUCCESS
+            code(&decision)
         }
         Ok((decision, targets)) => {
             say(show(&decision));
             for line in catalogue::filled_in(&targets) {
                 say(line);
             }
-            ExitCode::SUCCESS
+            code(&decision)
         }
         Err(message) => fail(message),
     }
+}
+
+/// A denial is a finding.
+fn code(decision: &Decision) -> ExitCode {
+    if decision.outcome == Outcome::Denied { ExitCode::from(FINDING) } else { ExitCode::SUCCESS }
 }
 
 /// The decision, and the targets it was about.
@@ -130,6 +136,13 @@ fn show(decision: &Decision) -> String {
         Some(candidate) => format!("chosen      {} ({reason})", named(candidate)),
         None => format!("chosen      nothing: {}", decision.error.unwrap_or("no target is allowed")),
     });
+    if let Some(expected) = &decision.expected {
+        let cost = expected.cost_nusd.map_or("an unknown price".to_owned(), |cost| format!("{cost} USD"));
+        lines.push(format!(
+            "expected    {} tokens in, {} out, {cost}, first token within {:.0} ms",
+            expected.input, expected.output, expected.ttft_ms
+        ));
+    }
     lines.push(table(decision).trim_fmt());
     lines.join("\n")
 }

@@ -16,6 +16,7 @@ mod score;
 mod serve;
 mod try_history;
 mod upstream;
+mod watch;
 
 use std::io::Write as _;
 use std::process::ExitCode;

@@ -5,12 +5,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::watch::Watch;
 use super::{banner, fail, load, say};
 use crate::gateway::Gateway;
-use crate::scripted::Server;
-use crate::server;
+use crate::scripted::{Handle, Server};
+use crate::server::{self, Running};
 use crate::telemetry::{RequestLog, log};
 
 /// How long blocking calls (name look-ups) may go on after the drain.
@@ -34,8 +35,8 @@ pub(super) fn run(args: Args) -> ExitCode {
     // A call that blocks must not hold up the end.
     runtime.shutdown_timeout(LAST_CALLS);
     match ended {
-        Ok(gateway) => {
-            gateway.close();
+        Ok(running) => {
+            running.gateway().close();
             ExitCode::SUCCESS
         }
         Err(code) => code,
@@ -43,7 +44,8 @@ pub(super) fn run(args: Args) -> ExitCode {
 }
 
 /// Serves to the end; `Err` is the exit code of a start that did not happen.
-async fn serve(args: Args) -> Result<Arc<Gateway>, ExitCode> {
+async fn serve(args: Args) -> Result<Arc<Running>, ExitCode> {
+    let watch = Watch::new(args.config.as_deref());
     let loaded = match load::load(args.config.as_deref()).await {
         Ok(loaded) => loaded,
         Err(problems) => {
@@ -55,23 +57,47 @@ async fn serve(args: Args) -> Result<Arc<Gateway>, ExitCode> {
     let text = log::init(loaded.config.logging.format);
     // Before anybody can connect: a signal that finds no handler would cut off whoever has.
     let stop = stop();
+    let hangup = signal(SignalKind::hangup());
     let bound = match server::bind(&loaded.config) {
         Ok(bound) => bound,
         Err(error) => return Err(fail(error)),
     };
     let log = RequestLog::start(text);
     let gateway = match Gateway::build(loaded.config, loaded.policies, log) {
-        Ok(gateway) => Arc::new(gateway),
+        Ok(gateway) => gateway,
         Err(error) => return Err(fail(error)),
     };
     let scripted = loaded.scripted.map(Server::spawn);
-    say(banner::show(&gateway, &bound, &loaded.found).trim_end());
+    let running = bound.running(gateway, scripted.as_ref().map(Handle::address));
+    let reloads = tokio::spawn(reload_when_told(Arc::clone(&running), hangup, watch));
+    say(banner::show(&running.gateway(), &bound, &loaded.found).trim_end());
 
-    let ended = bound.run(Arc::clone(&gateway), stop).await;
+    let ended = bound.run(Arc::clone(&running), stop).await;
+    reloads.abort();
     drop(scripted);
     match ended {
-        Ok(()) => Ok(gateway),
+        Ok(()) => Ok(running),
         Err(error) => Err(fail(error)),
+    }
+}
+
+/// Loads the configuration anew at each SIGHUP, and whenever it has changed. What comes of it is logged.
+async fn reload_when_told(running: Arc<Running>, hangup: std::io::Result<Signal>, mut watch: Watch) {
+    let Ok(mut hangup) = hangup else {
+        return tracing::error!("SIGHUP cannot be caught: only POST /admin/reload loads the configuration anew");
+    };
+    watch.begin();
+    loop {
+        let cause = tokio::select! {
+            _ = hangup.recv() => "SIGHUP",
+            () = watch.changed() => "files",
+        };
+        tracing::info!(cause, "loading the configuration anew");
+        watch.look();
+        let reloading = Arc::clone(&running);
+        // It has logged what it did; one that panicked has changed nothing.
+        let _ = tokio::task::spawn_blocking(move || reloading.reload().is_ok()).await;
+        watch.follow(running.gateway().config());
     }
 }
 

@@ -30,6 +30,7 @@ mod names;
 mod reader;
 mod report;
 mod resolve;
+mod shown;
 mod values;
 mod written;
 
@@ -83,6 +84,20 @@ pub fn examine(path: &Path) -> (Option<Config>, Vec<Problem>) {
     }
 }
 
+/// Where a configuration file says something, as line and column; zeros where it does not. For what is wrong with it
+/// only beside another one.
+#[must_use]
+pub fn place_of(path: &Path, keys: &[&str]) -> (u32, u32) {
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let report = Report::new(path, &text);
+    let root = document::parse(&text, &report);
+    let mut node = root.as_ref();
+    for key in keys {
+        node = node.and_then(|node| node.get(key));
+    }
+    node.map_or((0, 0), |node| (node.place.line, node.place.column))
+}
+
 fn loaded((config, problems): (Option<Config>, Vec<Problem>)) -> Result<Loaded, Vec<Problem>> {
     match config {
         Some(config) if problems.iter().all(|problem| problem.severity == Severity::Warning) => {
@@ -107,11 +122,13 @@ fn examine_text(file: &Path, path: Option<&Path>, text: &str, lookup: Lookup<'_>
 
 fn config(path: Option<&Path>, text: &str, lookup: Lookup<'_>, report: &Report<'_>) -> Option<Config> {
     let mut root = document::parse(text, report)?;
+    let shown = shown::shown(&root);
     environment::fill(&mut root, lookup, report);
     let written = written::Config::deserialize(Reader { node: &root, report }).ok()?;
     let base = path.and_then(Path::parent).map(Path::to_owned).unwrap_or_default();
     let context = resolve::Context { report, base: &base, root: &root };
-    Some(resolve::config(&written, hash(text), path.map(PathBuf::from), context))
+    let resolved = resolve::config(&written, hash(text), path.map(PathBuf::from), context);
+    Some(Config { shown, ..resolved })
 }
 
 fn hash(text: &str) -> String {

@@ -24,6 +24,8 @@ pub(super) struct Report<'a> {
     stand_ins: RefCell<HashSet<(u32, u32)>>,
     /// Lines that are never shown: they hold or may hold a secret.
     concealed: RefCell<HashSet<u32>>,
+    /// Files that the file names and whose content counts.
+    files: RefCell<Vec<PathBuf>>,
 }
 
 impl<'a> Report<'a> {
@@ -34,6 +36,7 @@ impl<'a> Report<'a> {
             problems: RefCell::default(),
             stand_ins: RefCell::default(),
             concealed: RefCell::default(),
+            files: RefCell::default(),
         }
     }
 
@@ -51,6 +54,16 @@ impl<'a> Report<'a> {
     /// Never shows the line at this place: problems end up in logs.
     pub(super) fn conceal(&self, place: Place) {
         self.concealed.borrow_mut().insert(place.line);
+    }
+
+    /// The content of this file counts as if it stood in this one.
+    pub(super) fn depends_on(&self, path: &Path) {
+        self.files.borrow_mut().push(path.to_owned());
+    }
+
+    /// Every file whose content counts, so far.
+    pub(super) fn files(&self) -> Vec<PathBuf> {
+        self.files.borrow().clone()
     }
 
     /// The line at a place, for a closer look.

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::running::{ErrorDetail, LogFormat};
+use super::running::{ErrorDetail, LogFormat, Role};
 use super::values::{AddressText, At, DurationText, Lenient, List, Named, PathText, SecretText, SizeText, SwitchText};
 
 pub(super) use self::detection::*;
@@ -122,6 +122,8 @@ pub(super) struct AdminToken {
     pub(super) name: At<String>,
     /// `sha256:` and the SHA-256 of the token in hexadecimal.
     pub(super) hash: At<String>,
+    /// What its holder may see and do. Default: viewer.
+    pub(super) role: Option<At<Role>>,
 }
 
 /// What scores the difficulty of prompts.

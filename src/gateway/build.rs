@@ -1,34 +1,18 @@
-//! Makes a gateway instance out of a checked configuration and its policies.
+//! Makes a gateway out of a checked configuration and its policies, alone or in the place of another.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use super::Gateway;
-use super::calibrated::{self, Calibrated, LoadError};
+use super::calibrated::LoadError;
 use super::headers::ServedBy;
-use super::pins::Pins;
-use super::recent::Recent;
-use crate::auth::{Authenticator, Fetch};
-use crate::cache::Cache;
-use crate::classify::{self, Classifier, ClassifyError, ModelSource};
-use crate::clock::Clock;
+use super::lasting::Lasting;
+use crate::classify::{self, ClassifyError, ModelSource};
 use crate::config::{ClassifierModel, Config};
 use crate::detect::Detectors;
-use crate::ledger::Decisions;
-use crate::limit::Limiter;
 use crate::policy::Policies;
-use crate::route::health::Health;
-use crate::route::inflight::InFlight;
-use crate::route::latency::{Observed, Prior};
-use crate::store::{self, StoreError};
-use crate::telemetry::metrics::TargetLabels;
-use crate::telemetry::{Metrics, RequestLog, Shape};
-use crate::upstream::{self, Upstreams};
-
-/// Largest key set taken from an issuer, in bytes.
-const MAX_JWKS: usize = 256 << 10;
-/// How long an issuer may take to hand it over.
-const JWKS_TIMEOUT: Duration = Duration::from_secs(10);
+use crate::store::StoreError;
+use crate::telemetry::RequestLog;
+use crate::upstream;
 
 /// Why an instance cannot be made, though its configuration is sound.
 #[derive(Debug, thiserror::Error)]
@@ -75,80 +59,55 @@ impl Gateway {
     /// # Errors
     /// Whatever cannot be loaded or opened; each says what to do.
     pub fn build(config: Config, policies: Policies, log: RequestLog) -> Result<Self, BuildError> {
-        let config = Arc::new(config);
-        let classifier = match classifier_settings(&config) {
-            Some(settings) => Classifier::load(&settings)?,
-            None => Classifier::off(),
-        };
-        let calibrated = Calibrated::load(&config, Some(&classifier))?;
-        let calls = Arc::new(Upstreams::new(&config)?);
-        let store = store::open(&config.store)?;
-        let now = Instant::now();
-        let decisions =
-            Decisions::new(config.decisions.keep, config.decisions.file.as_deref()).map_err(BuildError::Decisions)?;
-        let metrics = Metrics::new(shape(&config, &policies));
-        Ok(Self {
+        let lasting = Lasting::begin(&config, &policies)?;
+        Ok(Self::of(config, policies, log, lasting))
+    }
+
+    /// The same instance under another configuration, for requests to come. Nothing happens to this one until the
+    /// other [takes over](Self::take_over).
+    ///
+    /// # Errors
+    /// As of [`Self::build`].
+    pub fn renewed(&self, config: Config, policies: Policies) -> Result<Self, BuildError> {
+        let lasting = Lasting::renewed(self, &config, &policies)?;
+        Ok(Self::of(config, policies, self.log.clone(), lasting))
+    }
+
+    /// Requests come here from now on. Those that began under `before` end as they began, but for what has been taken
+    /// away: they go to no target, and with no key, that this configuration does not have.
+    pub fn take_over(&self, before: &Self) {
+        before.places.withdraw_all_but(&self.places);
+        before.auth.revoke_all_but(&self.auth);
+        self.metrics.configuration_runs();
+    }
+
+    fn of(config: Config, policies: Policies, log: RequestLog, lasting: Lasting) -> Self {
+        Self {
             served_by: config
                 .targets
                 .iter()
                 .map(|target| ServedBy::new(target.model.as_str(), target.provider.name.as_str()))
                 .collect(),
             config_hash: Arc::from(config.hash.as_str()),
-            auth: Authenticator::new(&config, fetch(Arc::clone(&calls)), Clock::System),
-            limiter: Limiter::new(&config),
             detectors: Detectors::new(config.detection.clone()),
-            latency: Observed::new(config.targets.iter().map(|target| Prior::of(target)), now),
-            lengths: calibrated::lengths(&config, calibrated.as_ref()),
-            health: Health::new(config.targets.len(), now),
-            places: InFlight::new(config.targets.iter().map(|target| target.max_concurrent)),
-            pins: Pins::new(&config),
-            recent: Recent::default(),
-            calibrated,
-            cache: Cache::new(&config.cache, store.clone()),
-            store,
-            calls,
-            classifier,
+            config: Arc::new(config),
             policies,
-            metrics,
-            decisions,
+            calibrated: lasting.calibrated,
             log,
-            config,
-        })
-    }
-}
-
-/// Key sets come through the one outbound client, so that egress is held to the configured hosts.
-fn fetch(calls: Arc<Upstreams>) -> Fetch {
-    Arc::new(move |url| {
-        let calls = Arc::clone(&calls);
-        Box::pin(
-            async move { calls.client().get(&url, MAX_JWKS, JWKS_TIMEOUT).await.map_err(|error| error.to_string()) },
-        )
-    })
-}
-
-fn shape(config: &Config, policies: &Policies) -> Shape {
-    let mut models = vec!["auto".to_owned()];
-    models.extend(policies.names().map(|policy| format!("auto/{policy}")));
-    models.extend(config.aliases.keys().cloned());
-    for target in &config.targets {
-        models.push(target.model.to_string());
-        models.push(format!("{}/{}", target.provider.name, target.model));
-    }
-    Shape {
-        targets: config
-            .targets
-            .iter()
-            .map(|target| TargetLabels {
-                target: target.name.to_string(),
-                provider: target.provider.name.to_string(),
-                upstream: target.upstream.clone(),
-            })
-            .collect(),
-        tenants: config.tenants.keys().map(ToString::to_string).collect(),
-        policies: policies.names().map(ToString::to_string).collect(),
-        models,
-        config: config.hash.clone(),
-        max_series: config.max_series,
+            auth: lasting.auth,
+            limiter: lasting.limiter,
+            classifier: lasting.classifier,
+            store: lasting.store,
+            cache: lasting.cache,
+            calls: lasting.calls,
+            latency: lasting.latency,
+            lengths: lasting.lengths,
+            health: lasting.health,
+            places: lasting.places,
+            pins: lasting.pins,
+            recent: lasting.recent,
+            metrics: lasting.metrics,
+            decisions: lasting.decisions,
+        }
     }
 }

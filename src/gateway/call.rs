@@ -126,6 +126,9 @@ async fn attempts(
         let by = Instant::now() + target.provider.timeouts.total;
         loop {
             tries += 1;
+            if !record.is_welcome() {
+                return Err(GatewayError::new(Code::InvalidApiKey, crate::auth::REFUSED));
+            }
             let failed = match attempt(gateway, step, wishes, ask, record, by).await {
                 Ok(answer) => return Ok(answer),
                 Err(failed) => failed,

@@ -104,7 +104,7 @@ pub(super) fn choose(
                 let first = order.first().map(|way| model(way).clone());
                 order.retain(|way| first.as_ref() == Some(model(way)));
             }
-            record.planned(allowed, &plan);
+            record.planned(allowed, &plan, request);
             record.converses(conversation);
             let step = |way: Way| Some(Step { target: allowed.permit(way.target)?, effort: way.effort });
             Ok(order.into_iter().filter_map(step).collect())

@@ -18,12 +18,14 @@ mod detect;
 mod error;
 mod feedback;
 mod headers;
+mod lasting;
 mod other;
 mod past;
 mod pins;
 mod recent;
 mod record;
 mod relay;
+mod status;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -44,6 +46,7 @@ pub use self::past::{Past, PastPrompt, decide_again};
 use self::pins::Pins;
 use self::recent::Recent;
 use self::record::Record;
+pub use self::status::{PolicyStatus, TargetStatus};
 use crate::auth::{Authenticator, Principal};
 use crate::cache::Cache;
 use crate::chat::Format;
@@ -63,7 +66,8 @@ use crate::telemetry::{Metrics, RequestLog};
 use crate::upstream::Upstreams;
 use crate::wire::ask::Asking;
 
-/// One gateway instance: everything the request path needs, shared by all requests.
+/// A gateway under one configuration: everything the request path needs, shared by all requests that begin under it.
+/// Another configuration makes another one, which [takes over](Gateway::take_over) what has been seen so far.
 pub struct Gateway {
     config: Arc<Config>,
     policies: Policies,
@@ -72,14 +76,14 @@ pub struct Gateway {
     detectors: Detectors,
     classifier: Classifier,
     store: Option<Redis>,
-    cache: Cache,
+    cache: Arc<Cache>,
     calls: Arc<Upstreams>,
     latency: Observed,
     lengths: Lengths,
     health: Health,
-    places: Arc<InFlight>,
+    places: InFlight,
     pins: Pins,
-    recent: Recent,
+    recent: Arc<Recent>,
     calibrated: Option<Calibrated>,
     metrics: Metrics,
     decisions: Decisions,

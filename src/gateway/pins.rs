@@ -6,13 +6,14 @@
 //! conversation is known by its system texts and its first user message. Both are told by a keyed hash alone, with a key
 //! of this process. They are in memory and bounded: after a restart, or at another replica, the policy chooses anew.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use ring::hmac;
 
 use crate::chat::{Effort, Request, Usage};
 use crate::config::{Config, Target};
-use crate::id::{TargetId, TenantName};
+use crate::id::{TargetId, TargetName, TenantName};
 use crate::route::Warm;
 use crate::wire::ask;
 
@@ -29,8 +30,12 @@ const WARM: Duration = Duration::from_mins(5);
 /// What is under way.
 pub(super) struct Pins {
     key: hmac::Key,
-    turns: moka::sync::Cache<Known, Way>,
-    conversations: moka::sync::Cache<Known, Warm>,
+    /// By name: places are one configuration's own, and what is remembered outlives it.
+    turns: moka::sync::Cache<Known, (TargetName, Option<Effort>)>,
+    /// With the tokens that are cached.
+    conversations: moka::sync::Cache<Known, (TargetName, u64)>,
+    places: HashMap<TargetName, TargetId>,
+    names: Vec<TargetName>,
     /// Whether any price makes a warm cache worth anything.
     caches: bool,
 }
@@ -48,35 +53,60 @@ pub(super) struct Known([u8; 16]);
 
 impl Pins {
     pub(super) fn new(config: &Config) -> Self {
+        Self::with(
+            hmac::Key::new(hmac::HMAC_SHA256, &rand::random::<[u8; 32]>()),
+            moka::sync::Cache::builder().max_capacity(KEPT).time_to_idle(IDLE).build(),
+            moka::sync::Cache::builder().max_capacity(KEPT).time_to_live(WARM).build(),
+            config,
+        )
+    }
+
+    /// The same for another configuration: what is under way goes on where it was, if that is still there.
+    pub(super) fn renewed(&self, config: &Config) -> Self {
+        Self::with(self.key.clone(), self.turns.clone(), self.conversations.clone(), config)
+    }
+
+    fn with(
+        key: hmac::Key,
+        turns: moka::sync::Cache<Known, (TargetName, Option<Effort>)>,
+        conversations: moka::sync::Cache<Known, (TargetName, u64)>,
+        config: &Config,
+    ) -> Self {
         let priced = config.targets.iter().filter_map(|target| target.price.as_ref());
         Self {
-            key: hmac::Key::new(hmac::HMAC_SHA256, &rand::random::<[u8; 32]>()),
-            turns: moka::sync::Cache::builder().max_capacity(KEPT).time_to_idle(IDLE).build(),
-            conversations: moka::sync::Cache::builder().max_capacity(KEPT).time_to_live(WARM).build(),
+            key,
+            turns,
+            conversations,
+            places: config.targets.iter().map(|target| (target.name.clone(), target.id)).collect(),
+            names: config.targets.iter().map(|target| target.name.clone()).collect(),
             caches: priced.map(|price| price.base()).any(|rates| rates.cached_input < rates.input),
         }
     }
 
     /// Who began this turn, and how, if it is known.
     pub(super) fn turn(&self, turn: &Known) -> Option<Way> {
-        self.turns.get(turn)
+        let (name, effort) = self.turns.get(turn)?;
+        Some(Way { target: *self.places.get(&name)?, effort })
     }
 
     /// A target answers in this turn.
     pub(super) fn answers(&self, turn: Known, way: Way) {
-        self.turns.insert(turn, way);
+        if let Some(name) = self.names.get(way.target.index()) {
+            self.turns.insert(turn, (name.clone(), way.effort));
+        }
     }
 
     /// Where this conversation is cached.
     pub(super) fn warm(&self, conversation: &Known) -> Option<Warm> {
-        self.conversations.get(conversation).filter(|warm| warm.tokens > 0)
+        let (name, tokens) = self.conversations.get(conversation).filter(|(_, tokens)| *tokens > 0)?;
+        Some(Warm { target: *self.places.get(&name)?, tokens })
     }
 
     /// A target has answered in this conversation.
     pub(super) fn served(&self, conversation: Known, target: &Target, usage: &Usage) {
-        let before = self.conversations.get(&conversation).filter(|warm| warm.target == target.id);
+        let before = self.conversations.get(&conversation).filter(|(name, _)| *name == target.name);
         let tokens = cached(target, usage, before.is_some());
-        self.conversations.insert(conversation, Warm { target: target.id, tokens });
+        self.conversations.insert(conversation, (target.name.clone(), tokens));
     }
 
     /// The turn a request belongs to; `None` where no tool can be called.
@@ -207,5 +237,19 @@ mod tests {
         pins.answers(turn, way);
         assert_eq!(pins.turn(&turn), Some(way));
         assert!(pins.turn_of(&"acme".into(), &asked(ASKED)).is_none(), "no tool can be called");
+    }
+
+    #[test]
+    fn a_turn_and_a_conversation_find_their_target_at_another_place_after_a_reload() {
+        let old = Pins::new(&with(rates(10, 1, 10)));
+        let way = Way { target: TargetId(0), effort: Some(Effort::High) };
+        let (turn, conversation) = (Known([1; 16]), Known([2; 16]));
+        old.answers(turn, way);
+        old.served(conversation, &with(rates(10, 1, 10)).targets[0], &Usage { input: 50, ..Usage::default() });
+        let new = old.renewed(&config(vec![target("newcomer", Tier::Mid), target("a", Tier::Mid)]));
+        assert_eq!(new.turn(&turn), Some(Way { target: TargetId(1), ..way }));
+        assert_eq!(new.warm(&conversation), Some(Warm { target: TargetId(1), tokens: 50 }));
+        let gone = new.renewed(&config(vec![target("newcomer", Tier::Mid)]));
+        assert_eq!((gone.turn(&turn), gone.warm(&conversation)), (None, None));
     }
 }

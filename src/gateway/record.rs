@@ -50,6 +50,7 @@ pub(super) struct Record<'g> {
     quality: Option<ledger::Quality>,
     candidates: Vec<Candidate>,
     chosen: Option<usize>,
+    expected: Option<ledger::Expected>,
     pub(super) reason: Option<&'static str>,
     pub(super) cache: Option<&'static str>,
     pub(super) attempts: Vec<Attempt>,
@@ -120,6 +121,7 @@ impl<'g> Record<'g> {
             quality: None,
             candidates: Vec::new(),
             chosen: None,
+            expected: None,
             reason: None,
             cache: None,
             attempts: Vec::new(),
@@ -203,9 +205,19 @@ impl<'g> Record<'g> {
     }
 
     /// Whom to ask, in which order, and why.
-    pub(super) fn planned(&mut self, allowed: &Allowed, plan: &Plan) {
+    pub(super) fn planned(&mut self, allowed: &Allowed, plan: &Plan, request: &chat::Request) {
         self.considered(allowed, &plan.candidates);
         self.chosen = plan.order.first().copied();
+        self.expected = plan.chosen().map(|candidate| {
+            let own = allowed.target(candidate.target).and_then(|target| target.max_output).unwrap_or(u64::MAX);
+            let most = request.max_output_tokens.unwrap_or(u64::MAX).min(own);
+            ledger::Expected {
+                input: request.input_tokens_estimate,
+                output: candidate.output.median.min(most).saturating_mul(u64::from(request.n.max(1))),
+                cost_nusd: candidate.expected_cost,
+                ttft_ms: candidate.ttft.as_secs_f64() * 1e3,
+            }
+        });
         self.reason = Some(plan.reason.as_str());
         self.basis = plan.basis;
         self.best = plan.best.and_then(|place| plan.candidates.get(place)).map(|best| best.target);
@@ -221,6 +233,11 @@ impl<'g> Record<'g> {
         if !self.rehearsal {
             self.gateway.metrics.denied(policy, rule);
         }
+    }
+
+    /// Whether the request may still be sent: its key may have been revoked since it began.
+    pub(super) fn is_welcome(&self) -> bool {
+        !self.principal.is_revoked()
     }
 
     /// The request is on its way to a target: from here it may cost something, whatever comes back.

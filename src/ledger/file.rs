@@ -1,6 +1,7 @@
 //! Appends decision records to a file as JSON lines, from a thread of its own.
 
 use std::io::{BufWriter, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,6 +29,8 @@ type Writer = (SyncSender<Line>, JoinHandle<()>);
 #[derive(Debug)]
 pub(super) struct File {
     path: PathBuf,
+    /// Device and inode: what the path led to when it was opened.
+    identity: (u64, u64),
     writer: Mutex<Option<Writer>>,
     lost: AtomicU64,
 }
@@ -35,12 +38,19 @@ pub(super) struct File {
 impl File {
     pub(super) fn open(path: &Path) -> std::io::Result<Self> {
         let file = std::fs::OpenOptions::new().create(true).append(true).open(path)?;
+        let identity = identity(&file.metadata()?);
         let (sender, receiver) = sync_channel(QUEUE);
         let shown = path.to_owned();
         let thread = std::thread::Builder::new()
             .name("decisions".to_owned())
             .spawn(move || write_all(BufWriter::new(file), &receiver, &shown))?;
-        Ok(Self { path: path.to_owned(), writer: Mutex::new(Some((sender, thread))), lost: AtomicU64::new(0) })
+        let writer = Mutex::new(Some((sender, thread)));
+        Ok(Self { path: path.to_owned(), identity, writer, lost: AtomicU64::new(0) })
+    }
+
+    /// Whether this path leads here, still.
+    pub(super) fn is_at(&self, path: &Path) -> bool {
+        self.path == path && std::fs::metadata(path).is_ok_and(|found| identity(&found) == self.identity)
     }
 
     pub(super) fn append(&self, line: Line) {
@@ -65,6 +75,17 @@ impl File {
             let _ = thread.join();
         }
     }
+}
+
+impl Drop for File {
+    /// What is queued is written out also where a reload puts another file in its place.
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn identity(metadata: &std::fs::Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
 }
 
 fn write_all(mut file: BufWriter<std::fs::File>, queue: &Receiver<Line>, path: &Path) {

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 
 use self::file::{File, Line};
 pub use self::record::{
-    Attempt, Bucket, Candidate, Decision, Detection, Feedback, Label, Policy, Quality, Score, Tokens,
+    Attempt, Bucket, Candidate, Decision, Detection, Expected, Feedback, Label, Policy, Quality, Score, Tokens,
 };
 use crate::id::{DecisionId, TenantName};
 
@@ -24,10 +24,10 @@ const SHARDS: usize = 16;
 /// The records of one gateway instance.
 #[derive(Debug)]
 pub struct Decisions {
-    shards: [Mutex<VecDeque<Arc<Decision>>>; SHARDS],
+    shards: Arc<[Mutex<VecDeque<Arc<Decision>>>; SHARDS]>,
     /// Records per shard.
     keep: usize,
-    file: Option<File>,
+    file: Option<Arc<File>>,
 }
 
 impl Decisions {
@@ -36,7 +36,22 @@ impl Decisions {
     /// # Errors
     /// A file that cannot be opened for appending.
     pub fn new(keep: usize, file: Option<&Path>) -> std::io::Result<Self> {
-        Ok(Self { shards: Default::default(), keep: keep.div_ceil(SHARDS), file: file.map(File::open).transpose()? })
+        let file = file.map(File::open).transpose()?.map(Arc::new);
+        Ok(Self { shards: Arc::default(), keep: keep.div_ceil(SHARDS), file })
+    }
+
+    /// The same records for another configuration. The file is opened anew where it is another one, also by the same
+    /// name: a log that was rotated away is left to its end.
+    ///
+    /// # Errors
+    /// As of [`Self::new`].
+    pub fn renewed(&self, keep: usize, file: Option<&Path>) -> std::io::Result<Self> {
+        let file = match (file, &self.file) {
+            (Some(path), Some(open)) if open.is_at(path) => Some(Arc::clone(open)),
+            (Some(path), _) => Some(Arc::new(File::open(path)?)),
+            (None, _) => None,
+        };
+        Ok(Self { shards: Arc::clone(&self.shards), keep: keep.div_ceil(SHARDS), file })
     }
 
     /// Takes a record. Never waits.
@@ -50,6 +65,10 @@ impl Decisions {
         }
         let mut shard = self.shard(decision.id).lock();
         let oldest = if shard.len() >= self.keep { shard.pop_front() } else { None };
+        // More than one only after a reload that keeps fewer.
+        while shard.len() >= self.keep {
+            shard.pop_front();
+        }
         shard.push_back(decision);
         drop(shard);
         // Freed outside the lock.
@@ -61,6 +80,21 @@ impl Decisions {
     pub fn get(&self, id: DecisionId, tenant: &TenantName) -> Option<Arc<Decision>> {
         let shard = self.shard(id).lock();
         shard.iter().rev().find(|decision| decision.id == id && decision.tenant == *tenant).cloned()
+    }
+
+    /// The last records that are wanted, the newest first.
+    #[must_use]
+    pub fn latest(&self, limit: usize, wanted: impl Fn(&Decision) -> bool) -> Vec<Arc<Decision>> {
+        let mut latest = Vec::new();
+        for shard in self.shards.iter() {
+            // No shard can give more than all together.
+            let shard = shard.lock();
+            latest.extend(shard.iter().rev().filter(|decision| wanted(decision)).take(limit).cloned());
+        }
+        // Ids sort by time.
+        latest.sort_unstable_by_key(|decision| std::cmp::Reverse(decision.id));
+        latest.truncate(limit);
+        latest
     }
 
     /// Appends what a client says of an answer to the file. Returns whether there is one. Never waits.

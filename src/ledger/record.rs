@@ -61,7 +61,13 @@ pub struct Decision {
     pub cache: Option<&'static str>,
     /// Calls to upstreams in order.
     pub attempts: Vec<Attempt>,
+    /// What the chosen candidate was expected to take: beside `usage`, `cost_nusd` and `ttft_ms`, which it took.
+    pub expected: Option<Expected>,
     pub usage: Option<Usage>,
+    /// Milliseconds from sending to the first content of the attempt that succeeded; whole answers: to their end.
+    #[serde(rename = "ttft_ms", serialize_with = "millis_if_any")]
+    #[schemars(with = "Option<f64>")]
+    pub ttft: Option<Duration>,
     pub cost_nusd: NanoUsd,
     /// The same usage at the price of the allowed, healthy target with the highest `p_good`, minus the cost.
     pub saving_nusd: NanoUsd,
@@ -184,6 +190,19 @@ impl Feedback {
     }
 }
 
+/// What the chosen candidate was expected to take.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Expected {
+    /// Input tokens.
+    pub input: u64,
+    /// Output tokens.
+    pub output: u64,
+    /// Null where the price is not known.
+    pub cost_nusd: Option<NanoUsd>,
+    /// Milliseconds to the first token, as 95 of 100 requests stay within.
+    pub ttft_ms: f64,
+}
+
 /// One target that was considered.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Candidate {
@@ -207,7 +226,7 @@ pub struct Candidate {
     /// The rule or ceiling that removed it.
     #[schemars(with = "Option<String>")]
     pub removed_by: Option<RuleName>,
-    /// The fact that failed, where a rule removed it.
+    /// The fact that failed: what a rule asks for, or by what a ceiling was missed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<Cow<'static, str>>,
 }
@@ -234,6 +253,10 @@ pub struct Attempt {
     /// Address that was called; null where no connection was made, or the client left before it was known.
     #[schemars(with = "Option<String>")]
     pub peer: Option<SocketAddr>,
+    /// SHA-256 of the certificate that the server showed, in hexadecimal; null without TLS, and where no answer came.
+    #[serde(serialize_with = "hex")]
+    #[schemars(with = "Option<String>")]
+    pub tls_sha256: Option<[u8; 32]>,
     pub bytes_sent: usize,
     /// The upstream's status; null where none came.
     pub status: Option<u16>,
@@ -242,6 +265,20 @@ pub struct Attempt {
     #[serde(rename = "ms", serialize_with = "crate::clock::millis")]
     #[schemars(with = "f64")]
     pub elapsed: Duration,
+}
+
+fn hex<S: Serializer>(digest: &Option<[u8; 32]>, serializer: S) -> Result<S::Ok, S::Error> {
+    match digest {
+        Some(digest) => serializer.serialize_some(&digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
+        None => serializer.serialize_none(),
+    }
+}
+
+fn millis_if_any<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    match duration {
+        Some(duration) => crate::clock::millis(duration, serializer),
+        None => serializer.serialize_none(),
+    }
 }
 
 fn as_map<S: Serializer>(given: &Option<Labels>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -272,7 +309,9 @@ impl Decision {
             reason: None,
             cache: None,
             attempts: Vec::new(),
+            expected: None,
             usage: None,
+            ttft: None,
             cost_nusd: NanoUsd::ZERO,
             saving_nusd: NanoUsd::ZERO,
             outcome: Outcome::Ok,

@@ -5,7 +5,7 @@
 //! key comes first so that one key over its limit cannot use up its tenant's.
 //!
 //! Rates are GCRA (`governor`): a full minute's worth may come at once, then one more every 60 s / limit. Counts are
-//! in this process and begin anew with it.
+//! in this process and begin anew with it. Another configuration takes them over, also where it changes the limits.
 
 mod rate;
 
@@ -126,23 +126,32 @@ pub struct Limiter<C: Clock = MonotonicClock> {
 
 /// What one key or tenant is held to.
 struct Bounds<C: Clock> {
-    slots: Option<Arc<Slots>>,
-    rate: Option<Rate<C>>,
+    slots: Option<Slots>,
+    rate: Option<Arc<Rate<C>>>,
 }
 
 impl Limiter {
     /// With every count at zero.
     #[must_use]
     pub fn new(config: &Config) -> Self {
-        Self::with_clock(&config.auth.keys, &config.tenants, &MonotonicClock)
+        Self::with_clock(&config.auth.keys, &config.tenants, None, &MonotonicClock)
+    }
+
+    /// With the counts of this one, for another configuration: what was used of a limit is used of the new one.
+    #[must_use]
+    pub fn renewed(&self, config: &Config) -> Self {
+        Self::with_clock(&config.auth.keys, &config.tenants, Some(self), &MonotonicClock)
     }
 }
 
 impl<C: Clock + Clone> Limiter<C> {
-    fn with_clock(keys: &[Key], tenants: &BTreeMap<TenantName, Arc<Tenant>>, clock: &C) -> Self {
+    fn with_clock(keys: &[Key], tenants: &BTreeMap<TenantName, Arc<Tenant>>, before: Option<&Self>, clock: &C) -> Self {
         let keys = keys.iter().map(|key| (key.id.clone(), key.limits));
         let tenants = tenants.values().map(|tenant| (tenant.name.clone(), tenant.limits));
-        Self { keys: bounded(keys, clock), tenants: bounded(tenants, clock) }
+        Self {
+            keys: bounded(keys, before.map(|before| &before.keys), clock),
+            tenants: bounded(tenants, before.map(|before| &before.tenants), clock),
+        }
     }
 
     /// Lets a request in or not, and counts it. Where nobody has a limit it does nothing at all
@@ -168,16 +177,23 @@ impl<C: Clock + Clone> Limiter<C> {
 }
 
 /// Only those that have a limit.
-fn bounded<N: Eq + Hash, C: Clock + Clone>(all: impl Iterator<Item = (N, Limits)>, clock: &C) -> HashMap<N, Bounds<C>> {
+fn bounded<N: Eq + Hash, C: Clock + Clone>(
+    all: impl Iterator<Item = (N, Limits)>,
+    before: Option<&HashMap<N, Bounds<C>>>,
+    clock: &C,
+) -> HashMap<N, Bounds<C>> {
     let mut bounded = HashMap::new();
     for (name, limits) in all {
+        let was = before.and_then(|before| before.get(&name));
+        let was_rate = was.and_then(|was| was.rate.as_ref());
         // The configuration refuses a rate of zero; as it could only mean "nobody", so it does here.
-        let rate = limits.requests_per_minute.map(|limit| Rate::per_minute(limit, clock.clone()));
+        let rate = limits.requests_per_minute.map(|limit| match was_rate {
+            Some(rate) => Rate::renewed(rate, limit, clock.clone()),
+            None => Rate::per_minute(limit, clock.clone()).map(Arc::new),
+        });
         let concurrent = if matches!(rate, Some(None)) { Some(0) } else { limits.concurrent };
-        let bounds = Bounds {
-            slots: concurrent.map(|limit| Arc::new(Slots { limit, taken: AtomicU32::new(0) })),
-            rate: rate.flatten(),
-        };
+        let taken = || was.and_then(|was| Some(Arc::clone(&was.slots.as_ref()?.taken))).unwrap_or_default();
+        let bounds = Bounds { slots: concurrent.map(|limit| Slots { limit, taken: taken() }), rate: rate.flatten() };
         if bounds.slots.is_some() || bounds.rate.is_some() {
             bounded.insert(name, bounds);
         }
@@ -187,14 +203,14 @@ fn bounded<N: Eq + Hash, C: Clock + Clone>(all: impl Iterator<Item = (N, Limits)
 
 fn slot<C: Clock>(bounds: Option<&Bounds<C>>, scope: Scope) -> Result<Option<Slot>, LimitError> {
     let Some(slots) = bounds.and_then(|bounds| bounds.slots.as_ref()) else { return Ok(None) };
-    match Slots::take(slots) {
+    match slots.take() {
         Some(slot) => Ok(Some(slot)),
         None => Err(LimitError::Concurrency { scope, limit: slots.limit }),
     }
 }
 
-fn check<C: Clock>(rate: Option<&Rate<C>>, scope: Scope) -> Result<Option<RateLimit>, LimitError> {
-    match rate.map(Rate::check) {
+fn check<C: Clock>(rate: Option<&Arc<Rate<C>>>, scope: Scope) -> Result<Option<RateLimit>, LimitError> {
+    match rate.map(|rate| rate.check()) {
         None => Ok(None),
         Some(Ok(state)) => Ok(Some(state)),
         Some(Err((retry_after, headers))) => Err(LimitError::RateExceeded { scope, retry_after, headers }),
@@ -213,24 +229,24 @@ fn tightest(one: Option<RateLimit>, other: Option<RateLimit>) -> Option<RateLimi
 #[derive(Debug)]
 struct Slots {
     limit: u32,
-    taken: AtomicU32,
+    taken: Arc<AtomicU32>,
 }
 
 /// One running request.
 #[derive(Debug)]
-struct Slot(Arc<Slots>);
+struct Slot(Arc<AtomicU32>);
 
 impl Slots {
-    fn take(slots: &Arc<Self>) -> Option<Slot> {
+    fn take(&self) -> Option<Slot> {
         // Never above the limit, not even for a moment: another request would be refused for nothing.
-        let more = |taken| (taken < slots.limit).then_some(taken + 1);
-        slots.taken.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok()?;
-        Some(Slot(Arc::clone(slots)))
+        let more = |taken| (taken < self.limit).then_some(taken + 1);
+        self.taken.fetch_update(Ordering::AcqRel, Ordering::Acquire, more).ok()?;
+        Some(Slot(Arc::clone(&self.taken)))
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.0.taken.fetch_sub(1, Ordering::AcqRel);
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }

@@ -24,11 +24,25 @@ pub(super) struct Rate<C: Clock> {
 impl<C: Clock + Clone> Rate<C> {
     /// `None` for zero, which is no rate.
     pub(super) fn per_minute(limit: u32, clock: C) -> Option<Self> {
+        Some(Self::of(Quota::per_minute(NonZeroU32::new(limit)?), Arrival::default(), clock))
+    }
+
+    /// The same rate, or another one of which as many requests are used up as are of this.
+    pub(super) fn renewed(before: &Arc<Self>, limit: u32, clock: C) -> Option<Arc<Self>> {
         let quota = Quota::per_minute(NonZeroU32::new(limit)?);
-        let arrival = Arrival::default();
+        if quota == before.quota {
+            return Some(Arc::clone(before));
+        }
+        let [old, new] = [before.quota, quota].map(|quota| quota.replenish_interval().as_nanos().max(1));
+        let owed = before.state(0).reset.as_nanos().saturating_mul(new) / old;
+        let arrival = Arrival(Arc::new(AtomicU64::new(u64::try_from(owed).unwrap_or(u64::MAX))));
+        Some(Arc::new(Self::of(quota, arrival, clock)))
+    }
+
+    fn of(quota: Quota, arrival: Arrival, clock: C) -> Self {
         let start = clock.now();
         let limiter = RateLimiter::new(quota, arrival.clone(), clock);
-        Some(Self { limiter, arrival, start, quota })
+        Self { limiter, arrival, start, quota }
     }
 }
 

@@ -43,7 +43,7 @@ fn limiter(of_tenant: Limits, of_key: Limits) -> (Limiter<FakeRelativeClock>, Fa
     let clock = FakeRelativeClock::default();
     // GCRA's zero is the start; a limiter is never asked at the very nanosecond it was made.
     let tenants = BTreeMap::from([("acme".into(), tenant("acme", of_tenant))]);
-    let limiter = Limiter::with_clock(&[key("k1", of_key), key("k2", of_key)], &tenants, &clock);
+    let limiter = Limiter::with_clock(&[key("k1", of_key), key("k2", of_key)], &tenants, None, &clock);
     clock.advance(Duration::from_secs(1));
     (limiter, clock)
 }
@@ -166,4 +166,43 @@ fn many_threads_never_get_more_than_the_limit() {
 fn a_limit_of_nothing_lets_nobody_in() {
     let (limiter, _) = limiter(rate(0), Limits::default());
     assert!(ask(&limiter, "k1").is_err());
+}
+
+/// The same keys and tenant with other limits, after a reload.
+fn renewed(
+    old: &Limiter<FakeRelativeClock>,
+    clock: &FakeRelativeClock,
+    of_tenant: Limits,
+    of_key: Limits,
+) -> Limiter<FakeRelativeClock> {
+    let tenants = BTreeMap::from([("acme".into(), tenant("acme", of_tenant))]);
+    Limiter::with_clock(&[key("k1", of_key), key("k2", of_key)], &tenants, Some(old), clock)
+}
+
+#[test]
+fn a_reload_gives_nobody_a_second_minute() {
+    let (old, clock) = limiter(rate(100), rate(4));
+    (0..4).for_each(|_| drop(ask(&old, "k1").unwrap()));
+    let same = renewed(&old, &clock, rate(100), rate(4));
+    assert!(ask(&same, "k1").is_err(), "the rate is used up, whatever was loaded meanwhile");
+    let wider = renewed(&same, &clock, rate(100), rate(8));
+    let let_in = (0..20).filter(|_| ask(&wider, "k1").is_ok()).count();
+    assert_eq!(let_in, 4, "four of eight are used");
+    let narrower = renewed(&wider, &clock, rate(100), rate(2));
+    assert!(ask(&narrower, "k1").is_err());
+    let gone = renewed(&narrower, &clock, rate(100), Limits::default());
+    assert!(ask(&gone, "k1").is_ok(), "there is no limit any more");
+}
+
+#[test]
+fn requests_that_run_count_against_the_new_limit_and_leave_it_when_they_end() {
+    let (old, clock) = limiter(Limits::default(), at_once(3));
+    let running: Vec<_> = (0..3).map(|_| ask(&old, "k1").unwrap()).collect();
+    let new = renewed(&old, &clock, Limits::default(), at_once(1));
+    assert!(ask(&new, "k1").is_err());
+    drop(running);
+    let one = ask(&new, "k1").unwrap();
+    assert!(ask(&new, "k1").is_err());
+    assert!(ask(&old, "k1").is_ok(), "those that still come under the old limit are counted together");
+    drop(one);
 }

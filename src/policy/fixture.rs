@@ -190,6 +190,8 @@ pub(crate) fn config(targets: Vec<Described>) -> Config {
         max_series: 1,
         egress: Egress::default(),
         error_detail: ErrorDetail::Rules,
+        files: vec![],
+        shown: serde_json::Value::Null,
     }
 }
 

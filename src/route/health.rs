@@ -2,6 +2,7 @@
 //!
 //! Times are passed in. A target whose time is up is asked again; the next failure leaves it alone for twice as long.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,7 @@ const LONGEST: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Health {
     start: Instant,
-    targets: Vec<State>,
+    targets: Vec<Arc<State>>,
 }
 
 #[derive(Debug, Default)]
@@ -31,7 +32,16 @@ impl Health {
     /// All healthy.
     #[must_use]
     pub fn new(targets: usize, now: Instant) -> Self {
-        Self { start: now, targets: (0..targets).map(|_| State::default()).collect() }
+        Self { start: now, targets: (0..targets).map(|_| Arc::default()).collect() }
+    }
+
+    /// The health of another configuration's targets, of which `before` says what each was in this one. Requests that
+    /// are still under way here go on telling both.
+    #[must_use]
+    pub fn renewed(&self, before: &[Option<TargetId>]) -> Self {
+        let state =
+            |was: &Option<TargetId>| was.and_then(|id| self.targets.get(id.index()).cloned()).unwrap_or_default();
+        Self { start: self.start, targets: before.iter().map(state).collect() }
     }
 
     /// Notes a whole answer or a first token.
@@ -109,5 +119,17 @@ mod tests {
         }
         assert_eq!(health.back_in([A], start), Some(LONGEST));
         assert!(!health.is_healthy(TargetId(7), start));
+    }
+
+    #[test]
+    fn another_configuration_knows_what_failed_under_this_one() {
+        let start = Instant::now();
+        let old = Health::new(2, start);
+        (0..3).for_each(|_| old.record_failure(TargetId(1), start));
+        let new = old.renewed(&[Some(TargetId(1)), None]);
+        assert!(!new.is_healthy(TargetId(0), start), "the same target at another place");
+        assert!(new.is_healthy(TargetId(1), start), "a target that is new");
+        old.record_success(TargetId(1));
+        assert!(new.is_healthy(TargetId(0), start), "an answer under the old one counts");
     }
 }

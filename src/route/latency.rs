@@ -5,8 +5,8 @@
 //! therefore not asked gets another chance. While there are few samples the prior stands in for the missing ones.
 //! Recording is a few atomic additions; reading is two loads, for it happens for every candidate of every request.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::lengths::{EFFORTS, effort_at, place, reasoning};
@@ -28,11 +28,11 @@ const FIRST_OCTAVE: usize = 7;
 #[derive(Debug)]
 pub struct Observed {
     start: Instant,
-    targets: Vec<Times>,
+    targets: Vec<Arc<Times>>,
 }
 
 /// What to assume of a target until something was seen.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Prior {
     first: Duration,
     answers: [Duration; EFFORTS],
@@ -41,6 +41,7 @@ pub struct Prior {
 /// One target's times.
 #[derive(Debug)]
 struct Times {
+    prior: Prior,
     first: Series,
     answers: [Answers; EFFORTS],
 }
@@ -87,11 +88,18 @@ impl Observed {
     /// Nothing seen yet; `priors` in the order of the configuration's targets.
     #[must_use]
     pub fn new(priors: impl IntoIterator<Item = Prior>, now: Instant) -> Self {
-        let times = |prior: Prior| Times {
-            first: Series::new(prior.first),
-            answers: prior.answers.map(|prior| Answers { prior, series: OnceLock::new() }),
+        Self { start: now, targets: priors.into_iter().map(|prior| Arc::new(Times::new(prior))).collect() }
+    }
+
+    /// The times of another configuration's targets, of which `before` says what each was in this one. A target with
+    /// another prior begins anew: its operator knows something that was not seen yet.
+    #[must_use]
+    pub fn renewed(&self, priors: impl IntoIterator<Item = Prior>, before: &[Option<TargetId>]) -> Self {
+        let times = |(prior, was): (Prior, &Option<TargetId>)| {
+            let seen = was.and_then(|id| self.targets.get(id.index())).filter(|times| times.prior == prior);
+            seen.cloned().unwrap_or_else(|| Arc::new(Times::new(prior)))
         };
-        Self { start: now, targets: priors.into_iter().map(times).collect() }
+        Self { start: self.start, targets: priors.into_iter().zip(before).map(times).collect() }
     }
 
     /// Notes a first token. Two threads that begin a new window at once may lose a few samples of it.
@@ -129,7 +137,17 @@ impl Observed {
     pub fn first_token_p95(&self, target: TargetId, now: Instant) -> Duration {
         self.targets
             .get(target.index())
-            .map_or(Duration::MAX, |Times { first, .. }| first.read(self.window(now), &first.p95))
+            .map_or(Duration::MAX, |times| times.first.read(self.window(now), &times.first.p95))
+    }
+}
+
+impl Times {
+    fn new(prior: Prior) -> Self {
+        Self {
+            prior,
+            first: Series::new(prior.first),
+            answers: prior.answers.map(|prior| Answers { prior, series: OnceLock::new() }),
+        }
     }
 }
 
@@ -271,6 +289,22 @@ mod tests {
         let later = start + Duration::from_secs(180);
         let again = observed.first_answer_p95(A, Some(Effort::High), later);
         assert_eq!(again, Duration::from_secs(6), "it gets another chance");
+    }
+
+    #[test]
+    fn another_configuration_knows_what_was_seen_under_this_one() {
+        let start = Instant::now();
+        let old = Observed::new([prior(100)], start);
+        for _ in 0..100 {
+            old.record(A, Duration::from_secs(5), start);
+            old.record_answer(A, None, Duration::from_secs(5), start);
+        }
+        let new = old.renewed([prior(100), prior(200), prior(100)], &[None, Some(A), Some(A)]);
+        let seen = |place| new.first_token_p95(TargetId(place), start);
+        assert_eq!(seen(0), Duration::from_millis(100), "a target that is new");
+        assert_eq!(seen(1), Duration::from_millis(200), "one with another prior");
+        assert!(seen(2) > Duration::from_secs(4), "the same one");
+        assert!(new.first_answer_p95(TargetId(2), None, start) > Duration::from_secs(4));
     }
 
     #[test]

@@ -5,8 +5,8 @@
 //! three loads, for it happens for every candidate of every request. Nothing here looks at a prompt: public data show
 //! that one prompt's answer cannot be foretold well enough to route by.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
 
@@ -56,7 +56,7 @@ impl Expected {
 
 /// The lengths of all targets of one configuration.
 #[derive(Debug)]
-pub struct Lengths(Vec<[Series; EFFORTS]>);
+pub struct Lengths(Vec<Arc<[Series; EFFORTS]>>);
 
 /// One target at one effort. Most are never asked at most efforts, so room is made at the first answer.
 #[derive(Debug)]
@@ -80,7 +80,20 @@ impl Lengths {
             usual: usual(target_id(target), effort_at(place)).clamp(1, MOST),
             bands: OnceLock::new(),
         };
-        Self((0..targets).map(|target| std::array::from_fn(|place| series(target, place))).collect())
+        Self((0..targets).map(|target| Arc::new(std::array::from_fn(|place| series(target, place)))).collect())
+    }
+
+    /// With what another configuration has seen of its targets, of which `before` says what each was there. A target of
+    /// which something else is usual now begins anew.
+    #[must_use]
+    pub fn remembering(mut self, other: &Self, before: &[Option<TargetId>]) -> Self {
+        for (series, was) in self.0.iter_mut().zip(before) {
+            let Some(known) = was.and_then(|id| other.0.get(id.index())) else { continue };
+            if series.iter().zip(known.iter()).all(|(new, old)| new.usual == old.usual) {
+                *series = Arc::clone(known);
+            }
+        }
+        self
     }
 
     /// Notes an answer that ended by itself. Answers that come at once may each miss the other in the figures they leave,

@@ -15,7 +15,9 @@ use pingora_core::server::ShutdownWatch;
 use super::drain::InFlight;
 use super::exchange::Exchange;
 use super::head::Admission;
-use crate::gateway::Client as _;
+use super::running::Running;
+use crate::config::Config;
+use crate::gateway::{Client as _, Gateway};
 use crate::id::RequestId;
 use crate::wire::openai::error::error_body;
 
@@ -27,8 +29,11 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What a listener serves.
 pub(super) trait Surface: Send + Sync + 'static {
+    /// Which hosts and origins it serves.
+    fn admission(config: &Config) -> Admission<'_>;
+
     /// Answers one request. `Complete` if the answer was written whole.
-    fn serve(&self, exchange: &mut Exchange) -> impl Future<Output = Ending> + Send;
+    fn serve(&self, gateway: &Gateway, exchange: &mut Exchange) -> impl Future<Output = Ending> + Send;
 }
 
 /// How an exchange ended.
@@ -52,7 +57,7 @@ impl<S: Surface> ServerApp for Door<S> {
     async fn process_new(self: &Arc<Self>, mut stream: Stream, shutdown: &ShutdownWatch) -> Option<Stream> {
         if stream.get_ssl_digest().is_none() {
             let mut first = [0; FIRST_BYTES];
-            tokio::time::timeout(self.0.header_timeout, stream.try_peek(&mut first)).await.ok()?.ok()?;
+            tokio::time::timeout(self.0.header_timeout(), stream.try_peek(&mut first)).await.ok()?.ok()?;
         }
         self.0.process_new(stream, shutdown).await
     }
@@ -61,8 +66,7 @@ impl<S: Surface> ServerApp for Door<S> {
 /// One listener's application.
 pub(super) struct App<S> {
     surface: S,
-    admission: Admission,
-    header_timeout: Duration,
+    running: Arc<Running>,
     inflight: Arc<InFlight>,
     options: HttpServerOptions,
 }
@@ -71,18 +75,22 @@ pub(super) struct App<S> {
 struct Reused;
 
 impl<S: Surface> App<S> {
-    pub(super) fn new(surface: S, admission: Admission, header_timeout: Duration, inflight: Arc<InFlight>) -> Self {
+    pub(super) fn new(surface: S, running: Arc<Running>, inflight: Arc<InFlight>) -> Self {
         let mut options = HttpServerOptions::default();
         options.h2c = true;
         options.h2_idle_timeout = Some(Duration::from_secs(KEEPALIVE_SECONDS));
-        Self { surface, admission, header_timeout, inflight, options }
+        Self { surface, running, inflight, options }
+    }
+
+    fn header_timeout(&self) -> Duration {
+        self.running.look(|gateway| gateway.config().listen.header_timeout)
     }
 
     /// Reads the head within its time. `None`: the connection is over, and the client has been told if it could be.
     async fn read_head(&self, session: &mut ServerSession) -> Option<()> {
         let reused = session.take_connection_user_context().is_some();
         let idle = if reused { Duration::from_secs(KEEPALIVE_SECONDS) } else { Duration::ZERO };
-        match tokio::time::timeout(idle + self.header_timeout, session.read_request()).await {
+        match tokio::time::timeout(idle + self.header_timeout(), session.read_request()).await {
             Ok(Ok(true)) => Some(()),
             Ok(Ok(false)) => None,
             Ok(Err(_)) => {
@@ -135,7 +143,9 @@ impl<S: Surface> HttpServerApp for App<S> {
         let _running = self.inflight.enter();
         session.set_keepalive((!*shutdown.borrow()).then_some(KEEPALIVE_SECONDS));
 
-        if let Err(refused) = self.admission.check(&session) {
+        // The request keeps this gateway to its end, whatever is loaded meanwhile.
+        let gateway = self.running.gateway();
+        if let Err(refused) = S::admission(gateway.config()).check(&session) {
             if !refused.framing_is_sound() {
                 refuse(&mut session, refused.status(), &refused.to_string()).await;
                 return None;
@@ -147,7 +157,7 @@ impl<S: Surface> HttpServerApp for App<S> {
         }
 
         let mut exchange = Exchange::new(session);
-        match self.surface.serve(&mut exchange).await {
+        match self.surface.serve(&gateway, &mut exchange).await {
             Ending::Complete => keep(exchange).await,
             Ending::Broken => None,
         }

@@ -48,15 +48,15 @@ impl HeadError {
 }
 
 /// Which hosts and origins a listener serves.
-#[derive(Debug, Clone)]
-pub(super) struct Admission {
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Admission<'a> {
     /// Host names without port, lower case.
-    pub(super) hosts: Vec<String>,
+    pub(super) hosts: &'a [String],
     /// Origins, as browsers send them.
-    pub(super) cors: Vec<String>,
+    pub(super) cors: &'a [String],
 }
 
-impl Admission {
+impl Admission<'_> {
     pub(super) fn check(&self, session: &ServerSession) -> Result<(), HeadError> {
         if let Some(http1) = session.as_http1() {
             let head = session.req_header();
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn a_foreign_host_is_refused_wherever_it_is_named() {
-        let admission = Admission { hosts: vec!["localhost".to_owned()], cors: Vec::new() };
+        let admission = Admission { hosts: &["localhost".to_owned()], cors: &[] };
         let mut headers = HeaderMap::new();
         assert_eq!(admission.check_names(&headers, None), Err(HeadError::NoHost));
         assert_eq!(admission.check_names(&headers, Some("localhost:4000")), Ok(()));

@@ -9,6 +9,7 @@ mod app;
 mod drain;
 mod exchange;
 mod head;
+mod running;
 mod tls;
 
 use std::future::Future;
@@ -30,6 +31,7 @@ use self::app::{App, Door, Ending, Surface};
 use self::drain::InFlight;
 use self::exchange::Exchange;
 use self::head::Admission;
+pub use self::running::{Failed, Reloaded, Running};
 use self::tls::Certificate;
 use crate::config::Config;
 use crate::gateway::{self, Gateway};
@@ -65,7 +67,7 @@ pub enum ServeError {
 pub struct Bound {
     data: Listener,
     admin: Listener,
-    certificate: Option<Certificate>,
+    certificate: Option<Arc<Certificate>>,
 }
 
 #[derive(Debug)]
@@ -80,7 +82,7 @@ struct Listener {
 /// An address that cannot be listened on, or a certificate or key that cannot be used.
 pub fn bind(config: &Config) -> Result<Bound, ServeError> {
     Ok(Bound {
-        certificate: config.listen.tls.as_ref().map(tls::load).transpose()?,
+        certificate: config.listen.tls.as_ref().map(tls::load).transpose()?.map(Arc::new),
         data: listen(config.listen.address)?,
         admin: listen(config.admin.address)?,
     })
@@ -111,31 +113,23 @@ impl Bound {
         self.admin.address
     }
 
+    /// What will run on these listeners. `scripted` is where the provider inside this process listens, if there is one.
+    #[must_use]
+    pub fn running(&self, gateway: Gateway, scripted: Option<SocketAddr>) -> Arc<Running> {
+        Arc::new(Running::new(gateway, self.certificate.clone(), scripted))
+    }
+
     /// Serves until `stop` resolves, then lets running requests end within `listen.drain`. The admin side answers until
     /// the end, so that a balancer sees the drain.
     ///
     /// # Errors
     /// A certificate or key that cannot be used.
-    pub async fn run(self, gateway: Arc<Gateway>, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
-        let config = Arc::clone(gateway.config());
-        let admission = Admission { hosts: config.listen.hosts.clone(), cors: config.listen.cors.clone() };
+    pub async fn run(self, running: Arc<Running>, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
         let inflight = Arc::new(InFlight::default());
         let draining = Arc::new(AtomicBool::new(false));
-        let header_timeout = config.listen.header_timeout;
-
-        let data = App::new(
-            DataSurface { gateway: Arc::clone(&gateway) },
-            admission.clone(),
-            header_timeout,
-            Arc::clone(&inflight),
-        );
-        let admin = App::new(
-            AdminSurface { gateway, settings: config.admin.clone(), draining: Arc::clone(&draining) },
-            // Pages that may ask models have no business here.
-            Admission { cors: Vec::new(), ..admission },
-            header_timeout,
-            Arc::new(InFlight::default()),
-        );
+        let data = App::new(DataSurface, Arc::clone(&running), Arc::clone(&inflight));
+        let admin = AdminSurface { running: Arc::clone(&running), draining: Arc::clone(&draining) };
+        let admin = App::new(admin, Arc::clone(&running), Arc::new(InFlight::default()));
         let (stop_data, data_stopping) = watch::channel(false);
         let (stop_admin, admin_stopping) = watch::channel(false);
         let data = start(self.data, self.certificate, data, data_stopping)?;
@@ -145,7 +139,7 @@ impl Bound {
         draining.store(true, Ordering::Release);
         // Nobody listening any more would mean that the services have ended by themselves: then there is nothing to stop.
         let _ = stop_data.send(true);
-        let left = inflight.wait(config.listen.drain).await;
+        let left = inflight.wait(running.look(|gateway| gateway.config().listen.drain)).await;
         if left > 0 {
             tracing::warn!(left, "the drain time is over; requests were cut off");
         }
@@ -157,7 +151,7 @@ impl Bound {
 
 fn start<S: Surface>(
     listener: Listener,
-    certificate: Option<Certificate>,
+    certificate: Option<Arc<Certificate>>,
     app: App<S>,
     stopping: watch::Receiver<bool>,
 ) -> Result<tokio::task::JoinHandle<()>, ServeError> {
@@ -173,13 +167,15 @@ fn start<S: Surface>(
     Ok(tokio::spawn(async move { service.start_service(Some(fds), stopping, 1).await }))
 }
 
-struct DataSurface {
-    gateway: Arc<Gateway>,
-}
+struct DataSurface;
 
 impl Surface for DataSurface {
-    async fn serve(&self, exchange: &mut Exchange) -> Ending {
-        match gateway::serve(&self.gateway, exchange).await {
+    fn admission(config: &Config) -> Admission<'_> {
+        Admission { hosts: &config.listen.hosts, cors: &config.listen.cors }
+    }
+
+    async fn serve(&self, gateway: &Gateway, exchange: &mut Exchange) -> Ending {
+        match gateway::serve(gateway, exchange).await {
             Ok(()) => Ending::Complete,
             Err(_) => Ending::Broken,
         }

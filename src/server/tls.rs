@@ -3,16 +3,32 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use pingora_core::listeners::tls::TlsSettings;
 use pingora_core::tls::{
-    ResolvesServerCert, ServerConfig, install_default_crypto_provider, load_certs_and_key_files, version,
+    ClientHello, ResolvesServerCert, ServerConfig, install_default_crypto_provider, load_certs_and_key_files, sign,
+    version,
 };
 
 use super::ServeError;
 use crate::config::Tls;
 
-/// A certificate with the key that belongs to it.
-pub(super) type Certificate = Arc<dyn ResolvesServerCert>;
+/// A certificate with the key that belongs to it. Another one may take its place: handshakes from then on use that.
+#[derive(Debug)]
+pub(super) struct Certificate(ArcSwap<Arc<dyn ResolvesServerCert>>);
+
+impl Certificate {
+    /// Serves another one from now on.
+    pub(super) fn replace(&self, other: Self) {
+        self.0.store(other.0.load_full());
+    }
+}
+
+impl ResolvesServerCert for Certificate {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<sign::CertifiedKey>> {
+        self.0.load().resolve(hello)
+    }
+}
 
 /// Reads both files.
 ///
@@ -36,11 +52,11 @@ fn try_load(cert: &Path, key: &Path) -> Result<Certificate, String> {
         .with_no_client_auth()
         .with_single_cert(chain, key)
         .map_err(|error| error.to_string())?;
-    Ok(config.cert_resolver)
+    Ok(Certificate(ArcSwap::from_pointee(config.cert_resolver)))
 }
 
 /// TLS 1.2 and 1.3 with this certificate; HTTP/2 where the client offers it.
-pub(super) fn settings(certificate: Certificate) -> Result<TlsSettings, ServeError> {
+pub(super) fn settings(certificate: Arc<Certificate>) -> Result<TlsSettings, ServeError> {
     // With a resolver Pingora reads no files; the paths would only be shown.
     let refused = |error: pingora_core::BError| ServeError::Tls {
         cert: String::new(),

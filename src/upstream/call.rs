@@ -11,7 +11,7 @@ use super::client::{Call, Client, Incoming};
 use super::error::{CallError, ClientError};
 use super::failure::Failure;
 use super::forwarded::FORWARDED;
-use super::line::Line;
+use super::line::{self, Line};
 use super::retry::Budget;
 use crate::config::{Config, Provider, Retry, Target, Timeouts};
 use crate::policy::Permitted;
@@ -22,13 +22,16 @@ const ERROR_BODY: usize = 64 << 10;
 /// How long an error body may take: the status already says the most of it.
 const ERROR_WAIT: Duration = Duration::from_secs(5);
 
+/// A provider of one configuration, and the line to it, which may be older.
+type Served = (Arc<Provider>, Arc<Line>);
+
 /// The way to every provider of one configuration.
 pub struct Upstreams {
     client: Client,
     /// One per provider, in the order of the configuration.
-    lines: Vec<Line>,
+    lines: Vec<Served>,
     /// Shared by all requests.
-    pub budget: Budget,
+    pub budget: Arc<Budget>,
     /// As configured.
     pub retry: Retry,
 }
@@ -56,19 +59,27 @@ impl Upstreams {
         Self::with(Client::new(config)?, &config.providers, &config.targets, config.retry)
     }
 
+    /// The ways of another configuration. Those to providers that it leaves as they are stay, with their connections.
+    ///
+    /// # Errors
+    /// As of [`Self::new`].
+    pub fn renewed(&self, config: &Config) -> Result<Self, ClientError> {
+        let client = self.client.renewed(config)?;
+        let kept: &[_] = if client.shares_connections(&self.client) { &self.lines } else { &[] };
+        let lines = lines(&client, &config.providers, &config.targets, kept)?;
+        let budget =
+            if self.retry == config.retry { Arc::clone(&self.budget) } else { Arc::new(Budget::new(config.retry)) };
+        Ok(Self { client, lines, budget, retry: config.retry })
+    }
+
     fn with(
         client: Client,
         providers: &[Arc<Provider>],
         targets: &[Arc<Target>],
         retry: Retry,
     ) -> Result<Self, ClientError> {
-        let mut lines = Vec::with_capacity(providers.len());
-        // Group 0 is the client's own, for key sets.
-        for (group, provider) in (1..).zip(providers) {
-            let served = targets.iter().filter(|target| target.provider.name == provider.name);
-            lines.push(Line::new(&client, provider, group, served.map(|target| target.upstream.as_str()))?);
-        }
-        Ok(Self { client, lines, budget: Budget::new(retry), retry })
+        let lines = lines(&client, providers, targets, &[])?;
+        Ok(Self { client, lines, budget: Arc::new(Budget::new(retry)), retry })
     }
 
     /// The client itself, for what is not a model's answer.
@@ -110,9 +121,30 @@ impl Upstreams {
     /// The line of a provider. Providers are few and shared by their targets, so the same one is found soonest by its
     /// place in memory.
     fn line(&self, provider: &Arc<Provider>) -> Option<&Line> {
-        let same = self.lines.iter().find(|line| Arc::ptr_eq(&line.provider, provider));
-        same.or_else(|| self.lines.iter().find(|line| line.provider.name == provider.name))
+        let same = self.lines.iter().find(|(served, _)| Arc::ptr_eq(served, provider));
+        let found = same.or_else(|| self.lines.iter().find(|(served, _)| served.name == provider.name));
+        found.map(|(_, line)| &**line)
     }
+}
+
+/// A line for every provider: the one that was there before, if nothing has changed for it.
+fn lines(
+    client: &Client,
+    providers: &[Arc<Provider>],
+    targets: &[Arc<Target>],
+    before: &[Served],
+) -> Result<Vec<Served>, ClientError> {
+    let mut lines = Vec::with_capacity(providers.len());
+    for provider in providers {
+        let served = targets.iter().filter(|target| target.provider.name == provider.name);
+        let paths = line::paths(provider.native, served.map(|target| target.upstream.as_str()));
+        let line = match before.iter().find(|(_, line)| line.is_for(provider, &paths)) {
+            Some((_, line)) => Arc::clone(line),
+            None => Arc::new(Line::new(client, provider, paths)?),
+        };
+        lines.push((Arc::clone(provider), line));
+    }
+    Ok(lines)
 }
 
 /// The provider's own id of the request, for `x-waypost-upstream-id`.
@@ -140,7 +172,8 @@ fn limits(timeouts: Timeouts, stream: bool, by: Option<Instant>) -> Timeouts {
 async fn refused(mut incoming: Incoming) -> Failure {
     let read = tokio::time::timeout(ERROR_WAIT, incoming.whole(ERROR_BODY)).await;
     let body = read.ok().and_then(Result::ok).unwrap_or_default();
-    let failure = Failure::of_status(incoming.status, incoming.headers(), &body, incoming.peer, SystemTime::now());
+    let mut failure = Failure::of_status(incoming.status, incoming.headers(), &body, incoming.peer, SystemTime::now());
+    failure.tls_sha256 = incoming.tls_sha256();
     incoming.release().await;
     failure
 }

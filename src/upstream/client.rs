@@ -14,6 +14,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -40,6 +41,10 @@ const POOL: usize = 1024;
 pub struct Client {
     connector: Arc<Connector>,
     hosts: Hosts,
+    /// The operator's own roots, as the connector knows them.
+    roots: Option<Vec<u8>>,
+    /// Connections are shared only within a group; group 0 is the client's own, for key sets.
+    groups: Arc<AtomicU64>,
 }
 
 /// One request to one server.
@@ -61,13 +66,34 @@ impl Client {
     /// `egress.ca` cannot be read, or holds no usable certificate.
     pub fn new(config: &Config) -> Result<Self, ClientError> {
         let mut hosts = Hosts::default();
-        for endpoint in config.providers.iter().flat_map(|provider| &provider.endpoints) {
-            hosts.allow(&endpoint.host);
-        }
-        for host in config.auth.jwt.iter().filter_map(|issuer| issuer.jwks.url.host_str()) {
-            hosts.allow(host);
-        }
+        configured(config).for_each(|host| hosts.allow(host));
         Self::with(hosts, config.egress.ca.as_deref())
+    }
+
+    /// A client for the hosts of another configuration. Connections and looked-up addresses stay, unless `egress.ca`
+    /// holds other roots: what was trusted under the old ones need not be.
+    ///
+    /// # Errors
+    /// As of [`Self::new`].
+    pub fn renewed(&self, config: &Config) -> Result<Self, ClientError> {
+        let mut hosts = Hosts::default();
+        configured(config).for_each(|host| hosts.take_over(host, &self.hosts));
+        let extra = config.egress.ca.as_deref();
+        if extra.map(read_roots).transpose()? != self.roots {
+            return Self::with(hosts, extra);
+        }
+        let (connector, groups) = (Arc::clone(&self.connector), Arc::clone(&self.groups));
+        Ok(Self { connector, hosts, roots: self.roots.clone(), groups })
+    }
+
+    /// Whether connections of the one are connections of the other.
+    pub(super) fn shares_connections(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.connector, &other.connector)
+    }
+
+    /// A group that no other line has.
+    pub(super) fn new_group(&self) -> u64 {
+        self.groups.fetch_add(1, Relaxed)
     }
 
     /// A client for these hosts alone: discovery looks for local servers before there is a configuration.
@@ -85,9 +111,14 @@ impl Client {
     fn with(hosts: Hosts, extra: Option<&Path>) -> Result<Self, ClientError> {
         let mut options = ConnectorOptions::new(POOL);
         // Pingora replaces the system's roots by the file's, so it is given a file of both, for as long as it reads.
-        let roots = extra.map(roots).transpose()?;
-        options.ca_file = roots.as_ref().map(|file| file.path().to_string_lossy().into_owned());
-        Ok(Self { connector: Arc::new(Connector::new(Some(options))), hosts })
+        let file = extra.map(roots).transpose()?;
+        options.ca_file = file.as_ref().map(|file| file.path().to_string_lossy().into_owned());
+        Ok(Self {
+            connector: Arc::new(Connector::new(Some(options))),
+            hosts,
+            roots: extra.map(read_roots).transpose()?,
+            groups: Arc::new(AtomicU64::new(1)),
+        })
     }
 
     /// The way to an endpoint. Its HTTP/1 connections are its own; those of HTTP/2 are shared only within a group:
@@ -235,6 +266,17 @@ impl Client {
         }
         Err(failed)
     }
+}
+
+/// Every host that a configuration names.
+fn configured(config: &Config) -> impl Iterator<Item = &str> {
+    let endpoints = config.providers.iter().flat_map(|provider| &provider.endpoints);
+    let issuers = config.auth.jwt.iter().filter_map(|issuer| issuer.jwks.url.host_str());
+    endpoints.map(|endpoint| endpoint.host.as_str()).chain(issuers)
+}
+
+fn read_roots(own: &Path) -> Result<Vec<u8>, ClientError> {
+    std::fs::read(own).map_err(|error| ClientError::Roots { path: own.display().to_string(), cause: error.into() })
 }
 
 fn roots(own: &Path) -> Result<RootsFile, ClientError> {

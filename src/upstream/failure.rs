@@ -20,6 +20,8 @@ pub struct Failure {
     pub status: Option<u16>,
     /// Where the request went, where it got so far.
     pub peer: Option<SocketAddr>,
+    /// SHA-256 of the certificate that was shown there, where it got so far.
+    pub tls_sha256: Option<[u8; 32]>,
     /// When the provider wants to be asked again.
     pub retry_after: Option<Duration>,
     /// What the provider said, where it said anything: may quote the prompt, so it belongs in no log.
@@ -57,6 +59,7 @@ impl Failure {
             kind: FailureKind::Call(error),
             status: None,
             peer: None,
+            tls_sha256: None,
             retry_after: None,
             said: None,
         }
@@ -85,7 +88,15 @@ impl Failure {
             _ => FailureKind::Status,
         };
         let retry_after = said.retry_after;
-        Self { kind, status: Some(status), peer: Some(peer), retry_after, said: Some(said), retry: false }
+        Self {
+            kind,
+            status: Some(status),
+            peer: Some(peer),
+            tls_sha256: None,
+            retry_after,
+            said: Some(said),
+            retry: false,
+        }
     }
 
     /// Whether a second try may cure it.

@@ -21,7 +21,7 @@ const JSON: (HeaderName, HeaderValue) = (CONTENT_TYPE, HeaderValue::from_static(
 
 /// The way to one provider.
 pub(super) struct Line {
-    pub(super) provider: Arc<Provider>,
+    provider: Arc<Provider>,
     /// Every native path that a request may take, in the order of each place's openings.
     paths: Vec<Cow<'static, str>>,
     endpoints: Vec<Place>,
@@ -40,15 +40,14 @@ pub(super) struct Place {
 }
 
 impl Line {
-    /// The way to a provider for these models of it.
-    pub(super) fn new<'m>(
+    /// The way to a provider on these native paths.
+    pub(super) fn new(
         client: &Client,
         provider: &Arc<Provider>,
-        group: u64,
-        models: impl Iterator<Item = &'m str>,
+        paths: Vec<Cow<'static, str>>,
     ) -> Result<Self, ClientError> {
         let headers = headers(provider)?;
-        let paths = paths(provider.native, models);
+        let group = client.new_group();
         let mut endpoints = Vec::with_capacity(provider.endpoints.len());
         for endpoint in &provider.endpoints {
             let place = Place::new(client, endpoint, group, &headers, &paths);
@@ -62,6 +61,14 @@ impl Line {
             next_endpoint: AtomicUsize::new(0),
             began: Instant::now(),
         })
+    }
+
+    /// Whether a line made for this provider and these paths would be the same.
+    pub(super) fn is_for(&self, provider: &Provider, paths: &[Cow<'static, str>]) -> bool {
+        let Provider { name, kind, endpoints, credentials, .. } = &*self.provider;
+        (name, kind, endpoints) == (&provider.name, &provider.kind, &provider.endpoints)
+            && *credentials == provider.credentials
+            && self.paths == paths
     }
 
     /// The next endpoint in turn that did not just fail; where all did, the next in turn. `None`: there is none.
@@ -123,7 +130,7 @@ impl Place {
 }
 
 /// Every native path of a kind that requests for these models can take.
-fn paths<'m>(kind: &'static Kind, models: impl Iterator<Item = &'m str>) -> Vec<Cow<'static, str>> {
+pub(super) fn paths<'m>(kind: &'static Kind, models: impl Iterator<Item = &'m str>) -> Vec<Cow<'static, str>> {
     let mut paths: Vec<Cow<'static, str>> = kind.counter.map(Cow::Borrowed).into_iter().collect();
     for model in models {
         for format in Format::ALL {

@@ -32,6 +32,14 @@ impl Hosts {
         });
     }
 
+    /// Adds a host with what `before` knows of it.
+    pub(super) fn take_over(&mut self, host: &str, before: &Self) {
+        match before.get(host) {
+            Some(known) => drop(self.0.entry(bare(host).to_owned()).or_insert_with(|| Arc::clone(known))),
+            None => self.allow(host),
+        }
+    }
+
     /// The host, if it may be called.
     pub(super) fn get(&self, host: &str) -> Option<&Arc<Host>> {
         self.0.get(bare(host))

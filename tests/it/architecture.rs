@@ -44,7 +44,7 @@ const EXCEPTIONS: [(&str, &str, &str); 2] = [
 ];
 
 /// A crate, and the only places that may name it.
-const HOMES: [(&str, &[&str]); 10] = [
+const HOMES: [(&str, &[&str]); 11] = [
     ("pingora_core", &["server/", "upstream/client.rs", "upstream/client/"]),
     ("pingora_http", &["server/", "upstream/client.rs", "upstream/client/"]),
     ("redis", &["store/redis.rs", "store/redis/"]),
@@ -54,6 +54,7 @@ const HOMES: [(&str, &[&str]); 10] = [
     ("jsonwebtoken", &["auth/jwt.rs", "auth/jwt/"]),
     ("plotters", &["cli/plot.rs"]),
     ("indicatif", &["cli/progress.rs"]),
+    ("notify", &["cli/watch.rs"]),
     ("prometheus", &["telemetry/metrics.rs", "telemetry/metrics/"]),
 ];
 

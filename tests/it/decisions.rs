@@ -158,6 +158,99 @@ fn a_dry_run_needs_the_permission() {
 }
 
 #[test]
+fn what_was_expected_stands_beside_what_came() {
+    let upstream = Upstream::that("text: hi, prompt_tokens: 30, completion_tokens: 4");
+    let gateway = Setup::one(&upstream).section("classifier: { model: linear }").start();
+    let record = gateway.decision_of(&gateway.chat(&with(chat("auto", "hi"), "max_tokens", json!(50))).send());
+    let expected = &record["expected"];
+    assert_eq!(expected["output"], 50, "the client's own limit: {record}");
+    assert_eq!(expected["cost_nusd"], record["candidates"][0]["cost_nusd"]);
+    assert!(expected["input"].as_u64().unwrap() > 0 && expected["ttft_ms"].as_f64().unwrap() > 0.0, "{record}");
+    assert_eq!((&record["usage"]["input"], &record["usage"]["output"]), (&json!(30), &json!(4)));
+    assert_eq!(record["cost_nusd"], 30 * 1000 + 4 * 10_000);
+    assert!(record["ttft_ms"].as_f64().unwrap() > 0.0, "{record}");
+    assert!(record["attempts"][0]["bytes_sent"].as_u64().unwrap() > 10);
+    assert_eq!(record["attempts"][0]["tls_sha256"], Value::Null, "there is no TLS on this way");
+}
+
+#[test]
+fn a_ceiling_that_removes_a_target_says_by_what_it_was_missed() {
+    let (own, paid) = (Upstream::plain(), Upstream::plain());
+    let gateway = setup(&own, &paid).start();
+    let dear = with(chat("auto", "hi"), "max_tokens", json!(400));
+    let answer = gateway.chat(&dear).header("x-waypost-max-cost-usd", "0.0000001").send();
+    answer.must_be_error(403, "policy_denied");
+    let record = gateway.decision_of(&answer);
+    let small = record["candidates"].as_array().unwrap().iter().find(|one| one["target"] == "small@own").unwrap();
+    assert_eq!(small["removed_by"], "max_cost");
+    assert!(small["detail"].as_str().unwrap().starts_with("expected to cost 0.00"), "{small}");
+}
+
+#[test]
+fn explain_ends_with_1_where_the_request_would_be_denied() {
+    let (own, paid) = (Upstream::plain(), Upstream::plain());
+    let (_folder, config) = setup(&own, &paid).write();
+    let explain = |more: &[&str]| {
+        let base =
+            ["explain", "--config", config.to_str().unwrap(), "--model", "large", "--label", "data-class=personal"];
+        waypost(&[&base, more].concat(), &[])
+    };
+    for more in [&["hi"][..], &["--json", "hi"]] {
+        let denied = explain(more);
+        assert_eq!(denied.code, 1, "{denied}");
+        assert!(denied.stdout.contains("personal-data-stays-in-the-eea"), "the finding is told: {denied}");
+        assert!(denied.stdout.contains("location.countries"), "with the fact that failed: {denied}");
+    }
+}
+
+#[test]
+fn operators_list_the_decisions_of_all_tenants_the_newest_first() {
+    let (_upstream, one, other, gateway) = two_tenants();
+    let ids: Vec<String> = [(&one, "small"), (&other, "small"), (&one, "no-such-model"), (&one, "small")]
+        .into_iter()
+        .map(|(key, model)| {
+            let answer = gateway.chat(&chat(model, "hi")).key(&key.secret).send();
+            answer.expect_header("x-waypost-decision").to_owned()
+        })
+        .collect();
+    let listed = |query: &str| -> Vec<usize> {
+        let answer = gateway.admin_get(&format!("/admin/decisions{query}"));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let decisions = answer.json()["decisions"].clone();
+        let place = |one: &Value| ids.iter().position(|id| one["id"] == *id.as_str()).unwrap();
+        decisions.as_array().unwrap().iter().map(place).collect()
+    };
+    crate::harness::eventually("all are kept", || (listed("").len() == 4).then_some(()));
+    assert_eq!(listed(""), [3, 2, 1, 0]);
+    assert_eq!(listed("?limit=2"), [3, 2]);
+    assert_eq!(listed("?tenant=rival"), [1]);
+    assert_eq!(listed("?tenant=acme&outcome=error"), [2]);
+    assert_eq!(listed("?outcome=denied"), [0; 0]);
+    for wrong in ["?limit=0", "?limit=x", "?outcome=fine", "?tenat=acme"] {
+        assert_eq!(gateway.admin_get(&format!("/admin/decisions{wrong}")).status, 400, "{wrong}");
+    }
+    assert_eq!(gateway.get("/admin/decisions").key(&one.secret).send().status, 404, "not for clients");
+}
+
+#[test]
+fn the_running_configuration_is_shown_without_its_secrets() {
+    let upstream = Upstream::plain();
+    let key = VirtualKey::create();
+    let gateway = Setup::new()
+        .provider("own", &upstream, "credentials: [{ api_key: sk-hunter2 }]")
+        .model("small", "own", "tier: weak")
+        .section(&format!("auth: {{ keys: [{}] }}", key.entry("k1", "")))
+        .start();
+    let answer = gateway.admin_get("/admin/config");
+    let shown = answer.json();
+    assert_eq!(shown["config"]["providers"][0]["name"], "own");
+    assert_eq!((&shown["state"], &shown["failed"]), (&json!("current"), &Value::Null));
+    assert!(shown["loaded_at"].as_str().unwrap().ends_with('Z'));
+    assert_eq!(shown["policies"][0]["rules"].as_array().map(Vec::is_empty), Some(false));
+    assert!(!answer.text().contains("hunter2") && !answer.text().contains("hmac-sha256:"), "{}", answer.text());
+}
+
+#[test]
 fn explain_says_what_came_from_the_catalogue_and_from_where() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("waypost.yaml");
@@ -171,7 +264,7 @@ classifier: { model: off }
     std::fs::write(&file, text).unwrap();
     let file = file.to_str().unwrap();
     let shown = waypost(&["explain", "--config", file, "--label", "data-class=personal", "hi"], &[]);
-    assert_eq!(shown.code, 0, "{shown}");
+    assert_eq!(shown.code, 1, "it is denied, which is a finding: {shown}");
     let filled = shown.stdout.split_once("filled in from the catalogue").map(|(_, filled)| filled).unwrap_or_default();
     for said in
         ["location.countries [AT, ", "data.retention 30d", "operator.jurisdictions [US]", "https://", "as of 20"]

@@ -177,3 +177,25 @@ async fn a_key_set_without_end_is_not_read() {
     world.server.serve(&[signer.jwk("a"), json!("x".repeat(600 * 1024))]);
     assert_eq!(world.bearer(&signer.good("a", json!({}))).await.unwrap_err(), "keys_unavailable");
 }
+
+#[tokio::test]
+async fn a_reload_while_the_issuer_is_down_shuts_nobody_out() {
+    let signer = Signer::p256();
+    let world = World::new(false, Vec::new());
+    world.server.serve(&[signer.jwk("a")]);
+    let token = signer.good("a", json!({}));
+    assert!(world.bearer(&token).await.is_ok());
+    let down: Fetch = Arc::new(|_| Box::pin(async { Err("down".to_owned()) }));
+    let auth = |audience: &str| {
+        let known = JwtIssuer { audience: audience.to_owned(), ..issuer(vec![JwtAlgorithm::ES256]) };
+        Auth { open_on_loopback: false, keys: Vec::new(), jwt: vec![known] }
+    };
+    let renewed = |audience| {
+        Authenticator::of(&auth(audience), &world.door.tenants, &down, world.door.clock.clone(), Some(&world.door))
+    };
+    let value = format!("Bearer {token}");
+    let given = Given { authorization: Some(value.as_bytes()), ..Given::default() };
+    assert!(renewed("waypost").authenticate(given).await.is_ok(), "its keys are known");
+    let refused = renewed("somebody-else").authenticate(given).await.unwrap_err();
+    assert_eq!(refused.reason(), "audience", "a token that was believed is judged anew");
+}

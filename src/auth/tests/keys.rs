@@ -112,3 +112,21 @@ async fn garbage_is_refused_without_a_panic() {
     }
     assert_eq!(world.server.asked(), 0);
 }
+
+#[tokio::test]
+async fn a_key_that_two_reloads_later_is_gone_is_revoked_for_whoever_began_with_it() {
+    let key = VirtualKey::generate().unwrap();
+    let world = World::new(false, vec![known(&key)]);
+    let auth = |keys| Auth { open_on_loopback: false, keys, jwt: Vec::new() };
+    let fetch: Fetch = Arc::new(|_| Box::pin(async { Err("not asked".to_owned()) }));
+    let renewed = |keys, before: &Authenticator| {
+        Authenticator::of(&auth(keys), &world.door.tenants, &fetch, world.door.clock.clone(), Some(before))
+    };
+    let principal = world.bearer(key.expose()).await.unwrap();
+    let second = renewed(vec![known(&key)], &world.door);
+    world.door.revoke_all_but(&second);
+    assert!(!principal.is_revoked());
+    let third = renewed(Vec::new(), &second);
+    second.revoke_all_but(&third);
+    assert!(principal.is_revoked());
+}

@@ -183,7 +183,7 @@ impl World {
         });
         let (clock, hand) = Clock::held(START);
         let auth = Auth { open_on_loopback: open, keys, jwt };
-        let door = Arc::new(Authenticator::of(&auth, &BTreeMap::from(tenants), &fetch, clock));
+        let door = Arc::new(Authenticator::of(&auth, &BTreeMap::from(tenants), &fetch, clock, None));
         Self { door, server, hand }
     }
 

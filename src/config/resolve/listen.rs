@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Context, digest};
 use crate::config::report::Place;
-use crate::config::running::{Admin, AdminToken, Auth, Listen, Tls};
+use crate::config::running::{Admin, AdminToken, Auth, Listen, Role, Tls};
 use crate::config::values::{AddressText, At, PathText};
 use crate::config::written;
 
@@ -61,7 +61,11 @@ pub(super) fn admin(written: &written::Admin, data: &written::Listen, listen: &L
     for token in &written.tokens.0 {
         context.name(&token.name, "a token");
         context.fresh(&token.name, &mut seen, "token");
-        tokens.push(AdminToken { name: token.name.value.clone(), sha256: token_hash(&token.hash, context) });
+        tokens.push(AdminToken {
+            name: token.name.value.clone(),
+            sha256: token_hash(&token.hash, context),
+            role: token.role.as_ref().map_or(Role::Viewer, |at| at.value),
+        });
     }
     Admin { address, tokens }
 }

@@ -75,6 +75,8 @@ pub(super) fn config(written: &written::Config, hash: String, path: Option<PathB
         max_series: settings::max_series(&written.metrics, context),
         egress: settings::egress(&written.egress, context),
         error_detail: settings::error_detail(&written.errors),
+        files: context.report.files(),
+        shown: serde_json::Value::Null,
     }
 }
 
@@ -165,6 +167,7 @@ impl<'a> Context<'a> {
     /// A path whose file can be opened now, or a report.
     fn readable(self, written: &At<PathText>) -> PathBuf {
         let path = self.path(written);
+        self.report.depends_on(&path);
         if let Err(error) = std::fs::File::open(&path)
             .and_then(|file| file.metadata())
             .and_then(|data| if data.is_file() { Ok(()) } else { Err(std::io::Error::other("it is not a file")) })
@@ -183,6 +186,7 @@ impl<'a> Context<'a> {
             return Secret::new(text.clone());
         };
         let path = self.base.join(path);
+        self.report.depends_on(&path);
         match std::fs::read_to_string(&path) {
             Ok(secret) => {
                 let line = secret.strip_suffix('\n').unwrap_or(&secret);

@@ -39,6 +39,7 @@ pub(super) struct Listed {
 pub(super) fn litellm(written: &Prices, context: Context<'_>) -> Option<Listed> {
     let at = written.litellm.as_ref()?;
     let path = context.path(at);
+    context.report.depends_on(&path);
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) => {

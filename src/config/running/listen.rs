@@ -52,4 +52,30 @@ pub struct AdminToken {
     pub name: String,
     /// SHA-256 of the token, 32 bytes.
     pub sha256: [u8; 32],
+    /// What its holder may see and do.
+    pub role: Role,
+}
+
+/// What the holder of an admin token may see and do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Metrics, health and targets.
+    Viewer,
+    /// Everything, and reloads.
+    Operator,
+    /// What a viewer sees, decisions and the configuration; changes nothing.
+    Compliance,
+}
+
+impl Role {
+    /// The word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Operator => "operator",
+            Self::Compliance => "compliance",
+        }
+    }
 }

@@ -68,6 +68,10 @@ pub struct Config {
     pub egress: Egress,
     /// How much a refusal tells the client.
     pub error_detail: ErrorDetail,
+    /// Files that it names and whose content counts: secrets, certificates, the calibration, prices.
+    pub files: Vec<PathBuf>,
+    /// As it was written, without its secrets.
+    pub shown: serde_json::Value,
 }
 
 impl Config {

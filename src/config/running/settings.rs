@@ -36,7 +36,7 @@ pub enum ClassifierModel {
 }
 
 /// The cache of whole answers.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cache {
     /// Whether it is on.
     pub exact: bool,
@@ -51,7 +51,7 @@ pub struct Cache {
 }
 
 /// What replicas share.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Store {
     /// Where it is.
     pub url: StoreUrl,
@@ -87,7 +87,7 @@ pub struct Streaming {
 }
 
 /// Retries at one target.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Retry {
     /// Tries at one target.
     pub attempts: u32,

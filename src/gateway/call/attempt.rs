@@ -81,15 +81,15 @@ pub(super) async fn attempt(
     record.sent(step, bytes_sent, request);
     let passed = suited(&wishes.passed, format);
     let exchange = Exchange { path: &path, body, stream: request.stream, passed: &passed, by: Some(by) };
-    let mut peer = None;
+    let (peer, tls_sha256);
     let result = match gateway.calls.call(target, &exchange).await {
         Ok(incoming) => {
-            peer = Some(incoming.peer);
+            (peer, tls_sha256) = (Some(incoming.peer), incoming.tls_sha256());
             let passage = passage(target, format, request, record);
             read_until_content(step, incoming, place, passage, ask.keep).await
         }
         Err(failure) => {
-            peer = peer.or(failure.peer);
+            (peer, tls_sha256) = (failure.peer, failure.tls_sha256);
             Err(Failed::Exchange(failure))
         }
     };
@@ -103,7 +103,8 @@ pub(super) async fn attempt(
     let bytes_sent = if UNSENT.contains(&word) { 0 } else { bytes_sent };
     let name = target.name.clone();
     let effort = step.effort.map(Effort::as_str);
-    record.attempted(Attempt { target: name, effort, peer, bytes_sent, status, result: word, elapsed }, target.id);
+    let attempt = Attempt { target: name, effort, peer, tls_sha256, bytes_sent, status, result: word, elapsed };
+    record.attempted(attempt, target.id);
     match &result {
         Ok(answer) => {
             record.first_token = Some(elapsed);
@@ -191,19 +192,20 @@ pub(in crate::gateway) async fn counter(
     let by = Instant::now() + target.provider.timeouts.total;
     let sent = Instant::now();
     let exchange = Exchange { path, body, stream: false, passed: &passed, by: Some(by) };
-    let (status, peer, answered) = match gateway.calls.call(target, &exchange).await {
+    let (status, peer, tls_sha256, answered) = match gateway.calls.call(target, &exchange).await {
         Ok(mut incoming) => {
-            let (status, peer) = (Some(incoming.status), Some(incoming.peer));
+            let (status, peer, tls_sha256) = (Some(incoming.status), Some(incoming.peer), incoming.tls_sha256());
             let body = incoming.whole(MAX_HELD).await.map_err(Failed::from);
             incoming.release().await;
-            (status, peer, body)
+            (status, peer, tls_sha256, body)
         }
-        Err(failure) => (failure.status, failure.peer, Err(Failed::Exchange(failure))),
+        Err(failure) => (failure.status, failure.peer, failure.tls_sha256, Err(Failed::Exchange(failure))),
     };
     let result = if answered.is_ok() { "ok" } else { "status" };
     let name = target.name.clone();
     let elapsed = sent.elapsed();
-    record.attempted(Attempt { target: name, effort: None, peer, bytes_sent, status, result, elapsed }, target.id);
+    let attempt = Attempt { target: name, effort: None, peer, tls_sha256, bytes_sent, status, result, elapsed };
+    record.attempted(attempt, target.id);
     let body = answered.map_err(|failed| failed.into_error(target))?;
     match anthropic::count::decode(&body) {
         Some(_) => Ok(body),

@@ -1,4 +1,6 @@
-//! What was considered, as the record tells it.
+//! Every target that a decision considered: with its figures, or with what removed it and the fact that failed.
+
+use std::borrow::Cow;
 
 use super::Record;
 use crate::chat::Effort;
@@ -26,7 +28,10 @@ impl Record<'_> {
                     RemovedBy::Rule(rule) => rule.clone(),
                     ceiling => ceiling.as_str().into(),
                 }),
-                detail: allowed.why_removed(candidate.target).map(|removal| removal.detail.into()),
+                detail: match allowed.why_removed(candidate.target) {
+                    Some(removal) => Some(removal.detail.into()),
+                    None => self.what_failed(candidate),
+                },
             })
             .collect();
     }
@@ -51,6 +56,23 @@ impl Record<'_> {
                 })
             })
             .collect();
+    }
+
+    /// By what a ceiling was missed, or why nobody can be asked.
+    fn what_failed(&self, candidate: &route::Candidate) -> Option<Cow<'static, str>> {
+        Some(match (candidate.removed_by.as_ref()?, candidate.expected_cost) {
+            (RemovedBy::Rule(_), _) => return None,
+            (RemovedBy::MaxCost, None) => "its price is not known".into(),
+            (RemovedBy::MaxCost, Some(cost)) => format!("expected to cost {cost} USD").into(),
+            (RemovedBy::Latency, _) => format!(
+                "first token after {} ms, the answer's after {} ms",
+                candidate.ttft.as_millis(),
+                candidate.answer.as_millis()
+            )
+            .into(),
+            (RemovedBy::Health, _) if self.gateway.places.has_room(candidate.target) => "it fails at the moment".into(),
+            (RemovedBy::Health, _) => "it has as many requests as it may have".into(),
+        })
     }
 }
 

@@ -55,8 +55,16 @@ impl Record<'_> {
         let elapsed = self.sent_at.map(|sent_at| sent_at.elapsed()).unwrap_or_default();
         let name = target.name.clone();
         let effort = self.effort.map(Effort::as_str);
-        let attempt =
-            Attempt { target: name, effort, peer: None, bytes_sent, status: None, result: "cancelled", elapsed };
+        let attempt = Attempt {
+            target: name,
+            effort,
+            peer: None,
+            tls_sha256: None,
+            bytes_sent,
+            status: None,
+            result: "cancelled",
+            elapsed,
+        };
         self.attempted(attempt, target.id);
     }
 
@@ -101,7 +109,9 @@ impl Record<'_> {
             reason: self.reason,
             cache: self.cache,
             attempts: std::mem::take(&mut self.attempts),
+            expected: self.expected.take(),
             usage: self.usage,
+            ttft: self.first_token,
             cost_nusd: cost,
             saving_nusd: self.saving(cost),
             outcome: self.outcome,

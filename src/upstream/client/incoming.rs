@@ -48,6 +48,13 @@ pub(super) enum Back {
 }
 
 impl Incoming {
+    /// SHA-256 of the certificate that the server showed; `None` without TLS.
+    #[must_use]
+    pub fn tls_sha256(&self) -> Option<[u8; 32]> {
+        let digest = self.session.digest()?.ssl_digest.as_ref()?;
+        digest.cert_digest.as_slice().try_into().ok()
+    }
+
     /// The headers of the answer, names in lower case.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {

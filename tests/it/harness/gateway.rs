@@ -105,7 +105,36 @@ impl Gateway {
     }
 
     pub(crate) fn admin_get(&self, path: &str) -> Answer {
-        Request::new(self.admin, "GET", path).send()
+        self.admin("GET", path).send()
+    }
+
+    /// A request to the admin listener.
+    pub(crate) fn admin(&self, method: &'static str, path: &str) -> Request {
+        Request::new(self.admin, method, path)
+    }
+
+    /// Puts another file in the place of the configuration, as an editor does that saves by renaming.
+    pub(crate) fn rewrite(&self, text: &str) {
+        std::fs::write(self.file(".config.yaml.swp"), text).unwrap();
+        std::fs::rename(self.file(".config.yaml.swp"), self.file("config.yaml")).unwrap();
+    }
+
+    /// The same, and asks for a reload. Returns what that brought.
+    pub(crate) fn reload(&self, text: &str) -> Answer {
+        self.rewrite(text);
+        self.admin("POST", "/admin/reload").send()
+    }
+
+    /// Sends SIGHUP.
+    pub(crate) fn hang_up(&self) {
+        redis::signal("-HUP", self.process.id());
+    }
+
+    /// A figure that the system knows of the process: `Threads`, `VmRSS` (in KiB).
+    pub(crate) fn figure(&self, name: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).unwrap();
+        line.split_whitespace().next().unwrap().parse().unwrap()
     }
 
     /// The record of the decision that this answer names, as soon as it is kept.

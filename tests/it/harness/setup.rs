@@ -130,6 +130,15 @@ impl Setup {
         (folder, config)
     }
 
+    /// The same with further files.
+    pub(crate) fn write_with(&self, files: &[(&str, &str)]) -> (tempfile::TempDir, PathBuf) {
+        let (folder, config) = self.write();
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        (folder, config)
+    }
+
     /// Starts the gateway.
     pub(crate) fn start(&self) -> Gateway {
         let (folder, _) = self.write();

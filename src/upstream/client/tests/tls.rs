@@ -16,6 +16,7 @@ fn tls_settings(dir: &Path, protocols: &[&str]) -> Arc<ServerConfig> {
     let issuer = Issuer::new(root, root_key);
     let leaf_key = KeyPair::generate().unwrap();
     let leaf = CertificateParams::new(vec!["localhost".to_owned()]).unwrap().signed_by(&leaf_key, &issuer).unwrap();
+    std::fs::write(dir.join("leaf.sha256"), ring::digest::digest(&ring::digest::SHA256, leaf.der())).unwrap();
     let key = PrivateKeyDer::try_from(leaf_key.serialize_der()).unwrap();
     let mut config =
         ServerConfig::builder().with_no_client_auth().with_single_cert(vec![leaf.der().clone()], key).unwrap();
@@ -99,6 +100,7 @@ async fn a_private_root_is_trusted_only_where_configured_and_names_are_checked()
     for reused in [false, true, true] {
         let mut incoming = post(&client, &trusted).await.unwrap();
         assert_eq!((incoming.status, incoming.reused), (200, reused));
+        assert_eq!(incoming.tls_sha256().unwrap().as_slice(), std::fs::read(dir.path().join("leaf.sha256")).unwrap());
         assert_eq!(incoming.whole(10).await.unwrap(), "ok");
         incoming.release().await;
     }
@@ -119,6 +121,7 @@ async fn http2_shares_one_connection_and_a_dropped_answer_resets_only_its_stream
     let way = client.way(at.clone(), 1).unwrap();
     let mut endless = post(&client, &way).await.unwrap();
     assert_eq!((endless.status, endless.reused), (200, false));
+    assert_eq!(endless.tls_sha256().unwrap().as_slice(), std::fs::read(dir.path().join("leaf.sha256")).unwrap());
     assert_eq!(endless.headers()["x-authority"], at.authority.as_str());
     assert_eq!(endless.chunk().await.unwrap().unwrap(), "ok");
     for _ in 0..2 {
