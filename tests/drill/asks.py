@@ -150,7 +150,7 @@ class Asks:
         if model == "odd-pair" or (model == "auto" and random.random() < 0.1):
             fault = random.choice(ODD_FAULTS)
             told, fault = f"[[odd: {fault}]]", f"odd: {fault}"
-        elif random.random() < 0.4:
+        elif random.random() < 0.3:
             fault = random.choice(list(SCRIPTED_FAULTS))
             told = SCRIPTED_FAULTS[fault].replace("{n}", str(n))
         labels = random.choices(["", "data-class=public", "data-class=personal", "data-class=secret", "purpose=dev", "purpose=nonsense"],
@@ -182,6 +182,29 @@ class Asks:
         else:
             tools = [{"name": TOOL, "input_schema": schema}]
         return Ask(n, format, body(format, model, text, tools=tools), kind="tools")
+
+
+def each_fault(number):
+    """Every fault twice, streamed and whole, in lists to be asked one after the other: a good request between two faults
+    keeps their target from being left alone. Gives the lists; `number` counts."""
+    lists = []
+    names = list(SCRIPTED_FAULTS)
+    for model, faults in (("fr-mid", names[0::3]), ("flaky", names[1::3]), ("fr/small", names[2::3]), ("odd", ODD_FAULTS)):
+        lists.append([])
+        for fault in faults:
+            for stream in (False, True):
+                n = next(number)
+                told = f"[[odd: {fault}]]" if model == "odd" else SCRIPTED_FAULTS[fault].replace("{n}", str(n))
+                name = f"odd: {fault}" if model == "odd" else fault
+                lists[-1].append(Ask(n, "chat", body("chat", model, f"{EU} {n}: once more {told}", stream), fault=name))
+                n = next(number)
+                lists[-1].append(Ask(n, "chat", body("chat", model, f"{EU} {n}: and now without", stream)))
+    return lists
+
+
+def slow(n):
+    """A stream of about two seconds."""
+    return Ask(n, "chat", body("chat", "us-best", f"{EU} {n}: at leisure [[scripted: events=20 per_event=100ms]]", True))
 
 
 def world(n, random):

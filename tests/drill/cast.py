@@ -2,14 +2,17 @@
 
 import hashlib
 import json
+import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import time
 
-from client import HOST
-from world import ADDRESS, ADMIN, DATA, FLAKY, ODD, SCRIPTED, Process, World, listens, run
+from client import HOST, admin
+from world import DATA, FLAKY, ODD, SCRIPTED, Broken, Process, World, listens, run
 
 HERE = pathlib.Path(__file__).resolve().parent
 TOKEN = "drill-admin-token"
@@ -19,7 +22,14 @@ ROOM = "96m"
 
 class Cast:
     def __init__(self, folder, binary, gate, marks):
-        self.folder, self.binary, self.gate = folder, binary, gate
+        self.folder, self.gate = folder, gate
+        # A copy: a build that replaces a library under a running process ends that process.
+        program = folder / "program"
+        program.mkdir()
+        library = binary.parent / "libonnxruntime.so"
+        self.binary = binary = pathlib.Path(shutil.copy(binary, program))
+        if not os.environ.get("ORT_DYLIB_PATH") and library.exists():
+            shutil.copy(library, program)
         # A folder of its own: the drill's user may not be the one who owns the repository.
         self.config = folder / "gateway"
         self.records = self.config / "records"
@@ -28,7 +38,6 @@ class Cast:
         self.make_keys()
         self.write()
         self.world = World(folder, binary, marks)
-        self.reloading = False
         places = self.world.places
 
         def scripted(place, name, port, script):
@@ -38,14 +47,14 @@ class Cast:
         self.fr = scripted("fr", "fr", SCRIPTED, "provider.yaml")
         self.de = scripted("de", "de", SCRIPTED, "steady.yaml")
         self.flaky = scripted("de", "de-flaky", FLAKY, "provider.yaml")
-        self.us = scripted("us", "us", SCRIPTED, "provider.yaml")
+        self.us = scripted("us", "us", SCRIPTED, "abroad.yaml")
         self.odd = Process(places["fr"], "fr-odd", [sys.executable, str(HERE / "odd.py"), str(ODD), f"http://us.drill:{SCRIPTED}"], folder,
                            lambda: places["fr"].within(listens("127.0.0.1", ODD)))
         store = folder / "store"
         store.mkdir()
-        # What was written must still be there after a kill.
+        # What was written must still be there after a kill; every write to the disk itself would outlast the gateway's patience.
         self.redis = Process(places["store"], "store", ["redis-server", "--bind", "0.0.0.0", "--protected-mode", "no", "--dir", str(store),
-                                                        "--save", "", "--appendonly", "yes", "--appendfsync", "always"], folder,
+                                                        "--save", "", "--appendonly", "yes", "--appendfsync", "everysec"], folder,
                              lambda: places["store"].within(listens("127.0.0.1", 6379)))
         self.gateway = Process(self.world.hub, "gateway", [str(binary), "serve", "--config", str(self.config / "gateway.yaml")],
                                folder, listens(HOST, DATA))
@@ -63,18 +72,26 @@ class Cast:
             made = json.loads(run([str(self.binary), "keys", "create", "--id", name, "--tenant", tenant, "--json"]))
             self.keys[name], self.hashes[name] = made["key"], made["config"]["hash"]
 
-    def write(self, abroad="US", policies="policies", change=lambda text: text):
-        """The configuration. `abroad`: where the providers over there are said to be."""
+    def write(self, abroad="US", policies="policies", change=lambda text: text, more=lambda text: text):
+        """The configuration. `abroad`: where the providers over there are said to be; `change` is done to the file, `more` to
+        the policy."""
         text = (HERE / "gateway.yaml").read_text()
         for word, value in {"ADMIN": hashlib.sha256(TOKEN.encode()).hexdigest(), "ABROAD": abroad, "EU": self.hashes["eu"],
                             "NARROW": self.hashes["narrow"], "WORLD": self.hashes["world"]}.items():
             text = text.replace(f"@{word}@", value)
         folder = self.config / "policies"
         folder.mkdir(exist_ok=True)
-        for source in ("policies", policies):
-            for file in (HERE / source).glob("*.yaml"):
-                shutil.copyfile(file, folder / file.name)
-        (self.config / "gateway.yaml").write_text(change(text))
+        files = {file.name: file.read_text() for source in ("policies", policies) for file in (HERE / source).glob("*.yaml")}
+        for name, policy in files.items():
+            self.place(folder / name, more(policy) if name == "eu-only.yaml" else policy)
+        self.place(self.config / "gateway.yaml", change(text))
+
+    @staticmethod
+    def place(path, text):
+        """Whole or not at all: the gateway may be looking."""
+        new = path.with_name(f".{path.name}.new")
+        new.write_text(text)
+        os.replace(new, path)
 
     # ── the gateway's life ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -91,6 +108,37 @@ class Cast:
         self.gateway.kill()
         self.gateway.start()
         self.gate.shut(span)
+
+    # ── reload ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def metrics(self):
+        """Hash of the configuration that runs, and whether the last reload failed; None where the gateway knows no reload."""
+        _, text = admin("/metrics", TOKEN)
+        failed = re.search(r"^waypost_reload_failed (\d)", text, re.M)
+        running = re.search(r'^waypost_config_info\{hash="([^"]+)"\} 1', text, re.M)
+        return (running.group(1), failed.group(1) == "1") if failed and running else None
+
+    def reload(self, name, **settings):
+        """Writes another configuration, says SIGHUP, and waits until it runs, or is refused where it must be."""
+        weights = lambda text: text.replace("weight: 60", "weight: 6").replace("weight: 40", "weight: 4")
+        rule = "  - name: neighbours-are-out\n    forbid: { operator.name: { in: [nachbar] } }\nobjective:"
+        changes = {
+            "other weights": {"change": weights},
+            "one more rule": {"change": weights, "more": lambda text: text.replace("objective:", rule)},
+            "a broken policy": {"more": lambda text: text.replace("location.countries: { in: EEA }", "location.countrys: { in: EEA }")},
+        }
+        before, had_failed = self.metrics()
+        self.write(**changes.get(name, {}), **settings)
+        self.gateway.signal(signal.SIGHUP)
+        for _ in range(500):
+            running, failed = self.metrics()
+            if name == "a broken policy":
+                if failed and running == before:
+                    return
+            elif not failed and (running != before or had_failed):
+                return
+            time.sleep(0.02)
+        raise Broken(f"the reload `{name}` does not come about\n{self.gateway.tail()}")
 
     def stop(self):
         for process in [self.gateway, *self.others()]:

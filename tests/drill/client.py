@@ -7,7 +7,7 @@ import threading
 import time
 
 import asks
-from judge import Result, judge, judge_decision
+from judge import Result, judge, judge_decision, judge_origin
 from world import ADDRESS, DATA, GATEWAY_SIDE
 
 HOST = GATEWAY_SIDE["client"]
@@ -95,6 +95,11 @@ class Client:
             return
         result.body = response.read()
         judge(result, result.body)
+        if self.judged:
+            judge_origin(result, result.body)
+            if ask.format == "route" and result.status == 200:
+                result.record = json.loads(result.body)
+                judge_decision(result)
 
     def look_up(self, result, began):
         """The record is written when the exchange ends, a moment after the answer."""
@@ -138,9 +143,23 @@ class Client:
 class Load:
     """Many clients at once. `taken` says how far they are."""
 
-    def __init__(self, client, workers, window=lambda: ""):
-        self.client, self.workers, self.window = client, workers, window
+    def __init__(self, client, workers, window=lambda: "", pace=None):
+        """`pace`: no more asks in a second than this."""
+        self.client, self.workers, self.window, self.pace = client, workers, window, pace
         self.taken, self.results, self.lock = 0, [], threading.Lock()
+        self.due = time.monotonic()
+
+    def wait_for_turn(self):
+        if self.pace is None:
+            return
+        with self.lock:
+            self.due = max(self.due + 1 / self.pace, time.monotonic() - 0.1)
+            wait = self.due - time.monotonic()
+        if wait > 0:
+            time.sleep(wait)
+
+    def give_up(self):
+        self.taken = float("inf")
 
     def run(self, source, total):
         """`source()` gives the next ask; ends when `total` requests were sent, the later ones of tool loops among them."""
@@ -149,6 +168,7 @@ class Load:
         def work():
             try:
                 while True:
+                    self.wait_for_turn()
                     with self.lock:
                         if self.taken >= total:
                             return
@@ -163,8 +183,7 @@ class Load:
                         self.results += results
             except BaseException as error:
                 errors.put(error)
-                with self.lock:
-                    self.taken = total
+                self.give_up()
 
         threads = [threading.Thread(target=work) for _ in range(self.workers)]
         for thread in threads:

@@ -3,7 +3,9 @@
 import dataclasses
 import json
 
-RULES = {"processed-in-the-eea", "operated-under-eea-law", "nothing-is-kept", "nothing-is-learnt", "secrets-stay-in-france"}
+RULES = {"processed-in-the-eea", "operated-under-eea-law", "nothing-is-kept", "nothing-is-learnt", "secrets-stay-in-france",
+         # Comes with a reload.
+         "neighbours-are-out"}
 
 
 @dataclasses.dataclass
@@ -129,6 +131,14 @@ def forbidden(target, secret):
     return provider.startswith("us") or (secret and not provider.startswith("fr"))
 
 
+def judge_origin(result, data):
+    """Nothing that was made over there may come back, whatever header and record say."""
+    if result.provider.startswith("us"):
+        result.breach(f"answered by {result.provider}")
+    if b"made abroad" in data:
+        result.breach(f"an answer that was made at us: {data[:200]!r}")
+
+
 def judge_decision(result):
     """The decision record against the rules: nothing forbidden was tried, each forbidden candidate was removed by a rule, and
     a denial names what removed them."""
@@ -156,8 +166,8 @@ def judge_decision(result):
         if kept or not record["candidates"]:
             result.breach(f"{record['id']}: denied, while its record has removed {'nothing' if not removed else 'not all: ' + str(kept)}")
     elif result.code == "permission_denied":
-        wish = ask.headers.get("x-waypost-policy", "") + " " + ask.model
-        if not any(name and name in result.message for name in wish.replace("/", " ").split()):
+        wish = " ".join([ask.headers.get("x-waypost-policy", ""), ask.model.replace("/", " "), ask.headers.get("x-waypost-labels", "").split("=")[0]])
+        if not any(f"`{name}`" in result.message for name in wish.split()):
             result.breach(f"{record['id']}: does not name what may not be chosen: {result.message}")
     else:
         result.breach(f"{record['id']}: 403 with the code {result.code}")

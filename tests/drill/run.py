@@ -55,6 +55,8 @@ def enter():
 
 def main():
     asked = arguments()
+    if asked.requests < 300:
+        sys.exit("drill: --requests: at least 300, to meet every fault")
     if not os.access(asked.binary, os.X_OK):
         sys.exit(f"drill: {asked.binary} is no program; `make build` makes it")
     if os.environ.get(INSIDE) != "1":
