@@ -21,8 +21,8 @@ ROOM = "96m"
 
 
 class Cast:
-    def __init__(self, folder, binary, gate, marks):
-        self.folder, self.gate = folder, gate
+    def __init__(self, folder, binary, gate, marks, without=None):
+        self.folder, self.gate, self.without = folder, gate, without
         # A copy: a build that replaces a library under a running process ends that process.
         program = folder / "program"
         program.mkdir()
@@ -83,8 +83,17 @@ class Cast:
         folder.mkdir(exist_ok=True)
         files = {file.name: file.read_text() for source in ("policies", policies) for file in (HERE / source).glob("*.yaml")}
         for name, policy in files.items():
-            self.place(folder / name, more(policy) if name == "eu-only.yaml" else policy)
+            self.place(folder / name, self.thinned(more(policy)) if name == "eu-only.yaml" else policy)
         self.place(self.config / "gateway.yaml", change(text))
+
+    def thinned(self, policy):
+        """The policy without the rule that is to be left out."""
+        if self.without is None or "  - name:" not in policy:
+            return policy
+        thinner = re.sub(rf"  - name: {re.escape(self.without)}\n(    .*\n)+", "", policy)
+        if thinner == policy:
+            raise Broken(f"the policy has no rule {self.without}")
+        return thinner
 
     @staticmethod
     def place(path, text):

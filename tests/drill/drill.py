@@ -19,12 +19,12 @@ PACE = 90
 
 
 class Drill:
-    def __init__(self, folder, binary, seed, requests, workers, quiet):
+    def __init__(self, folder, binary, seed, requests, workers, without, quiet):
         self.seed, self.requests, self.workers, self.quiet = seed, requests, workers, quiet
         self.random = random.Random(seed)
         self.gate = Gate()
         self.breaches, self.phases, self.results = [], [], []
-        self.cast = Cast(folder, binary, self.gate, [asks.EU.encode(), asks.SECRET.encode(), asks.WORLD.encode()])
+        self.cast = Cast(folder, binary, self.gate, [asks.EU.encode(), asks.SECRET.encode(), asks.WORLD.encode()], without)
         self.world = self.cast.world
         self.kept = asks.keepable(KEPT)
 
@@ -263,6 +263,9 @@ class Drill:
         for result in self.results:
             self.must(result.outcome != "none" or result.breaches, f"drill: request {result.ask.number} has no outcome")
             self.must(not (result.cache == "hit" and result.provider.startswith("us")), f"drill: request {result.ask.number} got a kept answer of {result.provider}")
+        if self.requests >= 3000:
+            for name in set(self.faults.done) - {result.window for result in self.results}:
+                self.must(False, f"drill: no request was sent during: {name}")
         met = {result.ask.fault for result in self.results if fault_met(result)}
         wanted = {*asks.SCRIPTED_FAULTS, *(f"odd: {fault}" for fault in asks.ODD_FAULTS)} - HARMLESS
         for fault in sorted(wanted - met):

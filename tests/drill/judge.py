@@ -146,12 +146,10 @@ def judge_decision(result):
     for attempt in record["attempts"]:
         if forbidden(attempt["target"], ask.secret):
             result.breach(f"{record['id']}: tried {attempt['target']}")
-    removed = set()
+    removed = {candidate["removed_by"] for candidate in record["candidates"]} & RULES
     for candidate in record["candidates"]:
-        if forbidden(candidate["target"], ask.secret):
-            removed.add(candidate["removed_by"])
-            if candidate["removed_by"] not in RULES:
-                result.breach(f"{record['id']}: {candidate['target']} was removed by {candidate['removed_by']}, which is no rule")
+        if forbidden(candidate["target"], ask.secret) and candidate["removed_by"] not in RULES:
+            result.breach(f"{record['id']}: {candidate['target']} was removed by {candidate['removed_by']}, which is no rule")
     if result.outcome != "denied":
         return
     if record["outcome"] != "denied" or record["error"] != result.code:
