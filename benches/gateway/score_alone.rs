@@ -1,7 +1,7 @@
-//! What a score costs alone: features and forward pass of the built-in classifier on one thread, nothing around them.
+//! What a score costs alone on one thread, nothing around it.
 //!
-//! `score_alone SENTENCES SEED COUNT` scores COUNT prompts of the kind that `chat.lua` sends and prints the CPU
-//! microseconds that each took.
+//! `score_alone SENTENCES SEED COUNT` runs the linear head on COUNT prompts of the kind that `chat.lua` sends,
+//! `score_alone network PROMPTS` both stages on the lines of a file; the second half, or all but the first 500, is timed.
 
 use std::error::Error;
 use std::time::Duration;
@@ -34,39 +34,44 @@ impl Prompts<'_> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [file, seed, count] = arguments.as_slice() else {
-        return Err("usage: score_alone SENTENCES SEED COUNT".into());
+    let (model, prompts) = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["network", file] => {
+            (ModelSource::Embedded, std::fs::read_to_string(file)?.lines().map(str::to_owned).collect::<Vec<_>>())
+        }
+        [file, seed, count] => {
+            let text = std::fs::read_to_string(file)?;
+            let mut prompts = Prompts { sentences: text.lines().collect(), seed: seed.parse()?, count: 0 };
+            if prompts.sentences.is_empty() {
+                return Err("SENTENCES is empty".into());
+            }
+            let count = count.parse::<usize>()? + WARM_UP;
+            (ModelSource::Linear, (0..count).map(|_| prompts.next()).collect())
+        }
+        _ => return Err("usage: score_alone SENTENCES SEED COUNT, or score_alone network PROMPTS".into()),
     };
-    let text = std::fs::read_to_string(file)?;
-    let mut prompts = Prompts { sentences: text.lines().collect(), seed: seed.parse()?, count: 0 };
-    if prompts.sentences.is_empty() {
-        return Err("SENTENCES is empty".into());
-    }
     let classifier = Classifier::load(&Settings {
-        model: ModelSource::Linear,
+        model,
         runtime: None,
         deadline: Duration::from_secs(1),
         threads: 1,
         queue: 1,
         max_tokens: 512,
     })?;
-    for _ in 0..WARM_UP {
-        score(&classifier, prompts.next())?;
+    let (warm_up, timed) = prompts.split_at(WARM_UP.min(prompts.len() / 2));
+    for prompt in warm_up {
+        score(&classifier, prompt)?;
     }
-    // Made beforehand, so that only scoring is timed.
-    let prompts: Vec<String> = (0..count.parse()?).map(|_| prompts.next()).collect();
-    let scored = prompts.len();
     let before = cpu_nanoseconds()?;
     let mut hard = 0;
-    for prompt in prompts {
+    for prompt in timed {
         hard += usize::from(score(&classifier, prompt)? > 0.5);
     }
     let spent = cpu_nanoseconds()? - before;
-    println!("RESULT {{\"prompts\":{scored},\"hard\":{hard},\"cpu_ns\":{spent}}}");
+    println!("RESULT {{\"prompts\":{},\"hard\":{hard},\"cpu_ns\":{spent}}}", timed.len());
     Ok(())
 }
 
-fn score(classifier: &Classifier, prompt: String) -> Result<f32, Box<dyn Error>> {
+fn score(classifier: &Classifier, prompt: &str) -> Result<f32, Box<dyn Error>> {
     let texts = [Text { role: Role::User, text: prompt.to_owned() }];
     Ok(classifier.score_blocking(&Prompt { texts: &texts, tools: 0, images: 0 })?.difficulty)
 }

@@ -58,6 +58,7 @@ fn request(format: Format, data: &[u8]) {
                     max_output: [None, Some(1000)][place % 2],
                     reasoning: &models[(place + usize::from(drop_unsupported)) % models.len()],
                     drop_unsupported,
+                    keeps_nothing: drop_unsupported,
                 };
                 sent(&asking, &shape, data);
             }

@@ -89,6 +89,7 @@ pub const KINDS: [Kind; 14] = [
                 reasoning_back: ReasoningBack::Never,
                 tool_ids: ToolIds::AtMost(40),
                 seals: Some(Family::Openai),
+                store: true,
                 ..Dialect::PLAIN
             },
         )

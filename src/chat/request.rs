@@ -27,6 +27,11 @@ pub struct Request {
     pub tools: usize,
     /// How many parts are not text (images, audio, files).
     pub media: usize,
+    /// Whether something is in it that nobody here can read: parts that are not text, tokens by their numbers, what is kept at the
+    /// provider and only named here.
+    pub unscanned: bool,
+    /// Whether no answer is wanted but the number of its tokens.
+    pub counted_only: bool,
     /// The first hosted tool that is asked for (`web_search`): the provider would run it, outside of this gateway's sight.
     pub hosted: Option<String>,
     /// The first member that leans on something kept at the provider (`previous_response_id`, `store`, a file's id).

@@ -69,31 +69,46 @@ pub(super) fn resolve<'g>(
     model: &str,
     policy_wish: Option<&str>,
 ) -> Result<Asked<'g>, GatewayError> {
-    let (model, policy_in_name) = match model.split_once('/') {
-        Some(("auto", policy)) => ("auto", Some(policy)),
-        _ => (model, None),
+    let policy_in_name = match model.split_once('/') {
+        Some(("auto", policy)) => Some(policy),
+        _ => None,
     };
     let meant = meant(gateway, principal, model)
         .ok_or_else(|| GatewayError::new(Code::ModelNotFound, unknown(model)).param("model"))?;
     let own = &principal.tenant.policy;
-    for wish in [policy_wish, policy_in_name].into_iter().flatten() {
-        if wish != own.as_str() {
-            let message =
-                format!("the policy `{}` may not be chosen here: a request can only tighten its own", cut(wish));
-            return Err(GatewayError::new(Code::PermissionDenied, message));
-        }
-    }
-    let policy = gateway.policies.get(own.as_str()).ok_or_else(|| {
+    let mut policy = gateway.policies.get(own.as_str()).ok_or_else(|| {
         // `check` has refused such a configuration; what is left is a programming mistake, and it fails closed.
         GatewayError::new(Code::PolicyDenied, format!("the policy `{own}` is not loaded"))
     })?;
+    for wish in [policy_wish, policy_in_name].into_iter().flatten() {
+        // The same answer whether there is such a policy or not. The second wish narrows further, or says the same again.
+        let wished = gateway.policies.chosen(own.as_str(), wish).ok_or_else(|| foreign(wish))?;
+        policy = match (wished.extends(policy.name.as_str()), policy.extends(wished.name.as_str())) {
+            (true, _) => wished,
+            (_, true) => policy,
+            _ if wished.name == policy.name => policy,
+            _ => {
+                let message = "the header `x-waypost-policy` and the model's name ask for two policies of which neither \
+                               extends the other: name one";
+                return Err(GatewayError::new(Code::InvalidRequest, message).param("x-waypost-policy"));
+            }
+        };
+    }
     Ok(Asked { meant, policy })
 }
 
-/// What the name means, if this key may ask for it: by that name, or by the model's own.
+fn foreign(wish: &str) -> GatewayError {
+    let message =
+        format!("the policy `{}` may not be chosen here: a request can name its own or one that extends it", cut(wish));
+    GatewayError::new(Code::PermissionDenied, message)
+}
+
+/// What the name means, if this key may ask for it: by that name, or by the model's own. Who may ask for `auto` may ask for
+/// it under a narrower policy too.
 fn meant<'g>(gateway: &'g Gateway, principal: &Principal, name: &str) -> Option<Meant<'g>> {
-    let mut meant = gateway.config.meant_by(name)?;
-    if principal.models.allows(name) {
+    let plain = if name.starts_with("auto/") { "auto" } else { name };
+    let mut meant = gateway.config.meant_by(plain)?;
+    if principal.models.allows(name) || principal.models.allows(plain) {
         return Some(meant);
     }
     let Meant::Model(targets) = &mut meant else { return None };
@@ -116,6 +131,8 @@ fn cut(text: &str) -> String {
 /// Names this principal may ask for, for `GET /v1/models`.
 pub(super) fn names(gateway: &Gateway, principal: &Principal) -> Vec<(String, String)> {
     let mut names = vec![("auto".to_owned(), "waypost".to_owned())];
+    let narrower = gateway.policies.extending(principal.tenant.policy.as_str());
+    names.extend(narrower.map(|policy| (format!("auto/{policy}"), "waypost".to_owned())));
     names.extend(gateway.config.aliases.keys().map(|alias| (alias.clone(), "waypost".to_owned())));
     for target in &gateway.config.targets {
         names.push((target.model.to_string(), target.provider.name.to_string()));

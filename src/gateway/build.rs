@@ -126,6 +126,7 @@ fn fetch(calls: Arc<Upstreams>) -> Fetch {
 
 fn shape(config: &Config, policies: &Policies) -> Shape {
     let mut models = vec!["auto".to_owned()];
+    models.extend(policies.names().map(|policy| format!("auto/{policy}")));
     models.extend(config.aliases.keys().cloned());
     for target in &config.targets {
         models.push(target.model.to_string());

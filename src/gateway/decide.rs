@@ -17,8 +17,8 @@ use crate::auth::{self, Principal};
 use crate::chat::{self, Format};
 use crate::classify::{Prompt, Score};
 use crate::config::{ErrorDetail, Meant, Target};
-use crate::id::{TargetId, TenantName};
-use crate::policy::{self, Allowed, LabelSources, Labels, Permitted, labels};
+use crate::id::{KeyId, TargetId, TeamName, TenantName};
+use crate::policy::{self, Allowed, Circumstances, LabelSources, Labels, Permitted, RequestFacts, labels};
 use crate::route::{self, Inputs, Named, NoCandidate, Reason, RemovedBy, Why};
 use crate::wire::ask;
 
@@ -72,7 +72,14 @@ pub(super) fn constrain_among<'g>(
     if let Some(among) = among {
         considered.retain(|id| among.contains(id));
     }
-    let allowed = policy::constrain(asked.policy, &principal.tenant, &labels, &considered);
+    let circumstances = Circumstances {
+        tenant: &principal.tenant,
+        team: principal.team.as_ref().map_or("", TeamName::as_str),
+        key: principal.key.as_ref().map_or("", KeyId::as_str),
+        labels: &labels,
+        request: RequestFacts::of(request),
+    };
+    let allowed = policy::constrain(asked.policy, &circumstances, &considered);
     record.constrained(asked.policy, &labels, &allowed);
     if allowed.is_empty() {
         record.nothing_allowed(&allowed);

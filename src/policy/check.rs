@@ -7,15 +7,13 @@ use std::collections::BTreeSet;
 
 use cel::common::ast::{CallExpr, Expr, IdedExpr, LiteralValue, operators as op};
 
+use super::literal;
 use super::node::did_you_mean;
-use super::scope::{Input, Scope};
+use super::scope::{self, Input, ROOTS, Scope, Sort};
 use crate::config::Severity;
 
 /// Functions and methods that a `when` may call, beside operators and the macros `all`, `exists`, `exists_one`.
 const FUNCTIONS: [&str; 5] = ["size", "startsWith", "endsWith", "contains", "matches"];
-
-/// Fields of `tenant`.
-const TENANT: [&str; 2] = ["name", "region"];
 
 /// Something wrong within an expression.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,22 +46,30 @@ pub(crate) fn check(expression: &IdedExpr, scope: &Scope) -> Checked {
     walk.checked
 }
 
+/// What an expression gives, and the input it is, if it is one itself.
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
     Bool,
-    /// Text, and the input it is, if it is one itself.
     Text(Option<Input>),
-    Number,
+    Number(Option<Input>),
     List,
     Unknown,
 }
 
 impl Kind {
+    const fn of(input: Input) -> Self {
+        match input.sort() {
+            Sort::Text => Self::Text(Some(input)),
+            Sort::Flag => Self::Bool,
+            Sort::Number => Self::Number(Some(input)),
+        }
+    }
+
     const fn name(self) -> &'static str {
         match self {
-            Self::Bool => "a condition",
+            Self::Bool => "true or false",
             Self::Text(_) => "text",
-            Self::Number => "a number",
+            Self::Number(_) => "a number",
             Self::List => "a list",
             Self::Unknown => "unknown",
         }
@@ -76,7 +82,7 @@ impl Kind {
                 | (_, Self::Unknown)
                 | (Self::Bool, Self::Bool)
                 | (Self::Text(_), Self::Text(_))
-                | (Self::Number, Self::Number)
+                | (Self::Number(_), Self::Number(_))
                 | (Self::List, Self::List)
         )
     }
@@ -100,12 +106,7 @@ impl Walk<'_> {
 
     fn kind(&mut self, expression: &IdedExpr) -> Kind {
         match &expression.expr {
-            Expr::Literal(literal) => match literal {
-                LiteralValue::Boolean(_) => Kind::Bool,
-                LiteralValue::String(_) => Kind::Text(None),
-                LiteralValue::Int(_) | LiteralValue::UInt(_) | LiteralValue::Double(_) => Kind::Number,
-                LiteralValue::Bytes(_) | LiteralValue::Null => Kind::Unknown,
-            },
+            Expr::Literal(_) => literal_kind(expression),
             Expr::Ident(name) => self.ident(name),
             Expr::Select(select) => {
                 let Some(root) = self.root(&select.operand) else {
@@ -160,10 +161,18 @@ impl Walk<'_> {
             return Kind::Unknown;
         }
         let remedy = match name {
-            "tenant" => "name a field: tenant.name, tenant.region".to_owned(),
             "labels" => "name a label: labels[\"x\"]; a label that nobody set is \"\"".to_owned(),
+            root if ROOTS.contains(&root) => {
+                let fields: Vec<String> = scope::fields(root).map(|field| format!("{root}.{field}")).collect();
+                format!("name a field: {}", fields.join(", "))
+            }
+            "difficulty" | "score" => {
+                let remedy = "compare something else: a guessed score must not open a border";
+                self.error(name, format!("unknown name `{name}`"), remedy);
+                return Kind::Unknown;
+            }
             _ => {
-                let remedy = did_you_mean(name, ["tenant", "labels"].into_iter());
+                let remedy = did_you_mean(name, ROOTS.into_iter());
                 self.error(name, format!("unknown name `{name}`"), remedy);
                 return Kind::Unknown;
             }
@@ -172,7 +181,7 @@ impl Walk<'_> {
         Kind::Unknown
     }
 
-    /// `tenant` or `labels`, where the expression is that name and no macro's variable hides it.
+    /// One of [`ROOTS`], where the expression is that name and no macro's variable hides it.
     fn root(&self, expression: &IdedExpr) -> Option<&'static str> {
         let Expr::Ident(name) = &expression.expr else {
             return None;
@@ -180,35 +189,26 @@ impl Walk<'_> {
         if self.locals.contains(name) {
             return None;
         }
-        ["tenant", "labels"].into_iter().find(|root| root == name)
+        ROOTS.into_iter().find(|root| root == name)
     }
 
     fn member(&mut self, root: &str, field: &str) -> Kind {
-        let input = if root == "tenant" {
-            match field {
-                "name" => Some(Input::TenantName),
-                "region" => Some(Input::TenantRegion),
-                _ => {
-                    let remedy = did_you_mean(field, TENANT.into_iter());
-                    self.error(field, format!("tenant has no `{field}`"), remedy);
-                    None
-                }
-            }
+        if let Some(input) = self.scope.input(root, field) {
+            self.checked.inputs.insert(input);
+            return Kind::of(input);
+        }
+        if root != "labels" {
+            let remedy = did_you_mean(field, scope::fields(root));
+            self.error(field, format!("{root} has no `{field}`"), remedy);
+            return Kind::Unknown;
+        }
+        let remedy = if self.scope.labels.iter().next().is_none() {
+            format!("declare it in the configuration: labels: {{ {field}: {{ values: [] }} }}")
         } else {
-            let place = self.scope.labels.position(field);
-            if place.is_none() {
-                let known = self.scope.labels.names();
-                let remedy = if self.scope.labels.iter().next().is_none() {
-                    format!("declare it in the configuration: labels: {{ {field}: {{ values: [] }} }}")
-                } else {
-                    did_you_mean(field, known)
-                };
-                self.error(field, format!("label `{field}` is not declared in the configuration"), remedy);
-            }
-            place.map(Input::Label)
+            did_you_mean(field, self.scope.labels.names())
         };
-        self.checked.inputs.extend(input);
-        Kind::Text(input)
+        self.error(field, format!("label `{field}` is not declared in the configuration"), remedy);
+        Kind::Text(None)
     }
 
     fn call(&mut self, call: &CallExpr) -> Kind {
@@ -248,7 +248,7 @@ impl Walk<'_> {
                     self.error(
                         "",
                         format!("{} is never equal to {}", left.name(), right.name()),
-                        "compare values of one type; labels and tenants are text",
+                        "compare values of one type: labels, tenants, keys and models are text",
                     );
                 }
                 for (side, other) in [(left, &call.args[1]), (right, &call.args[0])] {
@@ -257,12 +257,17 @@ impl Walk<'_> {
                 Kind::Bool
             }
             (op::IN, &[element, list]) => {
-                if matches!(list, Kind::Text(_) | Kind::Number | Kind::Bool) {
+                if matches!(list, Kind::Text(_) | Kind::Number(_) | Kind::Bool) {
                     self.error("in", format!("`in` looks into {}", list.name()), "write a list: [\"a\", \"b\"]");
                 }
                 if let Expr::List(list) = &call.args[1].expr {
                     for member in &list.elements {
                         self.value(element, member);
+                        let member = literal_kind(member);
+                        if !element.comparable(member) {
+                            let message = format!("{} is never in a list with {}", element.name(), member.name());
+                            self.error("", message, "list values of its own type");
+                        }
                     }
                 }
                 Kind::Bool
@@ -274,6 +279,15 @@ impl Walk<'_> {
                         "< and > compare letters, not the order of a label's values".to_owned(),
                         "list the values: labels[\"x\"] in [\"a\", \"b\"]",
                     );
+                } else if let &[left, right] = kinds.as_slice() {
+                    if !left.comparable(right) {
+                        let message = format!("{} is neither less nor more than {}", left.name(), right.name());
+                        self.error("", message, "compare numbers with numbers: request.input_tokens > 1000");
+                    } else if matches!((left, right), (Kind::Bool, _) | (_, Kind::Bool)) {
+                        self.error("", "true is not more than false".to_owned(), "use it as a condition by itself");
+                    }
+                    self.value(left, &call.args[1]);
+                    self.value(right, &call.args[0]);
                 }
                 Kind::Bool
             }
@@ -287,8 +301,8 @@ impl Walk<'_> {
             (op::INDEX, _) | (op::NOT_STRICTLY_FALSE, _) => Kind::Unknown,
             (op::ADD, [Kind::Text(_), ..]) => Kind::Text(None),
             (op::ADD, [Kind::List | Kind::Unknown, ..]) => Kind::Unknown,
-            (op::ADD | op::SUBSTRACT | op::MULTIPLY | op::DIVIDE | op::MODULO | op::NEGATE, _) => Kind::Number,
-            ("size", _) => Kind::Number,
+            (op::ADD | op::SUBSTRACT | op::MULTIPLY | op::DIVIDE | op::MODULO | op::NEGATE, _) => Kind::Number(None),
+            ("size", _) => Kind::Number(None),
             (function, _) if FUNCTIONS.contains(&function) => {
                 if of.is_none() && function != "matches" {
                     self.error(function, format!("`{function}` is a method"), format!("write text.{function}(\"x\")"));
@@ -314,36 +328,29 @@ impl Walk<'_> {
 
     /// Checks a literal that an input is compared with.
     fn value(&mut self, side: Kind, other: &IdedExpr) {
-        let (Kind::Text(Some(input)), Expr::Literal(LiteralValue::String(literal))) = (side, &other.expr) else {
-            return;
-        };
-        let written = literal.inner();
-        if written.is_empty() {
-            return;
+        match (side, &other.expr) {
+            (Kind::Text(Some(input)), Expr::Literal(LiteralValue::String(literal))) => {
+                let written = literal.inner();
+                if let Some((severity, message, remedy)) = literal::text(input, written, self.scope) {
+                    self.fault(written, severity, message, remedy);
+                }
+            }
+            (Kind::Number(Some(_)), Expr::Literal(LiteralValue::Int(number))) if *number.inner() >= 0 => {}
+            (Kind::Number(Some(_)), Expr::Literal(_)) => {
+                let message = "a number of tokens is whole and not below zero".to_owned();
+                self.error("", message, "write a whole number: request.input_tokens > 1000");
+            }
+            _ => {}
         }
-        match input {
-            Input::Label(place) => {
-                let Some(label) = self.scope.labels.get(place) else { return };
-                if !label.values.iter().any(|value| **value == *written) {
-                    let remedy = did_you_mean(written, label.values.iter().map(|value| &**value));
-                    let message = format!("label `{}` has no value `{written}`", label.name);
-                    self.error(written, message, remedy);
-                }
-            }
-            Input::TenantName => {
-                let names = self.scope.tenants.iter().map(|tenant| tenant.name.as_str());
-                if !names.clone().any(|name| name == written) {
-                    let remedy = did_you_mean(written, names);
-                    self.fault(written, Severity::Warning, format!("no tenant is named `{written}`"), remedy);
-                }
-            }
-            Input::TenantRegion => {
-                let regions = self.scope.tenants.iter().filter_map(|tenant| tenant.region.as_deref());
-                if regions.clone().count() > 0 && !regions.clone().any(|region| region == written) {
-                    let remedy = did_you_mean(written, regions);
-                    self.fault(written, Severity::Warning, format!("no tenant has the region `{written}`"), remedy);
-                }
-            }
-        }
+    }
+}
+
+/// The kind of a literal; unknown for anything else.
+const fn literal_kind(expression: &IdedExpr) -> Kind {
+    match &expression.expr {
+        Expr::Literal(LiteralValue::Boolean(_)) => Kind::Bool,
+        Expr::Literal(LiteralValue::String(_)) => Kind::Text(None),
+        Expr::Literal(LiteralValue::Int(_) | LiteralValue::UInt(_) | LiteralValue::Double(_)) => Kind::Number(None),
+        _ => Kind::Unknown,
     }
 }

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::Policy;
-use super::labels::Labels;
+use super::circumstances::Circumstances;
 use super::mask::Mask;
 use super::permitted::Permitted;
-use crate::config::{Target, Tenant};
+use crate::config::Target;
 use crate::id::{RuleName, TargetId};
 
 /// What the rules let one request reach, and which rule removed the rest.
@@ -30,10 +30,12 @@ pub struct Removal {
 
 /// Applies a policy's rules to the considered targets.
 ///
-/// A rule applies if it does so with the client's labels or without them: what is left is the intersection of both
-/// masks, so no value that a client sets can open what is closed without it. Ids of another configuration are ignored.
+/// What a client sets can tighten and never loosen. Its labels are judged twice: a rule applies if it does so with them or
+/// without, so what is left is the intersection of both masks. What it chooses in its request (a stream, tools, a model by
+/// name) is judged with and without each choice: a rule that applies to the request without some of it applies. Ids of
+/// another configuration are ignored.
 #[must_use]
-pub fn constrain(policy: &Arc<Policy>, tenant: &Tenant, labels: &Labels, considered: &[TargetId]) -> Allowed {
+pub fn constrain(policy: &Arc<Policy>, of: &Circumstances<'_>, considered: &[TargetId]) -> Allowed {
     let mut asked = Mask::none(policy.targets.len());
     for id in considered.iter().filter(|id| id.index() < policy.targets.len()) {
         asked.insert(id.index());
@@ -43,11 +45,11 @@ pub fn constrain(policy: &Arc<Policy>, tenant: &Tenant, labels: &Labels, conside
     let mut removers = Mask::none(policy.rules.len());
     // Labels resolved against another configuration's declarations would be read by the wrong places: every rule
     // applies to them.
-    let foreign = !Arc::ptr_eq(labels.declared(), &policy.scope.labels);
-    let place = policy.scope.place(tenant);
+    let foreign = !Arc::ptr_eq(of.labels.declared(), &policy.scope.labels);
+    let place = policy.scope.place(of.tenant);
     for (index, rule) in policy.rules.iter().enumerate() {
-        let applies = |client| rule.applies.applies(&policy.scope, tenant, place, labels, client);
-        if foreign || applies(false) || (labels.from_client() && applies(true)) {
+        let applies = |client| rule.applies.applies(&policy.scope, of, place, client);
+        if foreign || applies(false) || (of.labels.from_client() && applies(true)) {
             applied.insert(index);
             if permitted.keep(&rule.passes) {
                 removers.insert(index);
@@ -130,8 +132,8 @@ impl Allowed {
         if !self.considered.contains(id.index()) {
             return None;
         }
-        let mut applied = self.applied.iter().filter_map(|index| self.policy.rules.get(index));
-        applied.find(|rule| !rule.passes.contains(id.index()))
+        let applied = self.applied.iter().filter_map(|index| self.policy.rules.get(index));
+        applied.map(AsRef::as_ref).find(|rule: &&super::Rule| !rule.passes.contains(id.index()))
     }
 }
 

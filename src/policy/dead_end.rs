@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::load::place_of;
-use super::{LabelSources, MaySet, Policies, constrain, labels};
+use super::{Circumstances, LabelSources, MaySet, Policies, constrain, labels};
 use crate::config::{Config, Problem, Severity, Tenant};
 use crate::id::TargetId;
 
@@ -28,7 +28,7 @@ fn warning(policies: &Policies, config: &Config, tenant: &Tenant) -> Option<Prob
         LabelSources { floor: &tenant.floor, key: &nothing, claim: &nothing, client: &[], may_set: MaySet::All };
     let labels = labels::resolve(policies.labels(), &sources).ok()?;
     let targets: Vec<TargetId> = config.targets.iter().map(|target| target.id).collect();
-    let allowed = constrain(policy, tenant, &labels, &targets);
+    let allowed = constrain(policy, &Circumstances::plain(tenant, &labels), &targets);
     if !allowed.is_empty() {
         return None;
     }

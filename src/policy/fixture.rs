@@ -76,7 +76,22 @@ pub(crate) fn tenant(name: &str, region: Option<&str>) -> Tenant {
     }
 }
 
-/// Tenants `default`, `acme` (eu) and `globex` (us); labels `data-class` and `purpose`.
+fn key(id: &str, team: Option<&str>) -> Key {
+    Key {
+        id: id.into(),
+        hmac: [0; 32],
+        tenant: "acme".into(),
+        team: team.map(Into::into),
+        models: vec![],
+        expires: None,
+        may_set: vec![],
+        labels: BTreeMap::new(),
+        permissions: vec![],
+        limits: Limits::default(),
+    }
+}
+
+/// Keys `k1`, of the team `search`, and `k2`; tenants `default`, `acme` (eu) and `globex` (us); labels `data-class` and `purpose`.
 pub(crate) fn config(targets: Vec<Described>) -> Config {
     let words = |list: &[&str]| list.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
     let provider = Arc::new(Provider {
@@ -135,7 +150,7 @@ pub(crate) fn config(targets: Vec<Described>) -> Config {
             tls: None,
         },
         admin: Admin { address, tokens: vec![] },
-        auth: Auth { open_on_loopback: true, keys: vec![], jwt: vec![] },
+        auth: Auth { open_on_loopback: true, keys: vec![key("k1", Some("search")), key("k2", None)], jwt: vec![] },
         tenants: tenants.into_iter().map(|tenant| (tenant.name.clone(), Arc::new(tenant))).collect(),
         labels: vec![
             Label {

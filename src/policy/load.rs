@@ -5,16 +5,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::check::check;
 use super::dead_end;
-use super::mask::Mask;
-use super::node::{self, Node, Source, Value, get};
-use super::rule::{Demand, Rule};
+use super::node::{self, Source, Value, get};
+use super::read::{self, Above, Head, Loaded};
 use super::scope::Scope;
-use super::when::{Behaviour, When};
-use super::{Policies, Policy, objective};
+use super::{Policies, Policy};
 use crate::config::{Config, Problem, Severity, Tenant};
-use crate::id::{PolicyName, RuleName};
+use crate::id::PolicyName;
 
 /// Policies for a configuration that names no folder.
 const EMBEDDED: [(&str, &str); 4] = [
@@ -23,15 +20,6 @@ const EMBEDDED: [(&str, &str); 4] = [
     ("built-in policies/open-weights-only.yaml", include_str!("../../policies/open-weights-only.yaml")),
     ("built-in policies/unrestricted.yaml", include_str!("../../policies/unrestricted.yaml")),
 ];
-
-const KEYS: [&str; 5] = ["policy", "sets", "rules", "objective", "on_none"];
-const RULE_KEYS: [&str; 4] = ["name", "when", "require", "forbid"];
-
-/// Names that denials use for what is no rule of a file.
-pub(crate) const RESERVED: [&str; 3] = ["max_cost", "latency", "health"];
-
-/// Longest `when`, in bytes: nesting within it is not bounded by CEL itself.
-const WHEN_MAX: usize = 4096;
 
 /// Named sets that conditions may use.
 pub(super) type Sets = BTreeMap<String, BTreeSet<String>>;
@@ -43,24 +31,32 @@ impl Policies {
     /// # Errors
     /// All problems, warnings included, if any of them is an error.
     pub fn load(dir: Option<&Path>, config: &Config) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
+        let (files, problems) = Self::files(dir);
+        Self::read(&files, problems, config)
+    }
+
+    /// The policy files of a folder, or the built-in ones, with their texts; and what could not be read.
+    #[must_use]
+    pub fn files(dir: Option<&Path>) -> (Vec<(PathBuf, String)>, Vec<Problem>) {
         let mut problems = Vec::new();
         let files = match dir {
             None => EMBEDDED.map(|(name, text)| (PathBuf::from(name), text.to_owned())).to_vec(),
             Some(dir) => read_folder(dir, &mut problems),
         };
+        (files, problems)
+    }
+
+    /// Readies policies from the texts of their files. `problems`: those found before.
+    ///
+    /// # Errors
+    /// All problems, warnings included, if any of them is an error.
+    pub fn read(
+        files: &[(PathBuf, String)],
+        mut problems: Vec<Problem>,
+        config: &Config,
+    ) -> Result<(Self, Vec<Problem>), Vec<Problem>> {
         let scope = Arc::new(Scope::new(config));
-        let mut by_name: BTreeMap<PolicyName, Arc<Policy>> = BTreeMap::new();
-        for (file, text) in &files {
-            let mut source = Source::new(file, text);
-            if let Some((policy, at)) = read_policy(&mut source, config, &scope) {
-                if by_name.contains_key(&policy.name) {
-                    let message = format!("a second policy is named `{}`", policy.name);
-                    source.error(&at, message, "give each policy its own name");
-                }
-                by_name.insert(policy.name.clone(), Arc::new(policy));
-            }
-            problems.append(&mut source.problems);
-        }
+        let by_name = read_all(files, config, &scope, &mut problems);
         let broken = problems.iter().any(|problem| problem.severity == Severity::Error);
         for tenant in config.tenants.values() {
             // A file that did not parse may be the one that is missing.
@@ -82,16 +78,110 @@ impl Policies {
     /// All problems, if any of them is an error.
     #[cfg(test)]
     pub(crate) fn from_text(text: &str, config: &Config) -> Result<(Arc<Policy>, Vec<Problem>), Vec<Problem>> {
-        let scope = Arc::new(Scope::new(config));
-        let mut source = Source::new(Path::new("policies/test.yaml"), text);
-        let policy = read_policy(&mut source, config, &scope);
-        match policy {
-            Some((policy, _)) if source.problems.iter().all(|problem| problem.severity == Severity::Warning) => {
-                Ok((Arc::new(policy), source.problems))
-            }
-            _ => Err(source.problems),
+        let (mut policies, problems) = Self::from_texts(&[text], config)?;
+        match policies.pop() {
+            Some(policy) => Ok((policy, problems)),
+            None => Err(problems),
         }
     }
+
+    /// Readies policies from their texts, in the order of their names.
+    ///
+    /// # Errors
+    /// All problems, if any of them is an error.
+    #[cfg(test)]
+    #[expect(clippy::type_complexity, reason = "for tests only")]
+    pub(crate) fn from_texts(
+        texts: &[&str],
+        config: &Config,
+    ) -> Result<(Vec<Arc<Policy>>, Vec<Problem>), Vec<Problem>> {
+        let scope = Arc::new(Scope::new(config));
+        let file = |place| PathBuf::from(format!("policies/test{place}.yaml"));
+        let files: Vec<(PathBuf, String)> =
+            texts.iter().enumerate().map(|(place, text)| (file(place), (*text).to_owned())).collect();
+        let mut problems = Vec::new();
+        let by_name = read_all(&files, config, &scope, &mut problems);
+        if problems.iter().any(|problem| problem.severity == Severity::Error) {
+            return Err(problems);
+        }
+        Ok((by_name.into_values().collect(), problems))
+    }
+}
+
+/// Reads all files, each after what it extends, whatever order they come in. Problems are told in the order of the files.
+fn read_all(
+    files: &[(PathBuf, String)],
+    config: &Config,
+    scope: &Arc<Scope>,
+    problems: &mut Vec<Problem>,
+) -> BTreeMap<PolicyName, Arc<Policy>> {
+    let mut sources: Vec<Source<'_>> = files.iter().map(|(file, text)| Source::new(file, text)).collect();
+    let heads: Vec<Option<Head>> = sources.iter_mut().map(read::head).collect();
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    for (place, (head, source)) in heads.iter().zip(&mut sources).enumerate() {
+        let Some(head) = head else { continue };
+        if places.contains_key(head.name.value.as_str()) {
+            let message = format!("a second policy is named `{}`", head.name.value);
+            source.error(&head.name, message, "give each policy its own name");
+            continue;
+        }
+        places.insert(&head.name.value, place);
+    }
+
+    let above = |place: usize| heads.get(place)?.as_ref()?.extends.as_ref();
+    let mut loaded: Vec<Option<Loaded>> = files.iter().map(|_| None).collect();
+    let mut done = vec![false; files.len()];
+    for start in 0..files.len() {
+        // Up to the first that is done or extends nothing, or back to one that is on the way already.
+        let mut way = vec![start];
+        while let Some(next) = way.last().and_then(|last| above(*last)).and_then(|name| places.get(name.value.as_str()))
+            && !done[*next]
+        {
+            if way.contains(next) {
+                break;
+            }
+            way.push(*next);
+        }
+        for place in way.into_iter().rev().filter(|place| !done[*place]).collect::<Vec<_>>() {
+            done[place] = true;
+            let (Some(head), Some(source)) = (heads.get(place).and_then(Option::as_ref), sources.get_mut(place)) else {
+                continue;
+            };
+            let extended = match &head.extends {
+                None => Above::Nothing,
+                Some(name) => match places.get(name.value.as_str()) {
+                    None => {
+                        let others = places.keys().copied().filter(|known| *known != head.name.value);
+                        source.unknown(name, &format!("there is no policy `{}` to extend", name.value), others);
+                        Above::Broken
+                    }
+                    Some(_) if is_cycle(place, &heads, &places) => {
+                        let message = format!("`{}` extends itself by way of `{}`", head.name.value, name.value);
+                        source.error(name, message, "take `extends` out of the one that the others build on");
+                        Above::Broken
+                    }
+                    Some(parent) => loaded.get(*parent).and_then(Option::as_ref).map_or(Above::Broken, Above::Policy),
+                },
+            };
+            loaded[place] = read::body(source, head, extended, config, scope);
+        }
+    }
+    problems.extend(sources.into_iter().flat_map(|source| source.problems));
+    loaded.into_iter().flatten().map(|loaded| (loaded.policy.name.clone(), loaded.policy)).collect()
+}
+
+/// Whether what a policy extends leads back to it.
+fn is_cycle(start: usize, heads: &[Option<Head>], places: &BTreeMap<&str, usize>) -> bool {
+    let mut place = start;
+    for _ in heads {
+        let extends = heads.get(place).and_then(Option::as_ref).and_then(|head| head.extends.as_ref());
+        let Some(next) = extends.and_then(|name| places.get(name.value.as_str())) else { return false };
+        if *next == start {
+            return true;
+        }
+        place = *next;
+    }
+    false
 }
 
 /// A tenant is under a policy that is not there.
@@ -181,178 +271,4 @@ fn read_folder(dir: &Path, problems: &mut Vec<Problem>) -> Vec<(PathBuf, String)
         }
     }
     files
-}
-
-fn read_policy(
-    source: &mut Source<'_>,
-    config: &Config,
-    scope: &Arc<Scope>,
-) -> Option<(Policy, serde_saphyr::Spanned<String>)> {
-    let tree = source.parse()?;
-    let entries = source.map(&tree, "a policy file", &KEYS);
-    if !matches!(tree.value, Value::Map(_)) {
-        return None;
-    }
-
-    let mut at = serde_saphyr::Spanned::new(String::new(), tree.referenced, tree.defined);
-    match get(entries, "policy") {
-        None => source.error(&tree, "the policy has no name", "add policy: NAME"),
-        Some(node) => {
-            if let Some(name) = source.text(node, "policy") {
-                at = serde_saphyr::Spanned::new(name.to_owned(), node.referenced, node.defined);
-            }
-        }
-    }
-    let sets = get(entries, "sets").map(|node| read_sets(source, node)).unwrap_or_default();
-    let mut rules: Vec<Rule> = Vec::new();
-    if let Some(list) = get(entries, "rules") {
-        for item in source.list(list, "rules") {
-            rules.extend(read_rule(source, item, &sets, config, scope, &rules));
-        }
-    }
-    let Some(written) = get(entries, "objective") else {
-        source.error(
-            &tree,
-            "the policy has no objective",
-            "add objective: { minimise: cost, quality: { at_least: 0.95 } }",
-        );
-        return None;
-    };
-    let objective = objective::read(source, written);
-    if let Some(node) = get(entries, "on_none")
-        && source.text(node, "on_none").is_some_and(|word| word != "deny")
-    {
-        source.error(node, "where nothing is allowed, nothing is sent", "write on_none: deny, or leave it out");
-    }
-    let policy = Policy {
-        name: PolicyName::from(at.value.as_str()),
-        hash: sha256(source.text).into(),
-        rules,
-        objective,
-        targets: config.targets.clone(),
-        scope: Arc::clone(scope),
-    };
-    Some((policy, at))
-}
-
-fn read_sets(source: &mut Source<'_>, node: &Node) -> Sets {
-    let mut sets = Sets::new();
-    let Value::Map(entries) = &node.value else {
-        source.error(node, "sets must be a map", "write sets: { ours: [FR, DE] }");
-        return sets;
-    };
-    for (name, members) in entries {
-        if super::countries::countries().sets.contains_key(&name.value) {
-            source.error(name, format!("`{}` is a shipped set", name.value), "choose another name");
-        }
-        let mut set = BTreeSet::new();
-        for member in source.list(members, "a set") {
-            set.extend(source.text(member, "a member").map(str::to_owned));
-        }
-        if set.is_empty() {
-            source.error(name, format!("the set `{}` is empty", name.value), "list its members");
-        }
-        sets.insert(name.value.clone(), set);
-    }
-    sets
-}
-
-fn read_rule(
-    source: &mut Source<'_>,
-    node: &Node,
-    sets: &Sets,
-    config: &Config,
-    scope: &Scope,
-    before: &[Rule],
-) -> Option<Rule> {
-    let entries = source.map(node, "a rule", &RULE_KEYS);
-    if !matches!(node.value, Value::Map(_)) {
-        return None;
-    }
-    let mut name = "";
-    match get(entries, "name") {
-        None => source.error(node, "the rule has no name", "add name: what-it-protects; denials show it"),
-        Some(at) => {
-            name = source.text(at, "name").unwrap_or_default();
-            if RESERVED.contains(&name) {
-                source.error(at, format!("`{name}` names a ceiling of the objective"), "choose another name");
-            } else if before.iter().any(|rule| rule.name.as_str() == name) {
-                source.error(at, format!("a second rule is named `{name}`"), "give each rule its own name");
-            }
-        }
-    }
-    let demand = match (get(entries, "require"), get(entries, "forbid")) {
-        (Some(conditions), None) => Demand::Require(super::load_condition::read(source, conditions, "require", sets)),
-        (None, Some(conditions)) => Demand::Forbid(super::load_condition::read(source, conditions, "forbid", sets)),
-        (None, None) => {
-            source.error(node, "the rule demands nothing", "add require: or forbid:");
-            return None;
-        }
-        (Some(_), Some(forbid)) => {
-            source.error(forbid, "a rule either requires or forbids", "make it two rules");
-            return None;
-        }
-    };
-    let when = get(entries, "when");
-    let text = when.and_then(|node| source.text(node, "when"));
-    let applies = match (when, text) {
-        (Some(node), Some(text)) => read_when(source, node, text, scope),
-        _ => When::Always,
-    };
-    let mut passes = Mask::none(config.targets.len());
-    for (index, target) in config.targets.iter().enumerate() {
-        if demand.passes(&target.facts) {
-            passes.insert(index);
-        }
-    }
-    Some(Rule { name: RuleName::from(name), when: text.map(str::to_owned), demand, applies, passes })
-}
-
-/// A `when` with a fault comes back as `Always`; the fault stops the load.
-fn read_when(source: &mut Source<'_>, node: &Node, text: &str, scope: &Scope) -> When {
-    if text.len() > WHEN_MAX {
-        source.error(node, format!("`when` is longer than {WHEN_MAX} bytes"), "split the rule");
-        return When::Always;
-    }
-    let program = match cel::Program::compile(text) {
-        Ok(program) => program,
-        Err(errors) => {
-            for error in &errors.errors {
-                // CEL counts from the expression's start: from there the word is looked for in the file.
-                let column = usize::try_from(error.pos.1).unwrap_or(1).saturating_sub(1);
-                let line = usize::try_from(error.pos.0).unwrap_or(1).saturating_sub(1);
-                let rest: String = text.lines().nth(line).unwrap_or_default().chars().skip(column).collect();
-                let at = source.find(node, &rest);
-                let message = format!("`when` is no CEL expression: {}", error.msg);
-                let remedy = "write something like labels[\"x\"] == \"y\" && tenant.region == \"z\"".to_owned();
-                source.at(at, Severity::Error, message, remedy);
-            }
-            return When::Always;
-        }
-    };
-    let checked = check(program.expression(), scope);
-    let mut wrong = false;
-    for fault in checked.faults {
-        wrong |= fault.severity == Severity::Error;
-        let at = source.find(node, &fault.word);
-        source.at(at, fault.severity, fault.message, fault.remedy);
-    }
-    if wrong {
-        return When::Always;
-    }
-    let (when, behaviour) = When::new(program, &checked.inputs, scope);
-    if behaviour == Behaviour::AlwaysFails {
-        source.warning(
-            node,
-            "`when` fails to evaluate for every request, so the rule always applies",
-            "correct the expression, or leave `when` out if that is meant",
-        );
-    }
-    when
-}
-
-fn sha256(text: &str) -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
-    let hex: String = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256:{hex}")
 }

@@ -4,18 +4,23 @@
 //! rule against each target once; [`constrain`] then only looks up which rules apply to a request and intersects their
 //! masks. What is left comes out as [`Permitted`], which nothing else can make.
 
+mod atom;
 mod check;
+mod circumstances;
 mod condition;
 mod constrain;
 mod countries;
 mod dead_end;
+mod inherit;
 pub mod labels;
+mod literal;
 mod load;
 mod load_condition;
 mod mask;
 pub mod node;
 mod objective;
 mod permitted;
+mod read;
 mod rule;
 mod scope;
 mod when;
@@ -23,6 +28,7 @@ mod when;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use circumstances::{Circumstances, Operation, RequestFacts};
 pub use condition::{Condition, Test};
 pub use constrain::{Allowed, Removal, constrain};
 pub use labels::{Declared, LabelError, LabelSources, LabelValue, Labels, MaySet};
@@ -39,10 +45,12 @@ use crate::id::PolicyName;
 pub struct Policy {
     /// As the file says.
     pub name: PolicyName,
-    /// SHA-256 of the file, `sha256:…`.
+    /// What it extends, the nearest first.
+    pub ancestors: Vec<PolicyName>,
+    /// SHA-256 of the file and of what it extends, `sha256:…`.
     pub hash: Arc<str>,
-    /// In the order written.
-    pub rules: Vec<Rule>,
+    /// Those of what it extends, then its own, each in the order written.
+    pub rules: Vec<Arc<Rule>>,
     /// What is best among what is left.
     pub objective: Objective,
     targets: Vec<Arc<Target>>,
@@ -63,6 +71,19 @@ impl Policies {
         self.by_name.get(name)
     }
 
+    /// The policy that a request is judged by which is under `own` and asks for `wish`: its own or one that extends it,
+    /// which can only be narrower. `None` for any other, whether there is one of that name or not.
+    #[must_use]
+    pub fn chosen(&self, own: &str, wish: &str) -> Option<&Arc<Policy>> {
+        let wished = self.get(wish)?;
+        (wish == own || wished.extends(own)).then_some(wished)
+    }
+
+    /// The names of those that extend a policy, sorted.
+    pub fn extending(&self, name: &str) -> impl Iterator<Item = &PolicyName> {
+        self.by_name.iter().filter(move |(_, policy)| policy.extends(name)).map(|(name, _)| name)
+    }
+
     /// The names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &PolicyName> {
         self.by_name.keys()
@@ -75,9 +96,17 @@ impl Policies {
     }
 }
 
+impl Policy {
+    /// Whether it extends a policy, be it by way of others.
+    #[must_use]
+    pub fn extends(&self, name: &str) -> bool {
+        self.ancestors.iter().any(|ancestor| ancestor.as_str() == name)
+    }
+}
+
 #[cfg(test)]
 pub(crate) mod fixture;
 #[cfg(test)]
-mod properties;
+mod property_tests;
 #[cfg(test)]
 mod tests;

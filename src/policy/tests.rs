@@ -41,7 +41,8 @@ fn all(config: &Config) -> Vec<TargetId> {
 
 fn allowed(policy: &Arc<Policy>, config: &Config, key: &[(&str, &str)], client: &[(&str, &str)]) -> Vec<String> {
     let acme = &config.tenants["acme"];
-    let allowed = constrain(policy, acme, &labelled(policy, key, client), &all(config));
+    let labels = labelled(policy, key, client);
+    let allowed = constrain(policy, &Circumstances::plain(acme, &labels), &all(config));
     allowed.permitted().map(|id| config.targets[id.index()].name.to_string()).collect()
 }
 
@@ -94,9 +95,13 @@ fn a_rule_sees_tenant_name_and_region() {
     assert!(policy.rules[0].applies.is_table());
     assert_eq!(allowed(&policy, &config, &[], &[]), ["fr", "de"]);
     let labels = labelled(&policy, &[], &[]);
-    assert_eq!(constrain(&policy, &config.tenants["globex"], &labels, &all(&config)).len(), 4);
+    assert_eq!(constrain(&policy, &Circumstances::plain(&config.tenants["globex"], &labels), &all(&config)).len(), 4);
     let stranger = tenant("stranger", Some("eu"));
-    assert_eq!(constrain(&policy, &stranger, &labels, &all(&config)).len(), 2, "one that no table knows is judged too");
+    assert_eq!(
+        constrain(&policy, &Circumstances::plain(&stranger, &labels), &all(&config)).len(),
+        2,
+        "one that no table knows is judged too"
+    );
 }
 
 #[test]
@@ -120,7 +125,7 @@ fn a_removed_target_names_the_first_rule_and_the_fact_that_failed() {
         &config,
     );
     let labels = labelled(&policy, &[], &[]);
-    let allowed = constrain(&policy, &config.tenants["acme"], &labels, &all(&config));
+    let allowed = constrain(&policy, &Circumstances::plain(&config.tenants["acme"], &labels), &all(&config));
     let why =
         |index: u16| allowed.why_removed(TargetId(index)).map(|removal| (removal.rule.to_string(), removal.detail));
     assert_eq!(why(0), None);
@@ -141,7 +146,11 @@ fn only_considered_targets_are_allowed() {
     let config = four();
     let policy = policy("  - { name: eea, require: { location.countries: { in: EEA } } }\n", &config);
     let labels = labelled(&policy, &[], &[]);
-    let allowed = constrain(&policy, &config.tenants["acme"], &labels, &[TargetId(1), TargetId(2), TargetId(500)]);
+    let allowed = constrain(
+        &policy,
+        &Circumstances::plain(&config.tenants["acme"], &labels),
+        &[TargetId(1), TargetId(2), TargetId(500)],
+    );
     assert_eq!(allowed.permitted().collect::<Vec<_>>(), [TargetId(1)]);
     assert_eq!(allowed.considered().collect::<Vec<_>>(), [TargetId(1), TargetId(2)]);
     assert!(allowed.why_removed(TargetId(3)).is_none(), "never considered");
@@ -153,7 +162,7 @@ fn labels_of_another_configuration_get_every_rule() {
     let rule = "  - name: personal\n    when: labels[\"data-class\"] == \"personal\"\n    require: { location.countries: { in: EEA } }\n";
     let (one, other) = (policy(rule, &config), policy(rule, &config));
     let labels = labelled(&other, &[], &[]);
-    assert_eq!(constrain(&one, &config.tenants["acme"], &labels, &all(&config)).len(), 2);
+    assert_eq!(constrain(&one, &Circumstances::plain(&config.tenants["acme"], &labels), &all(&config)).len(), 2);
 }
 
 #[test]
@@ -192,7 +201,7 @@ fn tiers_prices_booleans_and_own_sets_are_compared() {
 fn all_problems_are_reported_at_once_each_with_its_place_and_remedy() {
     let text = "\
 policy: broken
-extends: base
+extend: base
 rules:
   - name: a
     when: tenant.regoin == \"eu\" || labels[\"data-clas\"] == \"personal\"
@@ -210,7 +219,7 @@ on_none: send
 ";
     let problems = Policies::from_text(text, &four()).unwrap_err();
     let expected = [
-        (2, 1, "unknown key `extends`", "write one of"),
+        (2, 1, "unknown key `extend`", "did you mean `extends`?"),
         (5, 18, "tenant has no `regoin`", "did you mean `region`?"),
         (5, 44, "label `data-clas` is not declared", "did you mean `data-class`?"),
         (7, 7, "unknown fact `location.countrys`", "did you mean `location.countries`?"),
@@ -238,7 +247,24 @@ on_none: send
 #[test]
 fn what_could_never_match_in_a_when_is_an_error() {
     for (when, word) in [
-        ("tenant.team == 'x'", "tenant has no `team`"),
+        ("tenant.plan == 'x'", "tenant has no `plan`"),
+        ("tenant.team == 'serch'", "no key is of the team `serch`"),
+        ("request.operation == 'embedding'", "there is no operation `embedding`"),
+        ("request.operation in ['chat', '']", "there is no operation ``"),
+        ("request.tools > 0", "neither less nor more than"),
+        ("request.tools == 1", "true or false is never equal to a number"),
+        ("request.model > 'a'", "compare letters"),
+        ("request.input_tokens == '1000'", "a number is never equal to text"),
+        ("request.input_tokens > '1000'", "neither less nor more than"),
+        ("request.input_tokens > 1.5", "whole and not below zero"),
+        ("request.input_tokens in [1, 'x']", "never in a list with text"),
+        ("request.inputtokens > 1", "request has no `inputtokens`"),
+        ("request.difficulty > 1", "request has no `difficulty`"),
+        ("key.name == 'k'", "key has no `name`"),
+        ("request == key", "`request` stands alone"),
+        ("has(request.tools)", "always true"),
+        ("request.model", "not a condition"),
+        ("request.stream > false", "true is not more than false"),
         ("tenannt.name == 'acme'", "unknown name `tenannt`"),
         ("labels.data-class == 'personal'", "subtracts"),
         ("labels['data-class'] in ['personal', 'secrt']", "no value `secrt`"),
@@ -251,7 +277,7 @@ fn what_could_never_match_in_a_when_is_an_error() {
         ("labels.purpose.startWith('s')", "unknown function `startWith`"),
         ("labels[tenant.name] == 'x'", "must be written out"),
         ("labels == tenant", "stands alone"),
-        ("request.model == 'x'", "unknown name `request`"),
+        ("requests.model == 'x'", "unknown name `requests`"),
         ("difficulty > 0.5", "unknown name `difficulty`"),
         ("tenant.region ==", "no CEL expression"),
         ("['a'].exists(labels, labels == 'a') && labls.x == 'y'", "unknown name `labls`"),
@@ -273,6 +299,11 @@ fn a_sound_when_has_no_problem_and_a_stranger_tenant_warns() {
         "['acme', 'globex'].exists(t, t == tenant.name)",
         "labels.purpose == '' ? tenant.name == 'acme' : size(labels.purpose) > 3",
         "tenant.name.matches('^a.*e$')",
+        "tenant.team == 'search' && key.id != 'k2'",
+        "request.operation in ['chat', 'messages'] && request.media",
+        "request.stream == true || request.tools || request.server_tools || request.unscanned",
+        "1000 < request.input_tokens && request.model.startsWith('f')",
+        "request['model'] in ['fr', 'de'] && request.input_tokens >= 8",
     ] {
         let found = problems(&format!(
             "  - name: r\n    when: \"{when}\"\n    require: {{ location.countries: {{ in: EEA }} }}\n"
@@ -356,7 +387,7 @@ fn the_shipped_policies_load_without_a_word() {
     assert_eq!(names, ["default", "eu-residency", "open-weights-only", "unrestricted"]);
     let default = policies.get("default").unwrap();
     assert!(default.hash.starts_with("sha256:") && default.hash.len() == 71);
-    assert!(default.rules.iter().all(|rule| !matches!(rule.applies, when::When::Run(_))));
+    assert!(default.rules.iter().all(|rule| rule.when.is_none() || rule.applies.is_table()));
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
     let (from_folder, _) = Policies::load(Some(&folder), &config).unwrap();
     assert_eq!(from_folder.get("default").unwrap().hash, default.hash);
@@ -382,4 +413,265 @@ fn a_tenant_with_an_unknown_policy_and_a_missing_folder_are_problems() {
     assert_eq!(found.len(), 2, "{}", listing(&found));
     assert!(found[0].file.ends_with("b.yaml") && found[0].message.contains("second policy"));
     assert!(found[1].file.ends_with("c.yaml") && found[1].line > 0);
+}
+
+/// `when` under a rule that keeps only `fr`, judged for a request.
+fn applies(when: &str, request: RequestFacts<'_>) -> bool {
+    let config = four();
+    let rule = format!("  - {{ name: r, when: {when}, require: {{ operator.name: {{ equals: self }} }} }}\n");
+    let policy = policy(&rule, &config);
+    let labels = labelled(&policy, &[], &[]);
+    let of =
+        Circumstances { request, key: "k1", team: "search", ..Circumstances::plain(&config.tenants["acme"], &labels) };
+    constrain(&policy, &of, &all(&config)).len() == 1
+}
+
+#[test]
+fn a_rule_sees_the_operation_the_model_and_what_the_request_holds() {
+    let bare = RequestFacts::BARE;
+    for (when, request, expected) in [
+        ("request.operation == 'chat'", bare, true),
+        ("request.operation == 'chat'", RequestFacts { operation: Operation::CountTokens, ..bare }, false),
+        (
+            "request.operation in ['embeddings', 'count_tokens']",
+            RequestFacts { operation: Operation::Embeddings, ..bare },
+            true,
+        ),
+        ("request.media", bare, false),
+        ("request.media", RequestFacts { media: true, ..bare }, true),
+        ("request.unscanned", RequestFacts { unscanned: true, ..bare }, true),
+        ("request.server_tools || request.tools", RequestFacts { tools: true, ..bare }, true),
+        ("request.stream && request.tools", RequestFacts { tools: true, ..bare }, false),
+        ("request.model == 'us'", RequestFacts { model: "us", ..bare }, true),
+        ("request.model == 'us'", RequestFacts { model: "de", ..bare }, false),
+        ("request.model.endsWith('s')", RequestFacts { model: "us", ..bare }, true),
+        ("request.input_tokens > 1000", RequestFacts { input_tokens: 1001, ..bare }, true),
+        ("request.input_tokens > 1000", RequestFacts { input_tokens: 1000, ..bare }, false),
+        ("1000 <= request.input_tokens", RequestFacts { input_tokens: 1000, ..bare }, true),
+        ("request.input_tokens > 1000", RequestFacts { input_tokens: u64::MAX, ..bare }, true),
+        ("key.id == 'k1' && tenant.team in ['search']", bare, true),
+        ("key.id != 'k1'", bare, false),
+        ("size(request.model) > 4", RequestFacts { model: "p/model", ..bare }, true),
+        ("size(request.model) > 4", bare, false),
+    ] {
+        assert_eq!(applies(&format!("\"{when}\""), request), expected, "{when} {request:?}");
+    }
+}
+
+#[test]
+fn what_a_client_chooses_can_switch_a_rule_on_and_never_off() {
+    let bare = RequestFacts::BARE;
+    for (when, request, chosen) in [
+        ("!request.stream", RequestFacts { stream: true, ..bare }, "request.stream"),
+        ("request.model != 'us'", RequestFacts { model: "us", ..bare }, "request.model"),
+        ("request.model == 'auto'", RequestFacts { model: "us", ..bare }, "request.model"),
+        ("request.input_tokens < 1000", RequestFacts { input_tokens: 5000, ..bare }, "request.input_tokens"),
+        ("request.tools && !request.media", RequestFacts { tools: true, media: true, ..bare }, "request.media"),
+    ] {
+        assert!(applies(&format!("\"{when}\""), request), "{when}");
+        let rule = format!("  - {{ name: r, when: \"{when}\", require: {{ location.countries: {{ in: EEA }} }} }}\n");
+        let said = problems(&rule);
+        let warned = said.iter().find(|problem| problem.message.contains("could switch this rule off"));
+        let warned = warned.unwrap_or_else(|| panic!("{when}:\n{}", listing(&said)));
+        assert!(warned.severity == Severity::Warning && warned.message.contains(chosen), "{warned}");
+    }
+    // The operation is the path, which is no choice within one request.
+    assert!(!applies(
+        "\"request.operation != 'embeddings'\"",
+        RequestFacts { operation: Operation::Embeddings, ..bare }
+    ));
+}
+
+#[test]
+fn a_comparison_with_something_endless_is_answered_from_a_table() {
+    let config = four();
+    for (when, tabled) in [
+        ("request.model in ['us', 'de'] || request.input_tokens >= 100 && key.id.startsWith('k')", true),
+        ("tenant.team != 'search' && ['eu'].exists(r, r == tenant.region)", true),
+        ("request.model.contains('u') ? request.stream : request.input_tokens == 3", true),
+        ("size(request.model) > 3", false),
+        ("['us'].exists(m, m == request.model)", false),
+        ("request.model == key.id", false),
+    ] {
+        let rule = format!("  - {{ name: r, when: \"{when}\", require: {{ location.countries: {{ in: EEA }} }} }}\n");
+        let policy = policy(&rule, &config);
+        assert_eq!(policy.rules[0].applies.is_table(), tabled, "{when}");
+    }
+}
+
+#[test]
+fn an_unknown_team_key_or_model_is_found_at_load() {
+    for (when, severity, word, remedy) in [
+        ("tenant.team == 'serch'", Severity::Error, "no key is of the team `serch`", "did you mean `search`?"),
+        ("key.id in ['k3']", Severity::Warning, "no key has the id `k3`", "did you mean"),
+        (
+            "request.model == 'unknwn'",
+            Severity::Warning,
+            "no model or alias is named `unknwn`",
+            "did you mean `unknown`?",
+        ),
+    ] {
+        let rule = format!("  - {{ name: r, when: \"{when}\", require: {{ location.countries: {{ in: EEA }} }} }}\n");
+        let said = problems(&rule);
+        let hit = said.iter().find(|problem| problem.message.contains(word));
+        let hit = hit.unwrap_or_else(|| panic!("{when}:\n{}", listing(&said)));
+        assert!(hit.severity == severity && hit.remedy.contains(remedy), "{hit}");
+    }
+}
+
+const BASE: &str = "\
+policy: base
+sets: { ours: [FR, DE] }
+rules:
+  - { name: at-home, require: { location.countries: { in: ours } } }
+objective:
+  minimise: cost
+  quality: { at_least: 0.9, confidence: 0.95 }
+  latency: { first_token_p95_ms: 1500 }
+  max_cost_usd: 0.05
+";
+
+fn loaded(texts: &[&str]) -> Vec<Arc<Policy>> {
+    Policies::from_texts(texts, &four()).unwrap_or_else(|problems| panic!("{}", listing(&problems))).0
+}
+
+#[test]
+fn a_child_has_its_parents_rules_sets_and_ceilings_whatever_the_order_of_files() {
+    let child = "\
+policy: a-child
+extends: base
+rules:
+  - { name: own, require: { operator.name: { equals: self }, location.countries: { in: ours } } }
+objective: { minimise: latency, quality: { at_least: 0.97 }, latency: { first_token_p95_ms: 900 } }
+";
+    let grandchild = "policy: a-grandchild\nextends: a-child\n";
+    for texts in [[grandchild, child, BASE], [BASE, child, grandchild], [child, BASE, grandchild]] {
+        let policies = loaded(&texts);
+        let [child, grandchild, base] = policies.as_slice() else { panic!("three") };
+        let names = |policy: &Policy| policy.rules.iter().map(|rule| rule.name.to_string()).collect::<Vec<_>>();
+        assert_eq!(names(child), ["at-home", "own"]);
+        assert_eq!(names(grandchild), ["at-home", "own"]);
+        let objective = &child.objective;
+        assert_eq!(
+            (objective.minimise, objective.at_least, objective.confidence),
+            (Minimise::Latency, Some(0.97), 0.95)
+        );
+        assert_eq!(objective.first_token_p95_ms, Some(900));
+        assert_eq!(objective.max_cost, base.objective.max_cost);
+        assert_eq!(grandchild.objective, child.objective, "a child without an objective has its parent's");
+        assert_eq!(grandchild.ancestors, ["a-child".into(), "base".into()]);
+        assert!(grandchild.extends("base") && !base.extends("base") && !base.extends("a-child"));
+        let config = four();
+        let labels = labelled(child, &[], &[]);
+        let left = |policy: &Arc<Policy>| {
+            constrain(policy, &Circumstances::plain(&config.tenants["acme"], &labels), &all(&config)).len()
+        };
+        // These labels are of another configuration to all but `child`, but no rule here looks at them.
+        assert_eq!((left(base), left(child), left(grandchild)), (2, 1, 1));
+    }
+}
+
+#[test]
+fn the_hash_of_a_policy_covers_what_it_extends() {
+    let child = "policy: child\nextends: base\n";
+    let hash =
+        |base: &str| loaded(&[base, child]).iter().find(|policy| policy.name.as_str() == "child").unwrap().hash.clone();
+    let changed = BASE.replace("0.05", "0.04");
+    assert_ne!(hash(BASE), hash(&changed));
+    assert_eq!(hash(BASE), hash(BASE));
+    assert!(hash(BASE).starts_with("sha256:") && hash(BASE).len() == 71);
+}
+
+#[test]
+fn what_loosens_an_inherited_ceiling_is_an_error_with_its_place() {
+    for (objective, place, name, remedy) in [
+        ("quality: { at_least: 0.8 }", (3, 35), "quality.at_least", "write at least 0.9"),
+        ("quality: { confidence: 0.9 }", (3, 37), "quality.confidence", "write at least 0.95"),
+        ("latency: { first_token_p95_ms: 1501 }", (3, 45), "latency.first_token_p95_ms", "write at most 1500"),
+        ("max_cost_usd: 0.051", (3, 28), "max_cost_usd", "write at most 0.05"),
+        ("max_cost_usd: '1'", (3, 28), "max_cost_usd", "write at most 0.05"),
+    ] {
+        let child = format!("policy: child\nextends: base\nobjective: {{ {objective} }}\n");
+        let found = Policies::from_texts(&[BASE, &child], &four()).unwrap_err();
+        assert_eq!(found.len(), 1, "{}", listing(&found));
+        assert_eq!((found[0].line, found[0].column), place, "{}", found[0]);
+        assert!(found[0].message.contains(name) && found[0].message.contains("`base`"), "{}", found[0]);
+        assert!(found[0].remedy.contains(remedy), "{}", found[0]);
+    }
+    let strict = BASE.replace("confidence: 0.95", "require_calibration: true");
+    let child = "policy: child\nextends: base\nobjective: { quality: { require_calibration: false } }\n";
+    assert!(Policies::from_texts(&[&strict, child], &four()).unwrap_err()[0].message.contains("require_calibration"));
+    // Nothing said of the confidence is 0.9.
+    let silent = BASE.replace(", confidence: 0.95", "");
+    let child = "policy: child\nextends: base\nobjective: { quality: { confidence: 0.6 } }\n";
+    assert!(Policies::from_texts(&[&silent, child], &four()).unwrap_err()[0].message.contains("quality.confidence"));
+    // A ceiling cannot be taken away by saying nothing in its place.
+    for objective in ["{ quality: }", "{ max_cost_usd: }", "{ latency: }", "{ latency: { first_token_p95_ms: } }"] {
+        let child = format!("policy: child\nextends: base\nobjective: {objective}\n");
+        assert!(Policies::from_texts(&[BASE, &child], &four()).is_err(), "{objective}");
+    }
+}
+
+#[test]
+fn what_extends_nothing_itself_or_takes_a_name_is_an_error() {
+    let objective = "objective: { minimise: cost }\n";
+    type Files<'a> = &'a [&'a str];
+    type Told<'a> = &'a [(&'a str, &'a str)];
+    let cases: [(Files<'_>, Told<'_>); 5] = [
+        (&[BASE, "policy: child\nextends: bse\n"], &[("there is no policy `bse`", "did you mean `base`?")]),
+        (&["policy: a\nextends: a\n"], &[("`a` extends itself", "take `extends` out")]),
+        (
+            &["policy: a\nextends: b\n", "policy: b\nextends: c\n", "policy: c\nextends: b\n"],
+            &[("`b` extends itself by way of `c`", ""), ("`c` extends itself by way of `b`", "")],
+        ),
+        (
+            &[
+                BASE,
+                "policy: child\nextends: base\nrules: [{ name: at-home, require: { supports: { in: [tools] } } }]\n",
+            ],
+            &[("`base` has a rule named `at-home` already", "another name")],
+        ),
+        (
+            &[BASE, "policy: child\nextends: base\nsets: { ours: [US] }\n"],
+            &[("`ours` is a set of `base`", "another name")],
+        ),
+    ];
+    for (texts, expected) in cases {
+        let found = Policies::from_texts(texts, &four()).unwrap_err();
+        assert_eq!(found.len(), expected.len(), "{}", listing(&found));
+        for ((message, remedy), found) in expected.iter().zip(&found) {
+            assert!(found.message.contains(message) && found.remedy.contains(remedy), "{found}");
+            assert!(found.line > 0 && found.column > 0, "{found}");
+        }
+    }
+    // A fault of the parent's is told once, and the child's own rules are read all the same.
+    let broken = "policy: base\nobjective: { minimise: speed }\n";
+    let child = format!(
+        "policy: child\nextends: base\nrules: [{{ name: r, require: {{ suports: {{ in: [tools] }} }} }}]\n{objective}"
+    );
+    let found = Policies::from_texts(&[broken, &child], &four()).unwrap_err();
+    assert_eq!(found.len(), 2, "{}", listing(&found));
+    assert!(found[0].message.contains("speed") && found[1].message.contains("suports"), "{}", listing(&found));
+}
+
+#[test]
+fn a_request_may_choose_its_own_policy_or_one_that_extends_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let other = "policy: default\nobjective: { minimise: cost }\n";
+    let grandchild = "policy: grandchild\nextends: child\n";
+    for (file, text) in [("a", BASE), ("b", "policy: child\nextends: base\n"), ("c", other), ("d", grandchild)] {
+        std::fs::write(folder.path().join(format!("{file}.yaml")), text).unwrap();
+    }
+    let (policies, _) = Policies::load(Some(folder.path()), &four()).unwrap();
+    let chosen = |own, wish| policies.chosen(own, wish).map(|policy| policy.name.to_string());
+    assert_eq!(chosen("base", "base").as_deref(), Some("base"));
+    assert_eq!(chosen("base", "child").as_deref(), Some("child"));
+    assert_eq!(chosen("base", "grandchild").as_deref(), Some("grandchild"));
+    for (own, wish) in
+        [("base", "default"), ("child", "base"), ("base", "nonesuch"), ("default", "child"), ("base", "")]
+    {
+        assert_eq!(chosen(own, wish), None, "{own} {wish}");
+    }
+    let extending: Vec<&str> = policies.extending("base").map(|name| name.as_str()).collect();
+    assert_eq!(extending, ["child", "grandchild"]);
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use super::*;
 use crate::config::{Config, Fact, FactName, Target, Tier};
 use crate::policy::fixture::{config, labelled, target};
-use crate::policy::{Policies, Policy, constrain};
+use crate::policy::{Circumstances, Policies, Policy, constrain};
 
 struct Setting {
     config: Config,
@@ -36,7 +36,7 @@ impl Setting {
     fn allowed(&self) -> Allowed {
         let all: Vec<TargetId> = self.config.targets.iter().map(|target| target.id).collect();
         let labels = labelled(&self.policy, &[], &[]);
-        constrain(&self.policy, &self.config.tenants["acme"], &labels, &all)
+        constrain(&self.policy, &Circumstances::plain(&self.config.tenants["acme"], &labels), &all)
     }
 
     fn choose<'a>(&self, change: impl FnOnce(&mut Inputs<'a>)) -> Result<Plan, NoCandidate> {
@@ -206,7 +206,8 @@ fn a_tie_is_broken_by_latency_then_by_name() {
 fn nothing_allowed_blames_the_rules() {
     let setting = setting(COST);
     let labels = labelled(&setting.policy, &[], &[]);
-    let allowed = constrain(&setting.policy, &setting.config.tenants["acme"], &labels, &[TargetId(4)]);
+    let allowed =
+        constrain(&setting.policy, &Circumstances::plain(&setting.config.tenants["acme"], &labels), &[TargetId(4)]);
     let ttft = |_: TargetId| Duration::ZERO;
     let inputs = Inputs {
         difficulty: None,

@@ -32,6 +32,8 @@ pub struct Dialect {
     pub cache_control: bool,
     /// The word for "a tool must be called": Mistral says `any` (Chat).
     pub required: &'static str,
+    /// Whether `store` is known (Chat). OpenAI keeps the answers of some accounts unless told not to.
+    pub store: bool,
     /// The name of `seed` (Chat): Mistral says `random_seed`.
     pub seed: &'static str,
 }
@@ -102,6 +104,7 @@ impl Dialect {
         open_sampling: false,
         cache_control: false,
         required: "required",
+        store: false,
         seed: "seed",
     };
 }
@@ -161,6 +164,8 @@ pub struct Shape<'a> {
     pub reasoning: &'a ReasoningModel,
     /// What cannot be said is dropped and named, instead of refused.
     pub drop_unsupported: bool,
+    /// The provider is stated to keep nothing (`data.retention: 0d`), so it is told not to, whatever the client says.
+    pub keeps_nothing: bool,
 }
 
 impl Shape<'_> {

@@ -35,6 +35,7 @@ mod models;
 mod money;
 mod passthrough;
 mod policy;
+mod policy_choice;
 mod prices;
 mod provider_errors;
 mod routing;

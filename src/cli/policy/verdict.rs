@@ -8,7 +8,7 @@ use crate::chat::Text;
 use crate::config::Config;
 use crate::gateway::Calibrated;
 use crate::id::TargetId;
-use crate::policy::{Allowed, LabelSources, MaySet, Policies, constrain, labels};
+use crate::policy::{Allowed, Circumstances, LabelSources, MaySet, Policies, RequestFacts, constrain, labels};
 use crate::route::{self, Candidate, Inputs, Named, NoCandidate, Plan, Reason, Why};
 
 /// What came of a case.
@@ -82,7 +82,9 @@ fn run(
         Some(named) => named.iter().map(|(id, _)| *id).collect(),
         None => config.targets.iter().map(|target| target.id).collect(),
     };
-    let allowed = constrain(policy, tenant, &labels, &considered);
+    let request = RequestFacts { model: &given.model, input_tokens: input_tokens(given), ..RequestFacts::BARE };
+    let of = Circumstances { request, ..Circumstances::plain(tenant, &labels) };
+    let allowed = constrain(policy, &of, &considered);
 
     let difficulty = match (given.score, given.texts.is_empty()) {
         (Some(score), _) => Some(score),

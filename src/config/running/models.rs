@@ -77,7 +77,14 @@ impl Target {
             max_output: self.max_output,
             reasoning: &self.reasoning,
             drop_unsupported: self.drop_unsupported,
+            keeps_nothing: self.keeps_nothing(),
         }
+    }
+
+    /// Whether its provider is stated to keep nothing of what it is sent.
+    #[must_use]
+    pub fn keeps_nothing(&self) -> bool {
+        matches!(self.facts.get(FactName::DataRetention), Some(Fact::Number(seconds)) if *seconds <= 0.0)
     }
 
     /// Whether it is stated to be able to do this (`server_tools`, `state`, …).

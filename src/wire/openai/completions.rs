@@ -44,6 +44,8 @@ pub fn judge(body: Bytes) -> Result<Request, RequestError> {
         n: found.n.unwrap_or(1),
         tools: 0,
         media: 0,
+        unscanned: prompt.has_tokens(),
+        counted_only: false,
         hosted: None,
         state: None,
         in_tool_loop: false,

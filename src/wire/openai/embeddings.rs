@@ -39,6 +39,8 @@ pub fn judge(body: Bytes) -> Result<Request, RequestError> {
         n: 1,
         tools: 0,
         media: 0,
+        unscanned: input.has_tokens(),
+        counted_only: false,
         hosted: None,
         state: None,
         in_tool_loop: false,
@@ -153,6 +155,14 @@ mod tests {
         assert_eq!(pass(&request, &plain("e\"1", &none)), body.replace("auto", "e\\\"1").as_bytes());
         assert_eq!(pass(&request, &plain("auto", &none)).as_ptr(), request.body.as_ptr());
         assert_eq!(crate::wire::ask::prompt(&request).len(), 2);
+    }
+
+    #[test]
+    fn tokens_by_their_numbers_are_nothing_that_anybody_here_can_read() {
+        for (input, unscanned) in [(r#""a""#, false), (r#"["a","b"]"#, false), ("[1,2]", true), ("[[1],[2]]", true)] {
+            let request = read(&format!(r#"{{"model":"m","input":{input}}}"#)).unwrap();
+            assert_eq!(request.unscanned, unscanned, "{input}");
+        }
     }
 
     #[test]

@@ -13,6 +13,11 @@ pub(super) struct Size {
 }
 
 impl Size {
+    /// Whether there are tokens by their numbers, which are no text that anybody here reads.
+    pub(super) const fn has_tokens(self) -> bool {
+        self.tokens > 0
+    }
+
     /// In tokens, roughly.
     pub(super) fn estimate(self) -> u64 {
         (self.text_bytes.div_ceil(BYTES_PER_TOKEN) + self.tokens) as u64

@@ -53,6 +53,8 @@ fn read(body: Bytes, limited: bool) -> Result<chat::Request, RequestError> {
         n: 1,
         tools: found.tools,
         media: found.media,
+        unscanned: found.media > 0 || found.state.is_some(),
+        counted_only: !limited,
         hosted: found.hosted,
         state: found.state,
         in_tool_loop: found.answers_tool,

@@ -20,7 +20,15 @@ fn styled(style: Option<Style>) -> ReasoningModel {
 }
 
 fn shape<'a>(reasoning: &'a ReasoningModel, dialect: &'a Dialect) -> Shape<'a> {
-    Shape { format: Format::Messages, dialect, model: "claude", max_output: None, reasoning, drop_unsupported: false }
+    Shape {
+        format: Format::Messages,
+        dialect,
+        model: "claude",
+        max_output: None,
+        reasoning,
+        drop_unsupported: false,
+        keeps_nothing: false,
+    }
 }
 
 fn bytes(value: &Value) -> Bytes {

@@ -21,6 +21,8 @@ fn request(body: &Value) -> Request {
         n: 1,
         tools: 0,
         media: 0,
+        unscanned: false,
+        counted_only: false,
         hosted: None,
         state: None,
         in_tool_loop: false,

@@ -23,7 +23,15 @@ pub(super) fn model_of(style: Option<Style>) -> ReasoningModel {
 
 pub(super) fn shape_of<'a>(model: &'a str, reasoning: &'a ReasoningModel) -> Shape<'a> {
     let dialect = &Dialect::PLAIN;
-    Shape { format: Format::Gemini, dialect, model, max_output: Some(1000), reasoning, drop_unsupported: false }
+    Shape {
+        format: Format::Gemini,
+        dialect,
+        model,
+        max_output: Some(1000),
+        reasoning,
+        drop_unsupported: false,
+        keeps_nothing: false,
+    }
 }
 
 fn encode_for(model: &str, conversation: &Conversation, drop: bool) -> Result<Encoded, Unsupported> {

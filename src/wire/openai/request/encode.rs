@@ -33,6 +33,9 @@ pub fn encode(conversation: &Conversation, stream: bool, shape: &Shape<'_>) -> R
     settings::write(&mut writer)?;
     effort::write(&mut writer)?;
     writer.stream(stream);
+    if writer.unstored() {
+        writer.body.put("store", false);
+    }
     writer.others()?;
     Ok(Encoded { body: Bytes::from(writer.body.finish()), dropped: writer.losses.into_dropped() })
 }
@@ -72,13 +75,19 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Whether the provider is to be told that it may keep nothing.
+    fn unstored(&self) -> bool {
+        self.shape.keeps_nothing && self.dialect().store
+    }
+
     /// Members without a neutral name, but for the nested ones: those were written with the rest of their object.
     fn others(&mut self) -> Result<(), Unsupported> {
         let others = &self.said.others;
         if !self.own {
             return self.losses.members("", others);
         }
-        for other in others.iter().filter(|other| !is_nested(&other.name)) {
+        let unstored = self.unstored();
+        for other in others.iter().filter(|other| !(is_nested(&other.name) || unstored && other.name == "store")) {
             // A degree that nobody here knows, beside a wish that was written.
             if other.name == "reasoning_effort" && !self.said.reasoning.is_empty() {
                 self.losses.hint(&other.name);

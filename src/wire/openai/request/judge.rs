@@ -29,6 +29,8 @@ struct Found {
     text_bytes: usize,
     hosted: Option<String>,
     state: Option<&'static str>,
+    /// Whether something comes from the provider's keeping into the prompt.
+    brings: bool,
     in_tool_loop: bool,
     /// Whether some answer of the model holds reasoning or a signature.
     thoughts: bool,
@@ -59,6 +61,8 @@ pub fn judge(body: Bytes) -> Result<chat::Request, RequestError> {
         n: found.n.unwrap_or(1),
         tools: found.tools,
         media: found.media,
+        unscanned: found.media > 0 || found.brings,
+        counted_only: false,
         sampled: !found.cold && !found.seed,
         input_tokens_estimate: found.text_bytes.div_ceil(BYTES_PER_TOKEN) as u64,
         edits: found.edits,
@@ -115,19 +119,30 @@ impl Found {
             b"temperature" => self.cold = number(scanner)?.is_some_and(is_zero),
             b"seed" => self.seed = number(scanner)?.is_some(),
             b"tools" | b"functions" => self.tools(scanner)?,
-            // Searches that the provider runs (OpenAI; xAI), and OpenRouter's plugins.
-            b"web_search_options" | b"search_parameters" | b"plugins" => {
+            // Searches that the provider runs (OpenAI; xAI), OpenRouter's plugins, and its list of other models that may answer,
+            // of which no policy was asked.
+            b"web_search_options" | b"search_parameters" | b"plugins" | b"models" => {
                 self.hosted_if(!scanner.is(Kind::Null), key.name);
                 scanner.skip()?;
             }
+            // A search that Alibaba's Qwen runs.
+            b"enable_search" => {
+                self.hosted_if(is_true(scanner), key.name);
+                scanner.skip()?;
+            }
             b"store" => {
-                let stored = scanner.is(Kind::Bool) && scanner.bytes().get(scanner.position()) == Some(&b't');
-                self.state_if(stored, "store");
+                self.state_if(is_true(scanner), "store");
+                scanner.skip()?;
+                self.edits.others.push(("store", value_at..scanner.position()));
+            }
+            // xAI keeps the answer until it is fetched.
+            b"deferred" => {
+                self.state_if(is_true(scanner), "deferred");
                 scanner.skip()?;
             }
             b"previous_response_id" | b"conversation" => {
                 let name = if key.name == b"conversation" { "conversation" } else { "previous_response_id" };
-                self.state_if(!scanner.is(Kind::Null), name);
+                self.brought_if(!scanner.is(Kind::Null), name);
                 scanner.skip()?;
             }
             _ => scanner.skip()?,
@@ -179,7 +194,7 @@ impl Found {
                     let there = scanner.kind()? != Kind::Null;
                     stands_without |= there;
                     // An earlier answer's sound, by its id.
-                    self.state_if(there && key.name == b"audio", "audio");
+                    self.brought_if(there && key.name == b"audio", "audio");
                     thoughts |= there && thoughts::concerns(key.name, b"");
                     self.text_bytes += scanner.value()?.len();
                 }
@@ -249,9 +264,14 @@ impl Found {
 
     fn file(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Fault> {
         scanner.object(|scanner, key| {
-            self.state_if(key.name == b"file_id" && !scanner.is(Kind::Null), "file_id");
+            self.brought_if(key.name == b"file_id" && !scanner.is(Kind::Null), "file_id");
             Ok::<_, Fault>(scanner.skip()?)
         })
+    }
+
+    fn brought_if(&mut self, leans: bool, name: &'static str) {
+        self.brings |= leans;
+        self.state_if(leans, name);
     }
 
     fn state_if(&mut self, leans: bool, name: &'static str) {
@@ -320,3 +340,8 @@ impl Found {
 }
 
 const ROLES: &str = "supported values are 'system', 'developer', 'user', 'assistant', 'tool' and 'function'";
+
+/// Whether `true` stands next.
+fn is_true(scanner: &mut Scanner<'_>) -> bool {
+    scanner.is(Kind::Bool) && scanner.bytes().get(scanner.position()) == Some(&b't')
+}

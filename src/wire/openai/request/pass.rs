@@ -14,8 +14,8 @@ use crate::wire::openai::types;
 const ASK_USAGE: &[u8] = br#","stream_options":{"include_usage":true}"#;
 
 /// The body for an attempt at a target: the client's bytes, but for the model's name, in a stream the wish for usage,
-/// the limit of output tokens where the target takes less or knows it by another name, and earlier reasoning that the target
-/// refuses or cannot read ([`passed_over`] names what is lost of it). The same `Bytes` where all stands as it must.
+/// the limit of output tokens where the target takes less or knows it by another name, `store` where the provider is stated to
+/// keep nothing, and earlier reasoning that the target refuses or cannot read ([`passed_over`] names what is lost of it). The same `Bytes` where all stands as it must.
 #[must_use]
 pub fn pass(request: &chat::Request, shape: &Shape<'_>) -> Bytes {
     let body = &request.body;
@@ -30,9 +30,10 @@ pub fn pass(request: &chat::Request, shape: &Shape<'_>) -> Bytes {
         None => Some((edits.model.end..edits.model.end, ASK_USAGE)),
         Some(options) => ask_usage(body, options),
     };
-    if !edits.others.is_empty() {
+    if !edits.others.is_empty() || shape.keeps_nothing {
         let mut changes = limits(request, shape);
         changes.extend(fitted(request, shape).changes);
+        changes.extend(unstored(request, shape));
         if !changes.is_empty() {
             return with_changes(body, rename, ask, &changes);
         }
@@ -73,12 +74,28 @@ fn with_changes(
     splice(body, &all).into()
 }
 
+/// What makes a provider that is stated to keep nothing keep nothing.
+fn unstored(request: &chat::Request, shape: &Shape<'_>) -> Option<(Range<usize>, Vec<u8>)> {
+    if !shape.keeps_nothing {
+        return None;
+    }
+    let known = shape.dialect.store && request.format == chat::Format::Chat;
+    let stated = request.edits.others.iter().find(|(name, _)| *name == "store").map(|(_, range)| range.clone());
+    match stated {
+        Some(range) => {
+            let told = request.body.get(range.clone()).unwrap_or_default();
+            (told == b"true" || known && told != b"false").then(|| (range, b"false".to_vec()))
+        }
+        None => known.then(|| (request.edits.model.end..request.edits.model.end, br#","store":false"#.to_vec())),
+    }
+}
+
 /// What must change in the limits of output tokens.
 fn limits(request: &chat::Request, shape: &Shape<'_>) -> Vec<(Range<usize>, Vec<u8>)> {
     let (body, others) = (&request.body[..], &request.edits.others);
     let mut changes = Vec::new();
     let most = shape.max_output.unwrap_or(u64::MAX);
-    let named = others.iter().filter(|(name, _)| *name != "thoughts");
+    let named = others.iter().filter(|(name, _)| matches!(*name, "max_tokens" | "max_completion_tokens"));
     let count = named.clone().count();
     for (name, value) in named {
         let digits = body.get(value.clone()).unwrap_or_default();

@@ -27,7 +27,15 @@ static NO_REASONING: ReasoningModel =
 /// A target that speaks the format plainly.
 pub(in crate::wire::openai) fn plain<'a>(model: &'a str, reasoning: &'a ReasoningModel) -> Shape<'a> {
     let dialect = &Dialect::PLAIN;
-    Shape { format: chat::Format::Chat, dialect, model, max_output: None, reasoning, drop_unsupported: false }
+    Shape {
+        format: chat::Format::Chat,
+        dialect,
+        model,
+        max_output: None,
+        reasoning,
+        drop_unsupported: false,
+        keeps_nothing: false,
+    }
 }
 
 fn key(body: &str) -> String {
@@ -265,4 +273,56 @@ fn the_prompt_is_read_in_order_with_its_roles() {
     let texts: Vec<(Role, String)> = prompt(&request).into_iter().map(|text| (text.role, text.text)).collect();
     let expected = [(Role::System, "be brief"), (Role::User, "café\n2"), (Role::Tool, "r")];
     assert_eq!(texts, expected.map(|(role, text)| (role, text.to_owned())));
+}
+
+#[test]
+fn what_nobody_here_can_read_is_told_from_what_merely_leans_on_the_provider() {
+    for (members, unscanned, hosted, state) in [
+        (HI, false, None, None),
+        (r#""messages":[{"role":"user","content":[{"type":"input_audio","input_audio":{}}]}]"#, true, None, None),
+        (
+            r#""messages":[{"role":"user","content":[{"type":"file","file":{"file_id":"f"}}]}]"#,
+            true,
+            None,
+            Some("file_id"),
+        ),
+        (r#""conversation":"c","messages":[{"role":"user","content":"hi"}]"#, true, None, Some("conversation")),
+        (r#""store":true,"messages":[{"role":"user","content":"hi"}]"#, false, None, Some("store")),
+        (r#""deferred":true,"messages":[{"role":"user","content":"hi"}]"#, false, None, Some("deferred")),
+        (
+            r#""deferred":false,"store":null,"enable_search":false,"models":null,"messages":[{"role":"user","content":"hi"}]"#,
+            false,
+            None,
+            None,
+        ),
+        (r#""models":["x/y"],"messages":[{"role":"user","content":"hi"}]"#, false, Some("models"), None),
+        (r#""enable_search":true,"messages":[{"role":"user","content":"hi"}]"#, false, Some("enable_search"), None),
+    ] {
+        let request = decoded(&format!(r#"{{"model":"m",{members}}}"#));
+        let found = (request.unscanned, request.hosted.as_deref(), request.state.as_deref());
+        assert_eq!(found, (unscanned, hosted, state), "{members}");
+        assert!(!request.counted_only);
+    }
+}
+
+#[test]
+fn where_nothing_is_kept_store_is_false() {
+    let knows = Dialect { store: true, ..Dialect::PLAIN };
+    for (dialect, members, becomes) in [
+        (&knows, r#""model":"a""#, r#""model":"b","store":false"#),
+        (&knows, r#""model":"a","store":null"#, r#""model":"b","store":false"#),
+        (&knows, r#""store" : true,"model":"a""#, r#""store" : false,"model":"b""#),
+        (&knows, r#""model":"a","store":false"#, r#""model":"b","store":false"#),
+        (&knows, r#""model":"a","max_tokens":900"#, r#""model":"b","store":false,"max_tokens":100"#),
+        (&Dialect::PLAIN, r#""model":"a""#, r#""model":"b""#),
+        (&Dialect::PLAIN, r#""model":"a","store":true"#, r#""model":"b","store":false"#),
+        (&Dialect::PLAIN, r#""model":"a","store":null"#, r#""model":"b","store":null"#),
+    ] {
+        let request = decoded(&format!("{{{members},{HI}}}"));
+        let shape = Shape { dialect, max_output: Some(100), keeps_nothing: true, ..plain("b", &NO_REASONING) };
+        assert_eq!(pass(&request, &shape), format!("{{{becomes},{HI}}}").as_bytes(), "{members}");
+        let kept = Shape { keeps_nothing: false, ..shape };
+        let told = String::from_utf8(pass(&request, &kept).to_vec()).unwrap();
+        assert_eq!(told.matches("store").count(), members.matches("store").count(), "else nothing is added: {told}");
+    }
 }

@@ -64,6 +64,11 @@ struct States {
 }
 
 impl States {
+    /// Whether something comes from the provider's keeping into the prompt.
+    fn brings(&self) -> bool {
+        self.previous_response_id || self.conversation || self.prompt
+    }
+
     fn first(&self) -> Option<&'static str> {
         let all = [
             (self.previous_response_id, "previous_response_id"),
@@ -85,7 +90,7 @@ pub fn judge(body: Bytes) -> Result<chat::Request, RequestError> {
     let mut found = Found::default();
     found.scan(&body)?;
     let model = found.model.ok_or_else(|| Fault::missing("model"))?;
-    let state = found.state.first().map(str::to_owned).or(found.input.kept);
+    let state = found.state.first().map(str::to_owned).or_else(|| found.input.kept.clone());
     if !found.input.there && state.is_none() {
         return Err(Fault::missing("input").into());
     }
@@ -100,6 +105,8 @@ pub fn judge(body: Bytes) -> Result<chat::Request, RequestError> {
         n: 1,
         tools: found.tools,
         media: found.input.media,
+        unscanned: found.input.media > 0 || found.state.brings() || found.input.kept.is_some(),
+        counted_only: false,
         hosted: found.hosted,
         state,
         in_tool_loop: found.input.in_tool_loop,

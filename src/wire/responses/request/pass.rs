@@ -18,7 +18,8 @@ type Edit = (Range<usize>, Vec<u8>);
 /// The body for an attempt at a target of this shape: the client's bytes, but for
 /// - the model's name, a limit above the target's, a degree of reasoning that its model does not know;
 /// - what makes a conversation work without state at the provider: where the client neither speaks of `store` nor leans
-///   on state, `store` is set to false and reasoning is asked for in a form that can be sent back;
+///   on state, `store` is set to false and reasoning is asked for in a form that can be sent back. Where the provider is
+///   stated to keep nothing, `store` is false whatever the client says;
 /// - reasoning in one of our own signatures: written back for the family that can read it, left out for any other; and
 ///   reasoning that only a provider with state could find again, also left out ([`passed_over`] names both).
 ///
@@ -45,12 +46,16 @@ pub fn pass(request: &chat::Request, shape: &Shape<'_>) -> Bytes {
     // Beside the model, so that the input keeps its distance from the end of the body.
     let mut added = Vec::new();
     let store = named(request, "store");
-    let stateless = request.state.is_none() && store.as_ref().is_none_or(|range| at(range) == b"null");
-    if stateless {
+    let unsaid = store.as_ref().is_none_or(|range| at(range) == b"null");
+    let stateless = request.state.is_none() && unsaid;
+    if stateless || shape.keeps_nothing {
         match store {
+            Some(range) if at(&range) == b"false" => {}
             Some(range) => edits.push((range, b"false".to_vec())),
             None => added.extend_from_slice(br#","store":false"#),
         }
+    }
+    if stateless {
         let wished = named(request, "reasoning").is_some_and(|range| at(&range) != b"null");
         if may_reason(shape, wished) {
             match named(request, "include") {

@@ -32,6 +32,7 @@ fn shape(reasoning: &ReasoningModel) -> Shape<'_> {
         max_output: None,
         reasoning,
         drop_unsupported: false,
+        keeps_nothing: false,
     }
 }
 

@@ -206,3 +206,19 @@ fn streaming_makes_no_difference_to_the_cache() {
     assert_eq!(view(&format!("{{{rest},\"stream\":true}}")), plain);
     assert_ne!(view(&format!("{{{rest},\"top_k\":1}}")), plain);
 }
+
+#[test]
+fn what_nobody_here_can_read_and_a_mere_count_are_known() {
+    let asked =
+        |content: Value| json!({"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": content}]});
+    for (body, unscanned) in [
+        (asked(json!("hi")), false),
+        (asked(json!([{"type": "image", "source": {"type": "url", "url": "https://x/y.png"}}])), true),
+        (asked(json!([{"type": "document", "source": {"type": "file", "file_id": "f"}}])), true),
+    ] {
+        assert_eq!(judge(bytes(&body)).unwrap().unscanned, unscanned, "{body}");
+        assert_eq!(judge_count(bytes(&body)).unwrap().unscanned, unscanned, "{body}");
+    }
+    assert!(!judge(bytes(&asked(json!("hi")))).unwrap().counted_only);
+    assert!(judge_count(bytes(&asked(json!("hi")))).unwrap().counted_only);
+}

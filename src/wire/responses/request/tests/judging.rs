@@ -157,3 +157,17 @@ fn the_prompt_is_read_in_order_with_its_roles() {
     let short = prompt(&judged(r#"{"model":"m","input":"h\u0069"}"#));
     assert_eq!(short, [Text { role: Role::User, text: "hi".to_owned() }]);
 }
+
+#[test]
+fn what_nobody_here_can_read_is_known() {
+    for (members, unscanned) in [
+        (r#""input":"hi""#, false),
+        (r#""input":"hi","background":true,"store":true"#, false),
+        (r#""input":"hi","prompt":{"id":"p"}"#, true),
+        (r#""input":"hi","previous_response_id":"r""#, true),
+        (r#""input":[{"type":"item_reference","id":"i"}]"#, true),
+        (r#""input":[{"role":"user","content":[{"type":"input_image","image_url":"x"}]}]"#, true),
+    ] {
+        assert_eq!(judged(&format!(r#"{{"model":"m",{members}}}"#)).unscanned, unscanned, "{members}");
+    }
+}

@@ -146,3 +146,17 @@ fn a_wish_to_reason_is_fitted_to_the_model() {
         assert_eq!(passed_over(&judged(&body(wish)), &shape(&model)), left_out, "{wish} {model:?}");
     }
 }
+
+#[test]
+fn where_nothing_is_kept_store_is_false_whatever_the_client_says() {
+    for (members, becomes) in [
+        (r#""model":"a","store":true"#, r#""model":"gpt-x","store":false"#),
+        (r#""model":"a","previous_response_id":"r""#, r#""model":"gpt-x","store":false,"previous_response_id":"r""#),
+        (r#""model":"a","store":null,"background":true"#, r#""model":"gpt-x","store":false,"background":true"#),
+        (r#""model":"a","store":false"#, r#""model":"gpt-x","store":false"#),
+    ] {
+        let request = judged(&format!(r#"{{{members},"input":"hi"}}"#));
+        let told = pass(&request, &Shape { keeps_nothing: true, ..shape(&UNSAID) });
+        assert_eq!(told, format!(r#"{{{becomes},"input":"hi"}}"#).as_bytes(), "{members}");
+    }
+}
