@@ -68,6 +68,7 @@ class Ask:
     headers: dict = dataclasses.field(default_factory=dict)
     # plain, cached, tools, leaves, lists
     kind: str = "plain"
+    # Must stay in fr, by its label or by the policy that it asks for.
     secret: bool = False
 
     @property
@@ -119,12 +120,14 @@ def keepable(count):
 class Asks:
     """A seeded stream of asks by the EU-only tenant."""
 
-    def __init__(self, random, kept):
+    def __init__(self, random, kept, extending):
+        """`extending`: whether the gateway knows the policy that extends the tenant's."""
         self.random, self.kept, self.number = random, kept, 0
+        self.children = ["eu-only-in-france"] if extending else []
 
     def model(self):
-        kind = self.random.choices(["auto", "alias", "home", "abroad", "own", "other", "none"], [24, 30, 24, 14, 3, 3, 2])[0]
-        return {"auto": "auto", "own": "auto/eu-only", "other": "auto/anywhere", "none": "nobody/knows-this",
+        kind = self.random.choices(["auto", "alias", "home", "abroad", "own", "other", "none"], [24, 30, 24, 14, 4, 3, 2])[0]
+        return {"auto": "auto", "own": "auto/" + self.random.choice(["eu-only", *self.children]), "other": "auto/anywhere", "none": "nobody/knows-this",
                 "alias": self.random.choice(ALIASES), "home": self.random.choice(HOME), "abroad": self.random.choice(ABROAD)}[kind]
 
     def next(self):
@@ -158,9 +161,11 @@ class Asks:
         if labels:
             headers["x-waypost-labels"] = labels
             secret = labels == "data-class=secret"
-        policy = random.choices(["", "anywhere", "eu-only", "unrestricted"], [94, 3, 2, 1])[0]
+        policy = random.choices(["", "anywhere", "eu-only", "unrestricted", *self.children], [92, 3, 2, 1, *[3 for _ in self.children]])[0]
         if policy:
             headers["x-waypost-policy"] = policy
+        # Such a request stays in France as one with the label does.
+        secret = secret or policy in self.children or model.removeprefix("auto/") in self.children
         key = "narrow" if random.random() < 0.1 else "eu"
         if format == "route":
             key = "eu"

@@ -19,7 +19,7 @@ PACE = 90
 
 
 class Drill:
-    def __init__(self, folder, binary, seed, requests, workers, without, quiet):
+    def __init__(self, folder, binary, seed, requests, workers, without, older, quiet):
         self.seed, self.requests, self.workers, self.quiet = seed, requests, workers, quiet
         self.random = random.Random(seed)
         self.gate = Gate()
@@ -27,6 +27,7 @@ class Drill:
         self.cast = Cast(folder, binary, self.gate, [asks.EU.encode(), asks.SECRET.encode(), asks.WORLD.encode()], without)
         self.world = self.cast.world
         self.kept = asks.keepable(KEPT)
+        self.older, self.left_out = older, []
 
     def stop(self):
         self.cast.stop()
@@ -56,6 +57,8 @@ class Drill:
         self.settle()
         before, began = self.world.counts(), time.monotonic()
         results = work()
+        if not self.cast.gateway.alive():
+            raise Broken(f"the gateway has ended of itself ({self.cast.gateway.process.returncode}) during: {name}\n{self.cast.gateway.tail()}")
         self.settle()
         after = self.world.counts()
         counts = {key: after[key] - before[key] for key in after}
@@ -78,10 +81,12 @@ class Drill:
     def run(self):
         self.seed_the_cache()
         self.reloading = self.cast.reloading = self.cast.metrics() is not None
+        for known, what in ((self.reloading, "reloads"), (self.cast.extending, "policies that extend others")):
+            if not known:
+                self.left_out.append(what)
+                self.must(self.older, f"this gateway knows no {what} (--older leaves them out)")
         if self.reloading:
             self.tighten()
-        else:
-            self.say("this gateway knows no reload: those faults are left out")
         self.control()
         self.drill()
         self.control_again()
@@ -119,7 +124,7 @@ class Drill:
         answers from there, and connections to there lie ready."""
         self.fresh_gateway(abroad="FR")
         numbers, client = iter(range(1, 1000)), Client(self.cast.keys, self.gate, judged=False)
-        source = asks.Asks(self.random, self.kept)
+        source = asks.Asks(self.random, self.kept, self.cast.extending)
         loops = [source.tools(next(numbers), format) for format in ("chat", "messages") for _ in range(10)]
         begun = []
 
@@ -164,7 +169,7 @@ class Drill:
     def control_again(self):
         """Both tenants at once, at the end and through the process that has just kept everything here: the one's prompts arrive
         over there, the other's do not."""
-        numbers, eu = iter(range(1, 10 * CONTROL)), asks.Asks(self.random, self.kept)
+        numbers, eu = iter(range(1, 10 * CONTROL)), asks.Asks(self.random, self.kept, self.cast.extending)
 
         def work():
             others = []
@@ -190,7 +195,7 @@ class Drill:
         # A new process: an idle connection of the phase before would say goodbye in this one.
         self.fresh_gateway()
         self.faults = Faults(self.cast)
-        source = asks.Asks(self.random, self.kept)
+        source = asks.Asks(self.random, self.kept, self.cast.extending)
         load = Load(Client(self.cast.keys, self.gate), self.workers, lambda: self.faults.window, PACE)
         failed = []
 

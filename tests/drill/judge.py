@@ -5,7 +5,9 @@ import json
 
 RULES = {"processed-in-the-eea", "operated-under-eea-law", "nothing-is-kept", "nothing-is-learnt", "secrets-stay-in-france",
          # Comes with a reload.
-         "neighbours-are-out"}
+         "neighbours-are-out",
+         # Of the policy that extends eu-only.
+         "france-alone"}
 
 
 @dataclasses.dataclass

@@ -41,7 +41,7 @@ def summary(drill):
         "removals_by_rule_in_denials": dict(rules.most_common()),
         "attempts": {f"{place} {result}": number for (place, result), number in sorted(attempts.items())},
         "ms": {"median": round(times[len(times) // 2]), "p99": round(times[len(times) * 99 // 100]), "longest": round(times[-1])} if times else {},
-        "breaches": drill.breaches,
+        "left_out": drill.left_out, "breaches": drill.breaches,
     }
 
 
@@ -70,6 +70,8 @@ def show(outcome):
         f"{outcome['seconds']} s in all, seed {outcome['seed']}",
         "",
     ]
+    if outcome["left_out"]:
+        parts.append("Left out, for this gateway knows none: " + ", ".join(outcome["left_out"]))
     if outcome["breaches"]:
         parts += [f"BREACHES: {len(outcome['breaches'])}"] + [f"  {breach}" for breach in outcome["breaches"][:40]]
         if len(outcome["breaches"]) > 40:

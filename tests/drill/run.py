@@ -27,6 +27,7 @@ def arguments():
     parser.add_argument("--requests", type=int, default=5000, help="by the tenant that may not leave (default: 5000)")
     parser.add_argument("--seed", type=int, default=None, help="default: a new one, which is printed")
     parser.add_argument("--workers", type=int, default=24, help="clients at once (default: 24)")
+    parser.add_argument("--older", action="store_true", help="of a gateway that knows no reload, or no policy that extends another: leave that out")
     parser.add_argument("--without", metavar="RULE", help="leave this rule of the policy out, to see the drill fail")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.add_argument("--keep", action="store_true", help="keep configuration, logs and records, and say where")
@@ -73,7 +74,7 @@ def main():
     began = time.monotonic()
     drill = None
     try:
-        drill = Drill(folder, asked.binary.resolve(), seed, asked.requests, asked.workers, asked.without, quiet=asked.json)
+        drill = Drill(folder, asked.binary.resolve(), seed, asked.requests, asked.workers, asked.without, asked.older, quiet=asked.json)
         outcome = drill.run()
     except Broken as error:
         sys.exit(f"drill: {error}")
