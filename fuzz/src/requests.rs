@@ -57,6 +57,7 @@ fn request(format: Format, data: &[u8]) {
                     model: ["m", "gemini-2.5-pro", "claude-opus-4-7", "gpt-5"][place % 4],
                     max_output: [None, Some(1000)][place % 2],
                     reasoning: &models[(place + usize::from(drop_unsupported)) % models.len()],
+                    effort: [None, Some(Effort::High)][(place / 2) % 2],
                     drop_unsupported,
                     keeps_nothing: drop_unsupported,
                 };

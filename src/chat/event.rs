@@ -90,6 +90,12 @@ pub enum Event {
 }
 
 impl Event {
+    /// Whether it is content of the answer itself, not of the reasoning before it.
+    #[must_use]
+    pub fn is_answer(&self) -> bool {
+        matches!(self, Self::Text { .. } | Self::Refusal { .. } | Self::ToolCall { .. })
+    }
+
     /// Whether it is content: the first text, refusal, reasoning or tool call.
     #[must_use]
     pub fn is_content(&self) -> bool {

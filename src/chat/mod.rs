@@ -23,7 +23,7 @@ pub use event::Event;
 pub use format::Format;
 pub use json::Json;
 pub use outcome::Outcome;
-pub use reasoning::{Effort, Family, Reasoning, ReasoningWish, Seal, SealKind};
+pub use reasoning::{Effort, Family, OwnEffort, Reasoning, ReasoningWish, Seal, SealKind};
 pub use request::{Edits, Request};
 pub use usage::Usage;
 

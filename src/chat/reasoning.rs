@@ -86,6 +86,24 @@ impl ReasoningWish {
     }
 }
 
+/// Whether a client itself says how much to reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OwnEffort {
+    /// Not a word: the gateway may choose.
+    #[default]
+    Unsaid,
+    /// Something, and so it stays. The degree, where it is one: a budget or a switch is none.
+    Said(Option<Effort>),
+}
+
+impl OwnEffort {
+    /// Whether the client says nothing of it.
+    #[must_use]
+    pub fn is_unsaid(self) -> bool {
+        self == Self::Unsaid
+    }
+}
+
 /// A degree of reasoning, in the formats' own words.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, schemars::JsonSchema,

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::Format;
+use super::{Format, OwnEffort};
 
 /// A chat request as the gateway judges it. The client's bytes stay beside it: what was judged is what is sent.
 #[derive(Clone, Debug)]
@@ -40,6 +40,11 @@ pub struct Request {
     pub in_tool_loop: bool,
     /// Whether the answer is drawn at random: temperature absent or above zero, and no seed.
     pub sampled: bool,
+    /// Whether the client says how much to reason.
+    pub effort: OwnEffort,
+    /// Whether temperature, `top_p`, `top_k` or a tool that must be called is stated: Claude takes none of them while it
+    /// thinks.
+    pub steered: bool,
     /// Rough input size in tokens (4 bytes of text a token), for estimates before the call.
     pub input_tokens_estimate: u64,
     /// Where the wire format rewrites the body for an attempt.

@@ -93,6 +93,7 @@ fn calibrate(args: &Args) -> Result<Done, String> {
     };
     let weighed = quality::calibrate(&gathered.labelled, &terms).map_err(|error| error.to_string())?;
     let mut warnings = gathered.warnings.clone();
+    warnings.extend(gathered.left_unrouted(&terms.routed));
     if count < FEW {
         warnings.push(format!(
             "{count} labels give a coarse calibration: from {FEW} on more can be saved for the same promise"
@@ -117,7 +118,7 @@ fn calibrate(args: &Args) -> Result<Done, String> {
         data: Fitted { hash, prompts: count, paired: weighed.paired },
         classifier: quality::Scorer { hash: scorer.hash.clone(), stage: scorer.stage.to_owned() },
         floors: floors(&weighed, gathered.priced),
-        targets: curves(&weighed, &gathered),
+        targets: curves(&weighed, &gathered, &terms.routed),
         buckets: weighed.buckets.clone(),
     };
     let done = Done { calibration, weighed, gathered, warnings };
@@ -179,13 +180,15 @@ fn floors(weighed: &Weighed, priced: bool) -> Vec<Floor> {
     weighed.thresholds.iter().map(floor).collect()
 }
 
-fn curves(weighed: &Weighed, gathered: &Gathered) -> Vec<TargetCurve> {
+fn curves(weighed: &Weighed, gathered: &Gathered, routed: &[usize]) -> Vec<TargetCurve> {
     let mut curves = Vec::new();
-    for (name, curve) in gathered.names.iter().zip(&weighed.curves) {
+    for (place, (name, curve)) in gathered.names.iter().zip(&weighed.curves).enumerate() {
         let Some((curve, labels, mean)) = curve else { continue };
         curves.push(TargetCurve {
             target: name.target.clone(),
             effort: name.effort.clone(),
+            routed: routed.contains(&place),
+            output: gathered.output(place),
             labels: *labels,
             mean: *mean,
             method: curve.method(),

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{fail, load, say};
 use crate::gateway::{Gateway, Question, explain};
-use crate::ledger::Decision;
+use crate::ledger::{Candidate, Decision, Tokens};
 use crate::telemetry::RequestLog;
 
 /// How long the network may take.
@@ -116,11 +116,22 @@ fn show(decision: &Decision) -> String {
     let chosen = decision.chosen.and_then(|place| decision.candidates.get(place));
     let reason = decision.reason.unwrap_or("-");
     lines.push(match chosen {
-        Some(candidate) => format!("chosen      {} ({reason})", candidate.target),
+        Some(candidate) => format!("chosen      {} ({reason})", named(candidate)),
         None => format!("chosen      nothing: {}", decision.error.unwrap_or("no target is allowed")),
     });
     lines.push(table(decision).trim_fmt());
     lines.join("\n")
+}
+
+/// Target and effort.
+fn named(candidate: &Candidate) -> String {
+    candidate.effort.map_or_else(|| candidate.target.to_string(), |effort| format!("{} at {effort}", candidate.target))
+}
+
+/// What it is expected to cost, and what leaving a warm cache adds.
+fn cost(candidate: &Candidate) -> String {
+    let Some(cost) = candidate.cost_nusd else { return "-".to_owned() };
+    candidate.switch_nusd.map_or_else(|| cost.to_string(), |switch| format!("{cost} + {switch} to switch"))
 }
 
 fn table(decision: &Decision) -> Table {
@@ -130,7 +141,9 @@ fn table(decision: &Decision) -> Table {
         "target",
         "p(good)",
         "expected USD",
+        "tokens out (p10–p90)",
         "first token",
+        "answer",
         "removed by",
     ]);
     for (place, candidate) in decision.candidates.iter().enumerate() {
@@ -140,10 +153,12 @@ fn table(decision: &Decision) -> Table {
         });
         table.add_row([
             if decision.chosen == Some(place) { "→".to_owned() } else { String::new() },
-            candidate.target.to_string(),
+            named(candidate),
             candidate.p_good.map_or("-".to_owned(), |p| format!("{p:.3}")),
-            candidate.cost_nusd.map_or("-".to_owned(), |cost| cost.to_string()),
+            cost(candidate),
+            candidate.output.map_or("-".to_owned(), |Tokens { p10, median, p90 }| format!("{median} ({p10}–{p90})")),
             candidate.ttft_ms.map_or("-".to_owned(), |ms| format!("{ms:.0} ms")),
+            candidate.answer_ms.map_or("-".to_owned(), |ms| format!("{ms:.0} ms")),
             removed.unwrap_or_default(),
         ]);
     }

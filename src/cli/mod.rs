@@ -135,6 +135,15 @@ fn check_classifier(config: &Config) -> check::Checked {
                     format!("the calibration knows targets that are not configured: {}", strangers.join(", "));
                 problems.push(Problem { severity: Severity::Warning, ..check::problem(config, message, "") });
             }
+            let unsayable = calibrated.as_ref().map(Calibrated::unsayable).unwrap_or_default();
+            if !unsayable.is_empty() {
+                let message = format!(
+                    "the calibration has efforts that their targets cannot be asked with: {}",
+                    unsayable.join(", ")
+                );
+                let remedy = "correct `reasoning` of these models, or calibrate without these outcomes";
+                problems.push(Problem { severity: Severity::Warning, ..check::problem(config, message, remedy) });
+            }
         }
         Err(error) => {
             let message = format!("the calibration cannot be used: {error}");

@@ -146,7 +146,10 @@ fn prices_are_read_from_their_text_and_rounded_up() {
     // 2.50 × 2 dollars an hour over 2400 tokens a second: 0.5787037… dollars per million.
     let hours = "{ gpu_hour_usd: 2.50, gpus: 2, tokens_per_second: 2400, route_by: amortised }";
     assert_eq!(price(hours), (578_703_704, 578_703_704, 578_703_704));
-    assert_eq!(price("{ gpu_hour_usd: 2.50, tokens_per_second: 2400, route_by: marginal }"), (0, 0, 0));
+    let marginal = "{ gpu_hour_usd: 2.50, tokens_per_second: 2400, route_by: marginal }";
+    assert_eq!(price(marginal), (289_351_852, 289_351_852, 289_351_852), "what the machine costs is still charged");
+    let config = read(&MINIMAL.replace("{ input: 0, output: 0 }", marginal)).unwrap().config;
+    assert_eq!(config.targets[0].price.as_ref().unwrap().for_routing(1).output.0, 0, "one request more costs nothing");
 }
 
 #[test]

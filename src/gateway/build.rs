@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::Gateway;
-use super::calibrated::{Calibrated, LoadError};
+use super::calibrated::{self, Calibrated, LoadError};
 use super::headers::ServedBy;
 use super::pins::Pins;
 use super::recent::Recent;
@@ -18,7 +18,7 @@ use crate::limit::Limiter;
 use crate::policy::Policies;
 use crate::route::health::Health;
 use crate::route::inflight::InFlight;
-use crate::route::latency::Observed;
+use crate::route::latency::{Observed, Prior};
 use crate::store::{self, StoreError};
 use crate::telemetry::metrics::TargetLabels;
 use crate::telemetry::{Metrics, RequestLog, Shape};
@@ -95,10 +95,11 @@ impl Gateway {
             config_hash: Arc::from(config.hash.as_str()),
             auth: Authenticator::new(&config, fetch(Arc::clone(&calls)), Clock::System),
             limiter: Limiter::new(&config),
-            latency: Observed::new(config.targets.iter().map(|target| target.latency_prior.first_token), now),
+            latency: Observed::new(config.targets.iter().map(|target| Prior::of(target)), now),
+            lengths: calibrated::lengths(&config, calibrated.as_ref()),
             health: Health::new(config.targets.len(), now),
             places: InFlight::new(config.targets.iter().map(|target| target.max_concurrent)),
-            pins: Pins::default(),
+            pins: Pins::new(&config),
             recent: Recent::default(),
             calibrated,
             cache: Cache::new(&config.cache, store.clone()),

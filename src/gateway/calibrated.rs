@@ -2,17 +2,33 @@
 
 use std::path::PathBuf;
 
+use crate::chat::Effort;
 use crate::classify::{Classifier, Score};
-use crate::config::Config;
+use crate::config::{Config, Target};
 use crate::id::TargetId;
 use crate::policy::Objective;
-use crate::quality::{Bucket, Calibration, CalibrationError, Curve};
+use crate::quality::{Bucket, Calibration, CalibrationError, Curve, TargetCurve};
+use crate::route::lengths::{ANSWER, Lengths, usual};
 
 /// The configuration's calibration, its curves in the order of the targets.
 #[derive(Debug)]
 pub struct Calibrated {
     calibration: Calibration,
-    curves: Vec<Option<Curve>>,
+    targets: Vec<Measured>,
+    unsayable: Vec<String>,
+}
+
+/// What was measured of one target.
+#[derive(Debug, Default)]
+struct Measured {
+    /// By effort: those that the target can be asked with.
+    curves: Vec<(Option<Effort>, Curve)>,
+    /// Places in `curves` that its threshold is for.
+    routed: Vec<usize>,
+    /// Usual output tokens, in the order of `curves`.
+    output: Vec<Option<u64>>,
+    /// The target cannot be told an effort, so its one curve is for all.
+    one_for_all: bool,
 }
 
 /// Why a calibration file cannot be used.
@@ -53,9 +69,15 @@ impl Calibrated {
             let hash = classifier.model_hash(classifier.stage()).map_or("", |hash| hash);
             calibration.belongs_to(hash).map_err(unfit)?;
         }
-        let curve = |name: &str| calibration.curve(name).map(|of| of.curve.clone());
-        let curves = config.targets.iter().map(|target| curve(target.name.as_str())).collect();
-        Ok(Some(Self { calibration, curves }))
+        let mut unsayable = Vec::new();
+        let targets = config.targets.iter().map(|target| Measured::of(target, &calibration, &mut unsayable)).collect();
+        Ok(Some(Self { calibration, targets, unsayable }))
+    }
+
+    /// Curves that are left aside because their target cannot be asked with their effort, each as `TARGET at EFFORT`.
+    #[must_use]
+    pub fn unsayable(&self) -> &[String] {
+        &self.unsayable
     }
 
     /// Names of targets that the calibration knows and the configuration does not.
@@ -71,13 +93,28 @@ impl Calibrated {
         self.calibration.classifier.stage == score.stage.as_str()
     }
 
-    /// The chance that a target answers a prompt of this difficulty well; `None` where it was not measured.
+    /// The efforts to choose from for a target; none where nothing was measured.
+    pub fn efforts(&self, id: TargetId) -> impl Iterator<Item = Option<Effort>> {
+        let measured = self.targets.get(id.index());
+        measured.into_iter().flat_map(Measured::efforts)
+    }
+
+    /// The chance that a target, asked with this effort, answers a prompt of this difficulty well; `None` where it was
+    /// not measured.
     #[must_use]
-    pub fn p_good(&self, id: TargetId, difficulty: f32, vector: Option<&[f32]>) -> Option<f32> {
-        let curve = self.curves.get(id.index())?.as_ref()?;
+    pub fn p_good(&self, id: TargetId, effort: Option<Effort>, difficulty: f32, vector: Option<&[f32]>) -> Option<f32> {
+        let measured = self.targets.get(id.index())?;
+        let (_, curve) = measured.curves.get(measured.place(effort)?)?;
         #[expect(clippy::cast_possible_truncation, reason = "a probability")]
         let p = curve.p_good(f64::from(difficulty), vector) as f32;
         Some(p)
+    }
+
+    /// Usual output tokens of a target at this effort, where its outcomes tell.
+    #[must_use]
+    pub fn output(&self, id: TargetId, effort: Option<Effort>) -> Option<u64> {
+        let measured = self.targets.get(id.index())?;
+        *measured.output.get(measured.place(effort)?)?
     }
 
     /// The threshold that keeps a policy's floor with its confidence, if one was found.
@@ -93,4 +130,60 @@ impl Calibrated {
     pub fn bucket(&self, difficulty: f32) -> Option<&Bucket> {
         self.calibration.bucket(f64::from(difficulty))
     }
+}
+
+impl Measured {
+    fn of(target: &Target, calibration: &Calibration, unsayable: &mut Vec<String>) -> Self {
+        let name = target.name.as_str();
+        let mut measured = Self { one_for_all: target.ignores_effort(), ..Self::default() };
+        if measured.one_for_all {
+            if let Some(curve) = calibration.curve(name) {
+                measured.add(None, curve, true);
+            }
+            return measured;
+        }
+        for curve in calibration.targets.iter().filter(|curve| curve.target == name) {
+            let effort = match curve.effort.as_deref() {
+                None => None,
+                Some(word) => match Effort::of(word).filter(|effort| target.can_be_told(*effort)) {
+                    Some(effort) => Some(effort),
+                    None => {
+                        unsayable.push(format!("{name} at {word}"));
+                        continue;
+                    }
+                },
+            };
+            measured.add(effort, curve, calibration.is_routed(curve));
+        }
+        measured
+    }
+
+    fn add(&mut self, effort: Option<Effort>, of: &TargetCurve, routed: bool) {
+        if routed {
+            self.routed.push(self.curves.len());
+        }
+        self.curves.push((effort, of.curve.clone()));
+        self.output.push(of.output);
+    }
+
+    fn efforts(&self) -> impl Iterator<Item = Option<Effort>> {
+        self.routed.iter().filter_map(|&place| self.curves.get(place)).map(|(effort, _)| *effort)
+    }
+
+    fn place(&self, effort: Option<Effort>) -> Option<usize> {
+        if self.one_for_all {
+            return (!self.curves.is_empty()).then_some(0);
+        }
+        self.curves.iter().position(|(of, _)| *of == effort)
+    }
+}
+
+/// How long answers are expected to be, before any was seen: as outcomes tell, else by stated defaults.
+#[must_use]
+pub fn lengths(config: &Config, calibrated: Option<&Calibrated>) -> Lengths {
+    Lengths::new(config.targets.len(), |id, effort| {
+        let measured = calibrated.and_then(|calibrated| calibrated.output(id, effort));
+        let stated = || config.targets.get(id.index()).map_or(ANSWER, |target| usual(target, effort));
+        measured.unwrap_or_else(stated)
+    })
 }

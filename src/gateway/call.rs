@@ -7,7 +7,6 @@
 mod attempt;
 mod failed;
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -19,13 +18,12 @@ pub(super) use self::attempt::counter;
 use self::failed::Failed;
 pub(super) use self::failed::bad_answer;
 use super::client::Client;
+use super::decide::Step;
 use super::error::{Code, GatewayError};
 use super::headers::Wishes;
 use super::record::Record;
 use super::{Gateway, Stop, relay};
-use crate::config::Target;
 use crate::limit::RateLimit;
-use crate::policy::Permitted;
 use crate::route::inflight::Place;
 use crate::upstream::Incoming;
 use crate::upstream::retry::{Next, next};
@@ -45,7 +43,7 @@ pub(super) struct Ask<'a> {
 
 /// An upstream's answer, as far as its first content.
 pub(super) struct Answer {
-    pub(super) target: Permitted<Arc<Target>>,
+    pub(super) step: Step,
     pub(super) incoming: Incoming,
     /// The target is busy with it until this is dropped.
     pub(super) place: Place,
@@ -66,7 +64,7 @@ pub(super) enum Content {
 pub(super) async fn until_content<C: Client>(
     gateway: &Gateway,
     client: &mut C,
-    plan: &[Permitted<Arc<Target>>],
+    plan: &[Step],
     wishes: &Wishes,
     ask: Ask<'_>,
     record: &mut Record<'_>,
@@ -112,13 +110,14 @@ pub(super) async fn until_content<C: Client>(
 
 async fn attempts(
     gateway: &Gateway,
-    plan: &[Permitted<Arc<Target>>],
+    plan: &[Step],
     wishes: &Wishes,
     ask: Ask<'_>,
     record: &mut Record<'_>,
 ) -> Result<Answer, GatewayError> {
     let mut last = None;
-    for (place, target) in plan.iter().enumerate() {
+    for (place, step) in plan.iter().enumerate() {
+        let target = &step.target;
         if place > 0 {
             record.reason = Some("fallback");
         }
@@ -127,7 +126,7 @@ async fn attempts(
         let by = Instant::now() + target.provider.timeouts.total;
         loop {
             tries += 1;
-            let failed = match attempt(gateway, target, wishes, ask, record, by).await {
+            let failed = match attempt(gateway, step, wishes, ask, record, by).await {
                 Ok(answer) => return Ok(answer),
                 Err(failed) => failed,
             };

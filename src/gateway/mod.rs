@@ -9,6 +9,7 @@ mod build;
 mod cached;
 mod calibrated;
 mod call;
+mod choose;
 mod client;
 mod count;
 mod decide;
@@ -31,7 +32,7 @@ use http::{HeaderMap, Method, StatusCode};
 
 pub use self::build::{BuildError, classifier_settings};
 use self::cached::Lookup;
-pub use self::calibrated::{Calibrated, LoadError};
+pub use self::calibrated::{Calibrated, LoadError, lengths};
 use self::call::Ask;
 pub use self::client::{BodyError, Client, HungUp};
 pub use self::error::{Code, GatewayError};
@@ -54,6 +55,7 @@ use crate::policy::Policies;
 use crate::route::health::Health;
 use crate::route::inflight::InFlight;
 use crate::route::latency::Observed;
+use crate::route::lengths::Lengths;
 use crate::store::Redis;
 use crate::telemetry::{Metrics, RequestLog};
 use crate::upstream::Upstreams;
@@ -70,6 +72,7 @@ pub struct Gateway {
     cache: Cache,
     calls: Arc<Upstreams>,
     latency: Observed,
+    lengths: Lengths,
     health: Health,
     places: Arc<InFlight>,
     pins: Pins,
@@ -217,8 +220,10 @@ async fn answer<'g, C: Client>(
     let asking = Asking::new(request);
     let ask = Ask { asking: &asking, keep: slot.is_some() };
     let answer = call::until_content(gateway, client, &plan, &wishes, ask, record, *rate).await?;
-    decide::pin(gateway, &constrained, request, &answer.target);
+    decide::pin(gateway, &constrained, request, &answer.step);
+    let target = Arc::clone(&answer.step.target);
     let kept = relay::answer(gateway, client, answer, record, *rate, slot.is_some()).await?;
+    decide::remember(gateway, &constrained, request, &target, &record.usage());
     cached::store(gateway, slot, kept);
     Ok(())
 }

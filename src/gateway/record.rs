@@ -11,10 +11,12 @@ use std::time::{Duration, Instant, SystemTime};
 use http::StatusCode;
 
 use super::Gateway;
+use super::call::Content;
+use super::decide::Step;
 use super::error::GatewayError;
 use super::headers::Notes;
 use crate::auth::Principal;
-use crate::chat::{self, Format, Outcome, Usage};
+use crate::chat::{self, Effort, Format, Outcome, Usage};
 use crate::config::Target;
 use crate::cost;
 use crate::id::{DecisionId, RequestId, TargetId};
@@ -49,6 +51,10 @@ pub(super) struct Record<'g> {
     pub(super) attempts: Vec<Attempt>,
     /// The target that answers, or was asked last.
     target: Option<Arc<Target>>,
+    /// How it is asked.
+    effort: Option<Effort>,
+    /// Since when a stream is awaited to come to the answer itself.
+    answer_awaited: Option<Instant>,
     /// What savings are measured against, and what told that it is the best.
     best: Option<TargetId>,
     basis: Basis,
@@ -56,7 +62,9 @@ pub(super) struct Record<'g> {
     sent_at: Option<Instant>,
     /// Bytes of an attempt of which nothing has come back yet.
     under_way: Option<usize>,
+    /// The client's limit for all answers together, and how many it asked for.
     max_output: Option<u64>,
+    answers: u32,
     /// Answered from the cache.
     free: bool,
     usage: Option<Usage>,
@@ -109,11 +117,14 @@ impl<'g> Record<'g> {
             cache: None,
             attempts: Vec::new(),
             target: None,
+            effort: None,
+            answer_awaited: None,
             best: None,
             basis: Basis::Prior,
             sent_at: None,
             under_way: None,
             max_output: None,
+            answers: 1,
             free: false,
             usage: None,
             dropped: Vec::new(),
@@ -195,9 +206,16 @@ impl<'g> Record<'g> {
             .iter()
             .map(|candidate| Candidate {
                 target: self.gateway.config.targets[candidate.target.index()].name.clone(),
+                effort: candidate.effort.map(Effort::as_str),
                 cost_nusd: candidate.expected_cost,
+                switch_nusd: Some(candidate.switching).filter(|price| *price > NanoUsd::ZERO),
+                output: self
+                    .rehearsal
+                    .then_some(candidate.output)
+                    .map(|route::Expected { p10, median, p90 }| ledger::Tokens { p10, median, p90 }),
                 p_good: candidate.p_good.filter(|_| scored),
                 ttft_ms: Some(candidate.ttft.as_secs_f64() * 1e3),
+                answer_ms: Some(candidate.answer.as_secs_f64() * 1e3),
                 removed_by: candidate.removed_by.as_ref().map(|removed| match removed {
                     RemovedBy::Rule(rule) => rule.clone(),
                     ceiling => ceiling.as_str().into(),
@@ -215,9 +233,13 @@ impl<'g> Record<'g> {
                 let removal = allowed.why_removed(id)?;
                 Some(Candidate {
                     target: allowed.target(id)?.name.clone(),
+                    effort: None,
                     cost_nusd: None,
+                    switch_nusd: None,
+                    output: None,
                     p_good: None,
                     ttft_ms: None,
+                    answer_ms: None,
                     removed_by: Some(removal.rule),
                     detail: Some(removal.detail.into()),
                 })
@@ -233,8 +255,10 @@ impl<'g> Record<'g> {
     }
 
     /// The request is on its way to a target: from here it may cost something, whatever comes back.
-    pub(super) fn sent(&mut self, target: &Arc<Target>, bytes: usize, request: &chat::Request) {
-        self.target = Some(Arc::clone(target));
+    pub(super) fn sent(&mut self, step: &Step, bytes: usize, request: &chat::Request) {
+        self.target = Some(Arc::clone(&step.target));
+        self.effort = step.effort;
+        self.answers = request.n.max(1);
         self.sent_at = Some(Instant::now());
         self.under_way = Some(bytes);
         self.max_output = request.max_output_tokens.map(|tokens| tokens.saturating_mul(u64::from(request.n)));
@@ -261,6 +285,22 @@ impl<'g> Record<'g> {
         self.dropped = dropped;
     }
 
+    /// A stream has begun that was asked for then.
+    pub(super) fn awaits_answer(&mut self, sent: Instant, content: &Content) {
+        self.answer_awaited = Some(sent);
+        if let Content::Stream { relay, .. } = content {
+            self.answer_may_have_come(relay);
+        }
+    }
+
+    fn answer_may_have_come(&mut self, relay: &Relay) {
+        if relay.seen().answer
+            && let (Some(sent), Some(target)) = (self.answer_awaited.take(), &self.target)
+        {
+            self.gateway.latency.record_answer(target.id, self.effort, sent.elapsed(), Instant::now());
+        }
+    }
+
     /// A whole answer has come.
     pub(super) fn used(&mut self, usage: Usage) {
         self.sent_at = None;
@@ -274,6 +314,9 @@ impl<'g> Record<'g> {
 
     /// A stream has come so far, and may be cut here: what the provider counted, else one token for each piece.
     pub(super) fn streaming(&mut self, relay: &Relay) {
+        if self.answer_awaited.is_some() {
+            self.answer_may_have_come(relay);
+        }
         self.streamed(relay, Relay::events);
     }
 

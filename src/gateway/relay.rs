@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use super::cached::Hit;
 use super::call::{Answer, Content, bad_answer};
 use super::client::{Client, HungUp};
+use super::decide::Step;
 use super::error::{Code, GatewayError};
 use super::headers::{Notes, allow_origin};
 use super::record::Record;
@@ -40,7 +41,7 @@ pub(super) async fn answer<C: Client>(
     rate: Option<RateLimit>,
     keep: bool,
 ) -> Result<Option<Whole>, Stop> {
-    let Answer { target, mut incoming, place, content, committed } = answer;
+    let Answer { step: Step { target, .. }, mut incoming, place, content, committed } = answer;
     let _place = place;
     let upstream_id = upstream_id(incoming.headers()).cloned();
     match content {

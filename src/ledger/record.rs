@@ -176,11 +176,21 @@ impl Feedback {
 pub struct Candidate {
     #[schemars(with = "String")]
     pub target: TargetName,
+    /// The effort it would be asked with; null: the model's own, or what the client says is no degree.
+    pub effort: Option<&'static str>,
     /// Expected cost; null where the price is not known.
     pub cost_nusd: Option<NanoUsd>,
+    /// What leaving the conversation's warm cache for it costs, where there is one to leave.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub switch_nusd: Option<NanoUsd>,
+    /// Output tokens that one answer is expected to take; only in dry runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<Tokens>,
     pub p_good: Option<f32>,
     /// Expected time to first token.
     pub ttft_ms: Option<f64>,
+    /// Expected time to the first token of the answer itself, reasoning over.
+    pub answer_ms: Option<f64>,
     /// The rule or ceiling that removed it.
     #[schemars(with = "Option<String>")]
     pub removed_by: Option<RuleName>,
@@ -189,11 +199,25 @@ pub struct Candidate {
     pub detail: Option<Cow<'static, str>>,
 }
 
+/// A range of tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Tokens {
+    /// One answer in ten takes fewer.
+    pub p10: u64,
+    /// The middle: what the expected cost is reckoned with.
+    pub median: u64,
+    /// One answer in ten takes more.
+    pub p90: u64,
+}
+
 /// One call to an upstream.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Attempt {
     #[schemars(with = "String")]
     pub target: TargetName,
+    /// The effort it was asked with, chosen or the client's own; left out where it was the model's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effort: Option<&'static str>,
     /// Address that was called; null where no connection was made, or the client left before it was known.
     #[schemars(with = "Option<String>")]
     pub peer: Option<SocketAddr>,

@@ -29,26 +29,43 @@ impl Rates {
     }
 }
 
+static NOTHING: Rates = Rates::plain(Rate(0), Rate(0));
+
 /// What a model costs. Cloning it is cheap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Price {
     base: Rates,
     /// By tokens of input, rising; hardly any model has one, none more than a few.
     above: Option<Arc<[(u64, Rates)]>>,
+    /// One request more costs nothing more: a machine of one's own that is paid for by the hour.
+    sunk: bool,
 }
 
 impl Price {
     /// The same for prompts of any length.
     #[must_use]
     pub const fn flat(rates: Rates) -> Self {
-        Self { base: rates, above: None }
+        Self { base: rates, above: None, sunk: false }
     }
 
     /// `base`, and other rates where the input has more than so many tokens.
     #[must_use]
     pub fn tiered(base: Rates, mut above: Vec<(u64, Rates)>) -> Self {
         above.sort_by_key(|(tokens, _)| *tokens);
-        Self { base, above: (!above.is_empty()).then(|| above.into()) }
+        Self { base, above: (!above.is_empty()).then(|| above.into()), sunk: false }
+    }
+
+    /// The same price, of which nothing depends on whether one request more is served: it is told of and charged, and no
+    /// reason to go elsewhere.
+    #[must_use]
+    pub fn sunk(self) -> Self {
+        Self { sunk: true, ..self }
+    }
+
+    /// The rates to choose by: what one request more costs.
+    #[must_use]
+    pub fn for_routing(&self, input: u64) -> &Rates {
+        if self.sunk { &NOTHING } else { self.at(input) }
     }
 
     /// The rates of short prompts, as price lists show them first.
@@ -71,6 +88,15 @@ impl Price {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_paid_for_by_the_hour_is_charged_and_no_reason_to_go_elsewhere() {
+        let price = Price::flat(Rates::plain(Rate(3), Rate(4)));
+        assert_eq!(price.for_routing(1), price.at(1));
+        let sunk = price.sunk();
+        assert_eq!((sunk.at(1).output, sunk.base().input), (Rate(4), Rate(3)));
+        assert_eq!(sunk.for_routing(1), &NOTHING);
+    }
 
     #[test]
     fn the_highest_threshold_that_is_passed_counts_and_reaching_one_is_not_passing_it() {

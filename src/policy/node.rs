@@ -12,6 +12,9 @@ use serde_saphyr::Spanned;
 use crate::config::problem::suggestion;
 use crate::config::{Problem, Severity};
 
+/// Deepest nesting: far more than a policy or its cases need, far less than a stack holds.
+const MAX_DEPTH: usize = 64;
+
 /// A value and where it stands.
 pub type Node = Spanned<Value>;
 
@@ -140,7 +143,10 @@ impl<'a> Source<'a> {
     /// The tree, or `None` and a problem where the text is no YAML.
     pub fn parse(&mut self) -> Option<Node> {
         // YAML 1.1 reads NO, Norway's code, as false.
-        let options = serde_saphyr::options! { strict_booleans: true };
+        let options = serde_saphyr::options! {
+            budget: serde_saphyr::budget! { max_depth: MAX_DEPTH },
+            strict_booleans: true,
+        };
         match serde_saphyr::from_str_with_options(self.text, options) {
             Ok(tree) => Some(tree),
             Err(error) => {

@@ -17,6 +17,8 @@ pub struct Objective {
     pub require_calibration: bool,
     /// Highest 95th percentile of the time to the first token, milliseconds.
     pub first_token_p95_ms: Option<u64>,
+    /// Highest 95th percentile of the time to the first token of the answer itself, reasoning over, milliseconds.
+    pub first_answer_token_p95_ms: Option<u64>,
     /// Most that a request may be expected to cost.
     pub max_cost: Option<NanoUsd>,
 }
@@ -26,7 +28,7 @@ pub struct Objective {
 pub enum Minimise {
     /// The cheapest that is good enough.
     Cost,
-    /// The fastest to its first token that is good enough.
+    /// The fastest to the first token of its answer that is good enough.
     Latency,
     /// Nothing: the best.
     None,
@@ -34,6 +36,10 @@ pub enum Minimise {
 
 /// The confidence asked of a calibration where a policy states none.
 pub const CONFIDENCE: f32 = 0.9;
+
+/// Keys of `latency`.
+const FIRST: &str = "first_token_p95_ms";
+const ANSWER: &str = "first_answer_token_p95_ms";
 
 const KEYS: [&str; 4] = ["minimise", "quality", "latency", "max_cost_usd"];
 
@@ -45,6 +51,7 @@ pub(crate) fn read(source: &mut Source<'_>, node: &Node) -> Objective {
         confidence: CONFIDENCE,
         require_calibration: false,
         first_token_p95_ms: None,
+        first_answer_token_p95_ms: None,
         max_cost: None,
     };
     let entries = source.map(node, "objective", &KEYS);
@@ -68,9 +75,12 @@ pub(crate) fn read(source: &mut Source<'_>, node: &Node) -> Objective {
         read_quality(source, quality, &mut objective);
     }
     if let Some(latency) = node::get(entries, "latency") {
-        let entries = source.map(latency, "latency", &["first_token_p95_ms"]);
-        if let Some(ms) = node::get(entries, "first_token_p95_ms") {
-            objective.first_token_p95_ms = read_ms(source, ms);
+        let entries = source.map(latency, "latency", &[FIRST, ANSWER]);
+        if let Some(ms) = node::get(entries, FIRST) {
+            objective.first_token_p95_ms = read_ms(source, ms, FIRST);
+        }
+        if let Some(ms) = node::get(entries, ANSWER) {
+            objective.first_answer_token_p95_ms = read_ms(source, ms, ANSWER);
         }
     }
     if let Some(ceiling) = node::get(entries, "max_cost_usd") {
@@ -117,12 +127,12 @@ fn share(node: &Node, least: f64) -> Option<f32> {
     }
 }
 
-fn read_ms(source: &mut Source<'_>, node: &Node) -> Option<u64> {
+fn read_ms(source: &mut Source<'_>, node: &Node, key: &str) -> Option<u64> {
     match node.value {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within the range checked")]
         Value::Number(ms) if (1.0..=3_600_000.0).contains(&ms) && ms.fract() == 0.0 => Some(ms as u64),
         _ => {
-            source.error(node, "first_token_p95_ms must be whole milliseconds, at least 1", "write 1500");
+            source.error(node, format!("{key} must be whole milliseconds, at least 1"), "write 1500");
             None
         }
     }

@@ -675,3 +675,54 @@ fn a_request_may_choose_its_own_policy_or_one_that_extends_it() {
     let extending: Vec<&str> = policies.extending("base").map(|name| name.as_str()).collect();
     assert_eq!(extending, ["child", "grandchild"]);
 }
+
+#[test]
+fn constrain_allocates_as_much_for_thirty_rules_as_for_one() {
+    let config = four();
+    let rules = |count: usize| -> String {
+        let whens = [
+            "labels['data-class'] in ['personal', 'secret'] || tenant.region == 'us'",
+            "request.model.startsWith('x') || request.input_tokens > 1000 && request.operation != 'embeddings'",
+            "tenant.team == 'search' && key.id in ['k1', 'k2'] && (request.media || request.tools)",
+        ];
+        let rule = |place: usize| {
+            let when = whens[place % whens.len()];
+            format!(
+                "  - {{ name: r{place}, when: \"{when}\", forbid: {{ operator.jurisdictions: {{ in: [CN] }} }} }}\n"
+            )
+        };
+        (0..count).map(rule).collect()
+    };
+    let allocations = |count: usize| {
+        let policy = policy(&rules(count), &config);
+        assert!(policy.rules.iter().all(|rule| rule.applies.is_table()));
+        let labels = labelled(&policy, &[], &[("data-class", "personal"), ("purpose", "dev")]);
+        let request = RequestFacts { model: "x/y", tools: true, input_tokens: 5000, ..RequestFacts::BARE };
+        let acme = &config.tenants["acme"];
+        let of = Circumstances { team: "search", key: "k1", request, ..Circumstances::plain(acme, &labels) };
+        let considered = all(&config);
+        let judge = || assert_eq!(constrain(&policy, &of, &considered).rules().count(), count.min(1));
+        allocation_counter::measure(judge).count_total
+    };
+    assert_eq!(allocations(30), allocations(1));
+    assert_eq!(allocations(30), 0, "up to 64 targets and rules there is nothing to allocate at all");
+}
+
+#[test]
+fn what_is_nested_deeply_is_an_error_or_read_but_no_crash() {
+    let config = four();
+    for (open, inside, close) in
+        [("(", "true", ")"), ("!", "true", ""), ("-", "1 == 1", ""), ("[", "", "]"), ("true || ", "true", "")]
+    {
+        let depth = 4000 / (open.len() + close.len());
+        let when = format!("{}{inside}{}", open.repeat(depth), close.repeat(depth));
+        let rule = format!("rules: [{{ name: r, when: '{when}', require: {{ supports: {{ in: [tools] }} }} }}]");
+        let _ = Policies::from_text(&format!("policy: p\n{rule}\n{OBJECTIVE}"), &config);
+    }
+    for nested in ["[", "{a: ", "- "] {
+        let text = format!("policy: p\nrules: {}\n", nested.repeat(5000));
+        assert!(Policies::from_text(&text, &config).is_err());
+        let text = format!("policy: p\nextends: {}\n", nested.repeat(5000));
+        assert!(Policies::from_text(&text, &config).is_err());
+    }
+}

@@ -77,6 +77,13 @@ pub struct TargetCurve {
     pub target: String,
     /// The effort it was asked with; null for the model's own.
     pub effort: Option<String>,
+    /// Whether the thresholds were found with it to choose from. Where a target has no such curve it is asked with its
+    /// own effort, else with the one that was seen most.
+    #[serde(default)]
+    pub routed: bool,
+    /// Median of the output tokens, reasoning included, where the outcomes tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output: Option<u64>,
     /// Labels it was fitted on.
     pub labels: usize,
     /// Their mean.
@@ -168,6 +175,13 @@ impl Calibration {
     pub fn curve(&self, target: &str) -> Option<&TargetCurve> {
         let of = self.targets.iter().filter(|curve| curve.target == target);
         of.max_by_key(|curve| (curve.effort.is_none(), curve.labels))
+    }
+
+    /// Whether routing may choose this curve's target at this curve's effort.
+    #[must_use]
+    pub fn is_routed(&self, curve: &TargetCurve) -> bool {
+        let marked = self.targets.iter().any(|other| other.target == curve.target && other.routed);
+        if marked { curve.routed } else { self.curve(&curve.target).is_some_and(|one| one.effort == curve.effort) }
     }
 
     /// The threshold for a floor: one found for a floor and a confidence at least as high, for it keeps the lower

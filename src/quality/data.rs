@@ -78,6 +78,8 @@ pub struct Decision {
     pub classifier: String,
     /// The target that answered.
     pub target: String,
+    /// The effort it was asked with; `None`: its own.
+    pub effort: Option<String>,
     /// What the answer cost, in nano-USD.
     pub cost_nusd: u64,
 }
@@ -130,6 +132,8 @@ struct WrittenAttempt<'a> {
     target: std::borrow::Cow<'a, str>,
     #[serde(borrow)]
     result: std::borrow::Cow<'a, str>,
+    #[serde(default)]
+    effort: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -195,6 +199,7 @@ fn decision(id: &str, attempts: &[WrittenAttempt<'_>], written: &Written<'_>) ->
         stage,
         classifier: model,
         target: answered.target.clone().into_owned(),
+        effort: answered.effort.clone(),
         cost_nusd: written.cost_nusd,
     }))
 }
@@ -240,9 +245,10 @@ mod tests {
     #[test]
     fn feedback_and_the_decision_it_is_about_are_told_apart() {
         let decision = r#"{"schema":1,"id":"dec_7","score":{"difficulty":0.25,"stage":"linear","unscored":null,"model":"sha256:c","ms":1.0},
-            "attempts":[{"target":"a@p","result":"timeout"},{"target":"b@p","result":"ok"}],"cost_nusd":5}"#;
+            "attempts":[{"target":"a@p","result":"timeout"},{"target":"b@p","effort":"low","result":"ok"}],"cost_nusd":5}"#;
         let Line::Decision(read) = line(decision).unwrap() else { panic!() };
         assert_eq!((read.id.as_str(), read.difficulty, read.target.as_str()), ("dec_7", 0.25, "b@p"));
+        assert_eq!(read.effort.as_deref(), Some("low"));
         let unscored = decision.replace("0.25", "null");
         assert!(matches!(line(&unscored).unwrap(), Line::Other));
         let feedback = r#"{"schema":1,"kind":"feedback","decision":"dec_7","score":0.5,"at":"x"}"#;

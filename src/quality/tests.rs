@@ -170,6 +170,8 @@ fn calibration() -> Calibration {
     let target = |effort: Option<&str>| TargetCurve {
         target: "own@p".to_owned(),
         effort: effort.map(str::to_owned),
+        routed: false,
+        output: None,
         labels,
         mean,
         method: curve.method(),
@@ -193,6 +195,22 @@ fn calibration() -> Calibration {
         targets: vec![target(Some("high")), target(None)],
         buckets: weighed.buckets,
     }
+}
+
+#[test]
+fn thresholds_are_for_the_efforts_they_were_found_with() {
+    let mut calibration = calibration();
+    let routed = |calibration: &Calibration| {
+        let efforts = calibration.targets.iter().filter(|curve| calibration.is_routed(curve));
+        efforts.map(|curve| curve.effort.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(routed(&calibration), [None], "where none is marked, the target's own effort alone");
+    calibration.targets[0].routed = true;
+    assert_eq!(routed(&calibration), [Some("high".to_owned())]);
+    calibration.targets[1].routed = true;
+    assert_eq!(routed(&calibration).len(), 2);
+    let text = serde_json::to_string(&calibration).unwrap();
+    assert_eq!(routed(&Calibration::parse(&text).unwrap()).len(), 2);
 }
 
 #[test]

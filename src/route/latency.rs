@@ -1,12 +1,17 @@
-//! Times to the first token as they were lately seen, per target.
+//! Times to the first token, and to the first token of the answer itself, as they were lately seen: per target, and for
+//! the answer per effort.
 //!
 //! A histogram of a minute and the one before; what is older is forgotten, so that a target which was slow once and is
 //! therefore not asked gets another chance. While there are few samples the prior stands in for the missing ones.
 //! Recording is a few atomic additions; reading is two loads, for it happens for every candidate of every request.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use super::lengths::{EFFORTS, effort_at, place, reasoning};
+use crate::chat::Effort;
+use crate::config::Target;
 use crate::id::TargetId;
 
 /// How long one histogram collects.
@@ -23,7 +28,28 @@ const FIRST_OCTAVE: usize = 7;
 #[derive(Debug)]
 pub struct Observed {
     start: Instant,
-    targets: Vec<Series>,
+    targets: Vec<Times>,
+}
+
+/// What to assume of a target until something was seen.
+#[derive(Clone, Copy, Debug)]
+pub struct Prior {
+    first: Duration,
+    answers: [Duration; EFFORTS],
+}
+
+/// One target's times.
+#[derive(Debug)]
+struct Times {
+    first: Series,
+    answers: [Answers; EFFORTS],
+}
+
+/// Room is made at the first answer: most targets are asked at one effort only.
+#[derive(Debug)]
+struct Answers {
+    prior: Duration,
+    series: OnceLock<Box<Series>>,
 }
 
 #[derive(Debug)]
@@ -32,7 +58,6 @@ struct Series {
     windows: [Window; 2],
     /// Microseconds and the window they were last reckoned in; window 0 is "never".
     p95: AtomicU64,
-    mean: AtomicU64,
     last: AtomicU64,
 }
 
@@ -40,83 +65,114 @@ struct Series {
 struct Window {
     number: AtomicU64,
     counts: [AtomicU32; BUCKETS],
-    sum: AtomicU64,
+}
+
+impl Prior {
+    /// As the configuration states it: the reasoning that an effort usually takes comes before the answer, at the stated
+    /// speed.
+    #[must_use]
+    pub fn of(target: &Target) -> Self {
+        let first = target.latency_prior.first_token;
+        let speed = target.latency_prior.tokens_per_second;
+        let answer = |effort| {
+            let seconds = reasoning(target, effort) as f64 / speed;
+            // A speed next to nothing makes it longer than any wait.
+            first.saturating_add(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+        };
+        Self { first, answers: std::array::from_fn(|place| answer(effort_at(place))) }
+    }
 }
 
 impl Observed {
     /// Nothing seen yet; `priors` in the order of the configuration's targets.
     #[must_use]
-    pub fn new(priors: impl IntoIterator<Item = Duration>, now: Instant) -> Self {
-        let series = |prior: Duration| Series {
-            prior: micros(prior),
-            windows: std::array::from_fn(|_| Window {
-                number: AtomicU64::new(0),
-                counts: std::array::from_fn(|_| AtomicU32::new(0)),
-                sum: AtomicU64::new(0),
-            }),
-            p95: AtomicU64::new(0),
-            mean: AtomicU64::new(0),
-            last: AtomicU64::new(0),
+    pub fn new(priors: impl IntoIterator<Item = Prior>, now: Instant) -> Self {
+        let times = |prior: Prior| Times {
+            first: Series::new(prior.first),
+            answers: prior.answers.map(|prior| Answers { prior, series: OnceLock::new() }),
         };
-        Self { start: now, targets: priors.into_iter().map(series).collect() }
+        Self { start: now, targets: priors.into_iter().map(times).collect() }
     }
 
     /// Notes a first token. Two threads that begin a new window at once may lose a few samples of it.
     pub fn record(&self, target: TargetId, taken: Duration, now: Instant) {
-        let Some(series) = self.targets.get(target.index()) else { return };
-        let number = self.window(now);
-        let window = &series.windows[usize::from(number % 2 == 1)];
-        if window.number.swap(number, Relaxed) != number {
-            for count in &window.counts {
-                count.store(0, Relaxed);
-            }
-            window.sum.store(0, Relaxed);
+        if let Some(times) = self.targets.get(target.index()) {
+            times.first.record(taken, self.window(now));
         }
-        let taken = micros(taken);
-        window.counts[bucket(taken)].fetch_add(1, Relaxed);
-        window.sum.fetch_add(taken, Relaxed);
-        series.reckon(number);
     }
 
-    /// The time that 95 of 100 requests stay within.
-    #[must_use]
-    pub fn first_token_p95(&self, target: TargetId, now: Instant) -> Duration {
-        self.read(target, now, |series| &series.p95)
-    }
-
-    /// The mean time.
-    #[must_use]
-    pub fn first_token_mean(&self, target: TargetId, now: Instant) -> Duration {
-        self.read(target, now, |series| &series.mean)
-    }
-
-    fn read(&self, target: TargetId, now: Instant, figure: impl Fn(&Series) -> &AtomicU64) -> Duration {
-        let Some(series) = self.targets.get(target.index()) else {
-            return Duration::MAX;
-        };
-        let last = series.last.load(Relaxed);
-        if last == 0 || last + 1 < self.window(now) {
-            return Duration::from_micros(series.prior);
+    /// Notes the first token of an answer itself.
+    pub fn record_answer(&self, target: TargetId, effort: Option<Effort>, taken: Duration, now: Instant) {
+        if let Some(Answers { prior, series }) = self.answers(target, effort) {
+            series.get_or_init(|| Box::new(Series::new(*prior))).record(taken, self.window(now));
         }
-        Duration::from_micros(figure(series).load(Relaxed))
+    }
+
+    /// The time to the first token of the answer that 95 of 100 requests stay within.
+    #[must_use]
+    pub fn first_answer_p95(&self, target: TargetId, effort: Option<Effort>, now: Instant) -> Duration {
+        let Some(Answers { prior, series }) = self.answers(target, effort) else { return Duration::MAX };
+        series.get().map_or(*prior, |series| series.read(self.window(now), &series.p95))
+    }
+
+    fn answers(&self, target: TargetId, effort: Option<Effort>) -> Option<&Answers> {
+        self.targets.get(target.index())?.answers.get(place(effort))
     }
 
     /// From 1.
     fn window(&self, now: Instant) -> u64 {
         now.saturating_duration_since(self.start).as_secs() / WINDOW.as_secs() + 1
     }
+
+    /// The time that 95 of 100 requests stay within.
+    #[must_use]
+    pub fn first_token_p95(&self, target: TargetId, now: Instant) -> Duration {
+        self.targets
+            .get(target.index())
+            .map_or(Duration::MAX, |Times { first, .. }| first.read(self.window(now), &first.p95))
+    }
 }
 
 impl Series {
+    fn new(prior: Duration) -> Self {
+        Self {
+            prior: micros(prior),
+            windows: std::array::from_fn(|_| Window {
+                number: AtomicU64::new(0),
+                counts: std::array::from_fn(|_| AtomicU32::new(0)),
+            }),
+            p95: AtomicU64::new(0),
+            last: AtomicU64::new(0),
+        }
+    }
+
+    fn record(&self, taken: Duration, number: u64) {
+        let window = &self.windows[usize::from(number % 2 == 1)];
+        if window.number.swap(number, Relaxed) != number {
+            for count in &window.counts {
+                count.store(0, Relaxed);
+            }
+        }
+        window.counts[bucket(micros(taken))].fetch_add(1, Relaxed);
+        self.reckon(number);
+    }
+
+    /// What was last reckoned, unless nothing came for a whole window.
+    fn read(&self, window: u64, figure: &AtomicU64) -> Duration {
+        let last = self.last.load(Relaxed);
+        if last == 0 || last + 1 < window {
+            return Duration::from_micros(self.prior);
+        }
+        Duration::from_micros(figure.load(Relaxed))
+    }
+
     fn reckon(&self, number: u64) {
         let fresh = |window: &&Window| window.number.load(Relaxed) + 1 >= number;
         let mut counts = [0_u64; BUCKETS];
-        let mut sum: u64 = 0;
         for window in self.windows.iter().filter(fresh) {
             for (total, count) in counts.iter_mut().zip(&window.counts) {
                 *total += u64::from(count.load(Relaxed));
             }
-            sum = sum.saturating_add(window.sum.load(Relaxed));
         }
         let seen: u64 = counts.iter().sum();
         let missing = ENOUGH.saturating_sub(seen);
@@ -129,7 +185,6 @@ impl Series {
             below >= rank
         });
         self.p95.store(upper(at.unwrap_or(BUCKETS - 1)), Relaxed);
-        self.mean.store((sum + missing * self.prior) / total.max(1), Relaxed);
         self.last.store(number, Relaxed);
     }
 }
@@ -158,17 +213,21 @@ mod tests {
 
     const A: TargetId = TargetId(0);
 
+    fn prior(milliseconds: u64) -> Prior {
+        let first = Duration::from_millis(milliseconds);
+        Prior { first, answers: [first; EFFORTS] }
+    }
+
     #[test]
     fn the_prior_holds_until_something_is_seen_and_again_after_silence() {
         let start = Instant::now();
-        let observed = Observed::new([Duration::from_millis(400)], start);
+        let observed = Observed::new([prior(400)], start);
         assert_eq!(observed.first_token_p95(A, start), Duration::from_millis(400));
         for _ in 0..100 {
             observed.record(A, Duration::from_secs(5), start);
         }
         assert!(observed.first_token_p95(A, start) >= Duration::from_secs(5));
         assert!(observed.first_token_p95(A, start) <= Duration::from_secs(7));
-        assert_eq!(observed.first_token_mean(A, start), Duration::from_secs(5));
         let later = start + Duration::from_secs(180);
         assert_eq!(observed.first_token_p95(A, later), Duration::from_millis(400), "it gets another chance");
         assert_eq!(observed.first_token_p95(TargetId(9), start), Duration::MAX);
@@ -177,7 +236,7 @@ mod tests {
     #[test]
     fn a_percentile_is_at_most_a_quarter_too_high() {
         let start = Instant::now();
-        let observed = Observed::new([Duration::from_millis(1)], start);
+        let observed = Observed::new([prior(1)], start);
         for ms in 1..=1000 {
             observed.record(A, Duration::from_millis(ms), start);
         }
@@ -188,12 +247,30 @@ mod tests {
     #[test]
     fn one_slow_answer_does_not_outweigh_the_prior() {
         let start = Instant::now();
-        let observed = Observed::new([Duration::from_millis(100)], start);
+        let observed = Observed::new([prior(100)], start);
         observed.record(A, Duration::from_secs(60), start);
         assert!(observed.first_token_p95(A, start) < Duration::from_millis(150));
-        assert!(observed.first_token_mean(A, start) > Duration::from_secs(3));
         observed.record(A, Duration::from_secs(60), start);
         assert!(observed.first_token_p95(A, start) > Duration::from_secs(50), "two of twenty are more than 5 %");
+    }
+
+    #[test]
+    fn answers_are_timed_for_each_effort_and_apart_from_first_tokens() {
+        let start = Instant::now();
+        let slow = Prior { answers: std::array::from_fn(|place| Duration::from_secs(place as u64 + 1)), ..prior(400) };
+        let observed = Observed::new([slow], start);
+        let p95 = |effort| observed.first_answer_p95(A, effort, start);
+        assert_eq!((p95(None), p95(Some(Effort::None))), (Duration::from_secs(1), Duration::from_secs(2)));
+        for _ in 0..100 {
+            observed.record_answer(A, Some(Effort::High), Duration::from_millis(20), start);
+        }
+        assert!(p95(Some(Effort::High)) < Duration::from_millis(26));
+        assert_eq!(p95(None), Duration::from_secs(1), "another effort says nothing of it");
+        assert_eq!(observed.first_token_p95(A, start), Duration::from_millis(400));
+        assert_eq!(observed.first_answer_p95(TargetId(9), None, start), Duration::MAX);
+        let later = start + Duration::from_secs(180);
+        let again = observed.first_answer_p95(A, Some(Effort::High), later);
+        assert_eq!(again, Duration::from_secs(6), "it gets another chance");
     }
 
     #[test]

@@ -1,21 +1,27 @@
 //! The step that says what is best among the allowed. Pure: live figures come in as values.
 //!
 //! Every target that was considered becomes a candidate with its figures, or with the rule that removed it, so that
-//! what explains a decision is what made it.
+//! what explains a decision is what made it. Where a calibration knows a target at several efforts, it becomes a
+//! candidate for each.
 
-mod estimate;
+mod candidates;
+mod cost;
 pub mod health;
 pub mod inflight;
 pub mod latency;
+pub mod lengths;
 mod order;
 mod prior;
 
 use std::time::Duration;
 
-pub use estimate::{EXPECTED_OUTPUT, expected_cost};
+use candidates::{applicable, figures};
+pub use cost::expected_cost;
+pub use lengths::Expected;
 use order::{auto_order, by_quality, named_order};
 pub use prior::{NO_SCORE, p_good};
 
+use crate::chat::Effort;
 use crate::id::{RuleName, TargetId};
 use crate::money::NanoUsd;
 use crate::policy::{Allowed, Minimise, Objective};
@@ -32,8 +38,15 @@ pub struct Inputs<'a> {
     pub n: u32,
     /// What the request cannot do without, in the words of `supports`: `tools`, `images`.
     pub needs: &'a [&'a str],
+    /// The effort that a target is asked with where there is none to choose: the client's own, that of the loop it is in,
+    /// or `None`, the model's own.
+    pub effort: &'a dyn Fn(TargetId) -> Option<Effort>,
+    /// Output tokens of one answer.
+    pub output: &'a dyn Fn(TargetId, Option<Effort>) -> Expected,
     /// Time to the first token, as high as 95 of 100 requests see it.
     pub ttft: &'a dyn Fn(TargetId) -> Duration,
+    /// The same to the first token of the answer itself, reasoning over.
+    pub answer: &'a dyn Fn(TargetId, Option<Effort>) -> Duration,
     /// Whether a target answers and has room.
     pub healthy: &'a dyn Fn(TargetId) -> bool,
     /// The client's own ceiling; the lower of it and the policy's holds.
@@ -42,13 +55,26 @@ pub struct Inputs<'a> {
     pub named: Option<Named<'a>>,
     /// What a calibration says; `None` where there is none or it does not hold for this score.
     pub calibrated: Option<Calibrated<'a>>,
+    /// Where the beginning of this conversation is cached, if anywhere.
+    pub warm: Option<Warm>,
+}
+
+/// The target that served a conversation last, and what it has kept of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Warm {
+    /// Who.
+    pub target: TargetId,
+    /// Tokens of input that need not be read again.
+    pub tokens: u64,
 }
 
 /// Measured qualities, instead of the prior by tier.
 #[derive(Clone, Copy)]
 pub struct Calibrated<'a> {
-    /// A target's chance of a good answer to this request; `None` for one that was not measured.
-    pub p_good: &'a dyn Fn(TargetId) -> Option<f32>,
+    /// Adds the efforts to choose from for a target, all of them measured; none: only [`Inputs::effort`] will do.
+    pub efforts: &'a dyn Fn(TargetId, &mut Vec<Option<Effort>>),
+    /// The chance of a good answer of a target at an effort; `None` for what was not measured.
+    pub p_good: &'a dyn Fn(TargetId, Option<Effort>) -> Option<f32>,
     /// How far below the best still keeps the policy's floor; `None` where no threshold was found for it.
     pub tau: Option<f32>,
 }
@@ -87,9 +113,10 @@ pub struct Named<'a> {
 /// What may be tried, in order.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Every target considered, allowed or not, in the configuration's order.
+    /// Every target considered, allowed or not, in the configuration's order, at each effort there is to choose from.
     pub candidates: Vec<Candidate>,
-    /// Places in `candidates`: the chosen one, then the fallbacks. Never empty; all satisfy rules and ceilings.
+    /// Places in `candidates`: the chosen one, then the fallbacks, each target once. Never empty; all satisfy rules and
+    /// ceilings.
     pub order: Vec<usize>,
     /// Why the first is first.
     pub reason: Reason,
@@ -111,11 +138,15 @@ impl Plan {
     }
 }
 
-/// One target with its figures.
+/// One target at one effort, with its figures.
 #[derive(Clone, Debug)]
 pub struct Candidate {
     /// The target.
     pub target: TargetId,
+    /// The effort; `None`: the model's own, or what the client says is no degree.
+    pub effort: Option<Effort>,
+    /// Output tokens that one answer is expected to take.
+    pub output: Expected,
     /// `None` where no price is known.
     pub expected_cost: Option<NanoUsd>,
     /// Chance of a good answer, by calibration or the tier's prior; `None` where nobody scored the prompt.
@@ -124,6 +155,11 @@ pub struct Candidate {
     quality: f32,
     /// Time to the first token, 95th percentile.
     pub ttft: Duration,
+    /// Time to the first token of the answer itself, 95th percentile.
+    pub answer: Duration,
+    /// What leaving the conversation's warm cache for this target costs; nothing where there is none to leave, or cost
+    /// is not what decides.
+    pub switching: NanoUsd,
     /// What keeps it out; `None` for one that may be tried.
     pub removed_by: Option<RemovedBy>,
 }
@@ -135,7 +171,7 @@ pub enum RemovedBy {
     Rule(RuleName),
     /// Expected to cost more than the ceiling, or of unknown price.
     MaxCost,
-    /// Too long to the first token.
+    /// Too long to the first token, or to the answer's.
     Latency,
     /// Failing, or full.
     Health,
@@ -161,7 +197,7 @@ pub enum Reason {
     OnlyAllowed,
     /// The cheapest whose quality lies within tau of the best.
     CheapestGoodEnough,
-    /// The fastest whose quality lies within tau of the best.
+    /// The fastest to its answer whose quality lies within tau of the best.
     FastestGoodEnough,
     /// The best: the policy minimises nothing, or nothing within the ceilings is good enough.
     BestQuality,
@@ -173,6 +209,8 @@ pub enum Reason {
     Alias,
     /// It began the tool loop that the request is in the middle of.
     Pinned,
+    /// It served the conversation before, and what its cache saves is more than another would.
+    Sticky,
 }
 
 impl Reason {
@@ -188,6 +226,7 @@ impl Reason {
             Self::Named => "named",
             Self::Alias => "alias",
             Self::Pinned => "pinned",
+            Self::Sticky => "sticky",
         }
     }
 }
@@ -231,15 +270,17 @@ impl Why {
 /// Chooses among what is allowed.
 ///
 /// Ceilings first, and a target of unknown price meets no cost ceiling. Then, by the policy's objective, the best of
-/// those whose quality lies within tau of the best allowed and healthy target; the rest follow as fallbacks, good
-/// enough ones before the others.
+/// those whose quality lies within tau of the best allowed and healthy one; the rest follow as fallbacks, good
+/// enough ones before the others. Cost counts what it takes to leave a conversation's warm cache.
 ///
 /// # Errors
 /// [`NoCandidate`] where nothing may be tried.
 pub fn choose(allowed: &Allowed, objective: &Objective, inputs: &Inputs<'_>) -> Result<Plan, NoCandidate> {
     let calibrated = applicable(allowed, objective, inputs);
     let basis = if calibrated.is_some() { Basis::Calibrated } else { Basis::Prior };
-    let candidates = figures(allowed, objective, inputs, calibrated.as_ref());
+    let minimise =
+        if objective.require_calibration && basis == Basis::Prior { Minimise::None } else { objective.minimise };
+    let candidates = figures(allowed, objective, minimise, inputs, calibrated.as_ref());
     let free: Vec<usize> = (0..candidates.len()).filter(|&place| candidates[place].removed_by.is_none()).collect();
     if free.is_empty() {
         return Err(NoCandidate { why: blame(allowed, &candidates), candidates });
@@ -252,70 +293,12 @@ pub fn choose(allowed: &Allowed, objective: &Objective, inputs: &Inputs<'_>) -> 
         .min_by(|&a, &b| by_quality(allowed, &candidates[a], &candidates[b]));
     let prior = objective.at_least.map(|share| 1.0 - share);
     let tau = calibrated.and_then(|calibrated| calibrated.tau).or(prior).filter(|_| prior.is_some());
-    let minimise =
-        if objective.require_calibration && basis == Basis::Prior { Minimise::None } else { objective.minimise };
-    let (order, reason) = match &inputs.named {
+    let (mut order, reason) = match &inputs.named {
         Some(named) => named_order(named, &candidates, free),
         None => auto_order(allowed, minimise, inputs, &candidates, free, best.zip(tau)),
     };
+    order::once_each(&mut order, &candidates);
     Ok(Plan { candidates, order, reason, tau, at_least: objective.at_least, basis, best })
-}
-
-/// The calibration, if it can decide this request: the prompt has a score, a threshold was found for the floor, and all
-/// that may be asked were measured. A measured figure and one by tier do not compare, so it is all or none.
-fn applicable<'a>(allowed: &Allowed, objective: &Objective, inputs: &Inputs<'a>) -> Option<Calibrated<'a>> {
-    let calibrated = inputs.calibrated?;
-    inputs.difficulty?;
-    if objective.at_least.is_some() && calibrated.tau.is_none() {
-        return None;
-    }
-    let mut asked = allowed.considered().filter(|id| allowed.contains(*id) && (inputs.healthy)(*id));
-    asked.all(|id| (calibrated.p_good)(id).is_some()).then_some(calibrated)
-}
-
-fn figures(
-    allowed: &Allowed,
-    objective: &Objective,
-    inputs: &Inputs<'_>,
-    calibrated: Option<&Calibrated<'_>>,
-) -> Vec<Candidate> {
-    let ceiling = match (objective.max_cost, inputs.ceiling) {
-        (Some(policy), Some(client)) => Some(policy.min(client)),
-        (policy, client) => policy.or(client),
-    };
-    let slowest = objective.first_token_p95_ms.filter(|_| inputs.named.is_none()).map(Duration::from_millis);
-    let mut candidates = Vec::new();
-    for id in allowed.considered() {
-        let Some(target) = allowed.target(id) else { continue };
-        let expected = target.price.as_ref().map(|price| expected_cost(price, target.max_output, inputs));
-        let ttft = (inputs.ttft)(id);
-        let removed_by = if let Some(rule) = allowed.removed_by(id) {
-            Some(RemovedBy::Rule(rule.clone()))
-        } else if ceiling.is_some_and(|ceiling| expected.is_none_or(|cost| cost > ceiling)) {
-            Some(RemovedBy::MaxCost)
-        } else if slowest.is_some_and(|slowest| ttft > slowest) {
-            Some(RemovedBy::Latency)
-        } else if !(inputs.healthy)(id) {
-            Some(RemovedBy::Health)
-        } else {
-            None
-        };
-        let measured = calibrated.and_then(|calibrated| (calibrated.p_good)(id));
-        let by_tier = |difficulty| p_good(difficulty, target.tier);
-        candidates.push(Candidate {
-            target: id,
-            expected_cost: expected,
-            p_good: match calibrated {
-                // A target that is out and was not measured has no figure that compares with the others'.
-                Some(_) => measured,
-                None => inputs.difficulty.map(by_tier),
-            },
-            quality: measured.unwrap_or_else(|| by_tier(inputs.difficulty.unwrap_or(NO_SCORE))),
-            ttft,
-            removed_by,
-        });
-    }
-    candidates
 }
 
 /// A target that only its health keeps out may come back, so that is said first; then what the client can change.
@@ -332,5 +315,7 @@ fn blame(allowed: &Allowed, candidates: &[Candidate]) -> Why {
     }
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

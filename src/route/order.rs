@@ -32,6 +32,19 @@ pub(super) fn named_order(named: &Named<'_>, candidates: &[Candidate], free: Vec
     (order, named.reason)
 }
 
+/// Keeps the first candidate of each target: one that failed is not asked again with another effort.
+pub(super) fn once_each(order: &mut Vec<usize>, candidates: &[Candidate]) {
+    let mut seen: Vec<TargetId> = Vec::with_capacity(order.len());
+    order.retain(|&place| {
+        let Some(candidate) = candidates.get(place) else { return false };
+        let new = !seen.contains(&candidate.target);
+        if new {
+            seen.push(candidate.target);
+        }
+        new
+    });
+}
+
 /// Whether a target can do what the request needs, by what it states; one that states nothing may be able to. Those that
 /// cannot come last, so that a wrong statement costs a detour and no answer.
 fn fits(target: &Target, inputs: &Inputs<'_>) -> bool {
@@ -66,12 +79,15 @@ pub(super) fn auto_order(
     };
     let none_good_enough = order.is_empty();
     order.sort_by(|&a, &b| compare(allowed, &candidates[a], &candidates[b]));
+    let stays = minimise == Minimise::Cost && sticks(allowed, inputs, candidates, &order);
     rest.sort_by(|&a, &b| by_quality(allowed, &candidates[a], &candidates[b]));
     order.append(&mut rest);
     unfit.sort_by(|&a, &b| by_quality(allowed, &candidates[a], &candidates[b]));
     order.append(&mut unfit);
     let reason = if order.len() == 1 {
         Reason::OnlyAllowed
+    } else if stays {
+        Reason::Sticky
     } else if inputs.difficulty.is_none() {
         Reason::NoScore
     } else if none_good_enough {
@@ -86,13 +102,30 @@ pub(super) fn auto_order(
     (order, reason)
 }
 
-/// Lower first; a target of unknown price after all priced ones.
+/// Whether the first is so only because its cache is warm: by costs alone it would be another target.
+fn sticks(allowed: &Allowed, inputs: &Inputs<'_>, candidates: &[Candidate], order: &[usize]) -> bool {
+    let (Some(warm), Some(&first)) = (inputs.warm, order.first()) else { return false };
+    let alone = |a: &Candidate, b: &Candidate| cost(a).cmp(&cost(b)).then_with(|| by_speed(allowed, a, b));
+    let cheapest = order.iter().map(|&place| &candidates[place]).min_by(|a, b| alone(a, b));
+    candidates[first].target == warm.target && cheapest.is_some_and(|cheapest| cheapest.target != warm.target)
+}
+
+/// Lower first, the price of leaving a warm cache included; a target of unknown price after all priced ones.
 fn by_cost(allowed: &Allowed, a: &Candidate, b: &Candidate) -> Ordering {
-    cost(a).cmp(&cost(b)).then_with(|| a.ttft.cmp(&b.ttft)).then_with(|| by_name(allowed, a, b))
+    let all = |candidate: &Candidate| {
+        let (unknown, cost) = cost(candidate);
+        (unknown, cost + candidate.switching)
+    };
+    all(a).cmp(&all(b)).then_with(|| by_speed(allowed, a, b))
 }
 
 fn by_latency(allowed: &Allowed, a: &Candidate, b: &Candidate) -> Ordering {
-    a.ttft.cmp(&b.ttft).then_with(|| by_cost(allowed, a, b))
+    a.answer.cmp(&b.answer).then_with(|| by_cost(allowed, a, b))
+}
+
+/// What decides where all else is equal.
+fn by_speed(allowed: &Allowed, a: &Candidate, b: &Candidate) -> Ordering {
+    a.answer.cmp(&b.answer).then_with(|| by_name(allowed, a, b)).then_with(|| a.effort.cmp(&b.effort))
 }
 
 pub(super) fn by_quality(allowed: &Allowed, a: &Candidate, b: &Candidate) -> Ordering {

@@ -2,12 +2,13 @@ use std::sync::Arc;
 
 use super::*;
 use crate::config::{Config, Fact, FactName, Target, Tier};
+use crate::money::{Price, Rate, Rates};
 use crate::policy::fixture::{config, labelled, target};
 use crate::policy::{Circumstances, Policies, Policy, constrain};
 
-struct Setting {
-    config: Config,
-    policy: Arc<Policy>,
+pub(super) struct Setting {
+    pub(super) config: Config,
+    pub(super) policy: Arc<Policy>,
 }
 
 /// own (weak, free of charge), mid, and big (strong, dear), all allowed but for one in the US.
@@ -28,29 +29,36 @@ fn setting(objective: &str) -> Setting {
 
 const COST: &str = "{ minimise: cost, quality: { at_least: 0.95 } }";
 
+/// One effort for every target: its own.
+fn one(_: TargetId, _: &mut Vec<Option<Effort>>) {}
+
 fn in_hundreds(id: TargetId) -> Duration {
     Duration::from_millis(100 * (u64::from(id.0) + 1))
 }
 
 impl Setting {
-    fn allowed(&self) -> Allowed {
+    pub(super) fn allowed(&self) -> Allowed {
         let all: Vec<TargetId> = self.config.targets.iter().map(|target| target.id).collect();
         let labels = labelled(&self.policy, &[], &[]);
         constrain(&self.policy, &Circumstances::plain(&self.config.tenants["acme"], &labels), &all)
     }
 
-    fn choose<'a>(&self, change: impl FnOnce(&mut Inputs<'a>)) -> Result<Plan, NoCandidate> {
+    pub(super) fn choose<'a>(&self, change: impl FnOnce(&mut Inputs<'a>)) -> Result<Plan, NoCandidate> {
         let mut inputs = Inputs {
             difficulty: Some(0.5),
             input_tokens: 1000,
             max_output: None,
             n: 1,
             needs: &[],
+            effort: &|_| None,
+            output: &|_, _| Expected::about(400),
             ttft: &in_hundreds,
+            answer: &|id, _| in_hundreds(id),
             healthy: &|_| true,
             ceiling: None,
             named: None,
             calibrated: None,
+            warm: None,
         };
         change(&mut inputs);
         choose(&self.allowed(), &self.policy.objective, &inputs)
@@ -198,8 +206,8 @@ fn a_tie_is_broken_by_latency_then_by_name() {
     ]);
     let (policy, _) = Policies::from_text(&format!("policy: p\nobjective: {COST}\n"), &config).unwrap();
     let setting = Setting { config, policy };
-    let ttft = |id: TargetId| Duration::from_millis(if id.0 == 2 { 1 } else { 2 });
-    assert_eq!(order(&setting.choose(|inputs| inputs.ttft = &ttft).unwrap()), [2, 1, 0]);
+    let answer = |id: TargetId, _: Option<Effort>| Duration::from_millis(if id.0 == 2 { 1 } else { 2 });
+    assert_eq!(order(&setting.choose(|inputs| inputs.answer = &answer).unwrap()), [2, 1, 0]);
 }
 
 #[test]
@@ -215,11 +223,15 @@ fn nothing_allowed_blames_the_rules() {
         max_output: None,
         n: 1,
         needs: &[],
+        effort: &|_| None,
+        output: &|_, _| Expected::about(400),
         ttft: &ttft,
+        answer: &|id, _| ttft(id),
         healthy: &|_| true,
         ceiling: None,
         named: None,
         calibrated: None,
+        warm: None,
     };
     let none = choose(&allowed, &setting.policy.objective, &inputs).unwrap_err();
     assert_eq!(none.why, Why::Rules);
@@ -253,13 +265,15 @@ fn a_target_that_cannot_do_what_is_needed_is_asked_last() {
 fn measured_qualities_decide_with_their_own_threshold() {
     let setting = setting(COST);
     // own is nearly as good as big; mid, which its tier would put between them, is bad.
-    let p = |id: TargetId| [Some(0.80), Some(0.40), Some(0.88), Some(0.87)].get(id.index()).copied().flatten();
-    let calibrated = Some(Calibrated { p_good: &p, tau: Some(0.1) });
+    let p = |id: TargetId, _: Option<Effort>| {
+        [Some(0.80), Some(0.40), Some(0.88), Some(0.87)].get(id.index()).copied().flatten()
+    };
+    let calibrated = Some(Calibrated { efforts: &one, p_good: &p, tau: Some(0.1) });
     let plan = setting.choose(|inputs| inputs.calibrated = calibrated).unwrap();
     assert_eq!((order(&plan)[0], plan.basis, plan.tau), (0, Basis::Calibrated, Some(0.1)));
     assert_eq!(plan.candidates[1].p_good, Some(0.40));
     assert_eq!(plan.candidates[4].p_good, None, "removed and not measured: no figure that compares");
-    let calibrated = Some(Calibrated { p_good: &p, tau: Some(0.05) });
+    let calibrated = Some(Calibrated { efforts: &one, p_good: &p, tau: Some(0.05) });
     let plan = setting.choose(|inputs| inputs.calibrated = calibrated).unwrap();
     assert_eq!(order(&plan), [2, 3, 0, 1], "fallbacks by measured quality");
 }
@@ -267,8 +281,8 @@ fn measured_qualities_decide_with_their_own_threshold() {
 #[test]
 fn a_calibration_that_does_not_cover_the_case_claims_nothing() {
     let setting = setting(COST);
-    let all = |_: TargetId| Some(0.9);
-    let some = |id: TargetId| (id.0 > 0).then_some(0.9);
+    let all = |_: TargetId, _: Option<Effort>| Some(0.9);
+    let some = |id: TargetId, _: Option<Effort>| (id.0 > 0).then_some(0.9);
     let (up, first_down) = (|_: TargetId| true, |id: TargetId| id.0 > 0);
     let basis = |calibrated, difficulty, healthy| {
         let plan = setting.choose(|inputs| {
@@ -276,8 +290,8 @@ fn a_calibration_that_does_not_cover_the_case_claims_nothing() {
         });
         plan.unwrap().basis
     };
-    let every = Calibrated { p_good: &all, tau: Some(0.1) };
-    let all_but_one = Calibrated { p_good: &some, tau: Some(0.1) };
+    let every = Calibrated { efforts: &one, p_good: &all, tau: Some(0.1) };
+    let all_but_one = Calibrated { efforts: &one, p_good: &some, tau: Some(0.1) };
     assert_eq!(basis(every, Some(0.5), &up as &dyn Fn(TargetId) -> bool), Basis::Calibrated);
     assert_eq!(basis(Calibrated { tau: None, ..every }, Some(0.5), &up), Basis::Prior, "no threshold");
     assert_eq!(basis(all_but_one, Some(0.5), &up), Basis::Prior, "not all were measured");
@@ -294,8 +308,177 @@ fn where_calibration_is_required_nothing_below_the_best_is_chosen_without_it() {
     let setting = setting("{ minimise: cost, quality: { at_least: 0.95, require_calibration: true } }");
     let plan = setting.choose(|inputs| inputs.difficulty = Some(0.01)).unwrap();
     assert_eq!((order(&plan)[0], plan.reason), (2, Reason::BestQuality));
-    let all = |_: TargetId| Some(0.9);
-    let calibrated = Some(Calibrated { p_good: &all, tau: Some(0.1) });
+    let all = |_: TargetId, _: Option<Effort>| Some(0.9);
+    let calibrated = Some(Calibrated { efforts: &one, p_good: &all, tau: Some(0.1) });
     let plan = setting.choose(|inputs| inputs.calibrated = calibrated).unwrap();
     assert_eq!((order(&plan)[0], plan.reason), (0, Reason::CheapestGoodEnough));
+}
+
+#[test]
+fn a_reasoner_does_not_win_by_thinking_aloud() {
+    let answers = |id: TargetId, _: Option<Effort>| Duration::from_secs(if id.0 == 1 { 20 } else { 2 });
+    let fastest = setting("{ minimise: latency, quality: { at_least: 0.9 } }");
+    let plan = fastest.choose(|inputs| inputs.answer = &answers).unwrap();
+    assert_eq!(order(&plan), [2, 3, 1, 0], "mid has the first token first, and its answer last");
+    let capped = setting("{ minimise: none, latency: { first_token_p95_ms: 350, first_answer_token_p95_ms: 8000 } }");
+    let plan = capped.choose(|inputs| inputs.answer = &answers).unwrap();
+    assert_eq!(order(&plan), [2, 0]);
+    for slow in [1, 3] {
+        assert_eq!(plan.candidates[slow].removed_by, Some(RemovedBy::Latency));
+    }
+    let named = [(TargetId(1), 1)];
+    let named = Some(Named { targets: &named, random: 0, reason: Reason::Named });
+    let plan = capped.choose(|inputs| (inputs.answer, inputs.named) = (&answers, named)).unwrap();
+    assert_eq!(order(&plan)[0], 1, "what is named may take its time");
+}
+
+/// own and mid at low and high effort, big at its own.
+fn two_efforts(id: TargetId, into: &mut Vec<Option<Effort>>) {
+    match id.0 {
+        0 | 1 => into.extend([Some(Effort::Low), Some(Effort::High)]),
+        _ => into.push(None),
+    }
+}
+
+fn by_effort(id: TargetId, effort: Option<Effort>) -> Option<f32> {
+    match (id.0, effort) {
+        (0, Some(Effort::Low)) => Some(0.5),
+        (0, Some(Effort::High)) => Some(0.7),
+        (1, Some(Effort::Low)) => Some(0.75),
+        (1, Some(Effort::High)) => Some(0.88),
+        (2 | 3, None) => Some(0.9),
+        _ => None,
+    }
+}
+
+fn longer_when_thinking(_: TargetId, effort: Option<Effort>) -> Expected {
+    Expected::about(if effort == Some(Effort::High) { 4000 } else { 400 })
+}
+
+#[test]
+fn a_candidate_is_a_target_at_one_effort_and_the_cheapest_good_enough_is_chosen() {
+    let setting = setting(COST);
+    let chosen = |tau| {
+        let calibrated = Some(Calibrated { efforts: &two_efforts, p_good: &by_effort, tau: Some(tau) });
+        let plan = setting.choose(|inputs| {
+            (inputs.calibrated, inputs.output) = (calibrated, &longer_when_thinking);
+        });
+        let plan = plan.unwrap();
+        let candidate = plan.chosen().unwrap();
+        (candidate.target.0, candidate.effort, plan)
+    };
+    let (target, effort, plan) = chosen(0.05);
+    assert_eq!((target, effort), (1, Some(Effort::High)), "at low effort it is not good enough");
+    assert_eq!(plan.candidates.len(), 7, "two targets at two efforts, two at one, and the one that is not allowed");
+    let figures = |place: usize| (plan.candidates[place].target.0, plan.candidates[place].effort);
+    assert_eq!((figures(2), figures(3)), ((1, Some(Effort::Low)), (1, Some(Effort::High))));
+    assert_eq!(plan.candidates[3].expected_cost, Some(NanoUsd(500 * 1000 + 4000 * 1500)));
+    assert_eq!(plan.candidates[3].output.p90, 16_000);
+    assert_eq!(order(&plan), [1, 2, 3, 0], "a target that failed is not asked again with another effort");
+    assert_eq!(chosen(0.2).0, 0);
+    assert_eq!((chosen(0.2).1, chosen(0.5).1), (Some(Effort::High), Some(Effort::Low)), "more is only paid for need");
+}
+
+#[test]
+fn without_a_calibration_that_holds_no_effort_is_chosen() {
+    let setting = setting(COST);
+    let calibrated = Some(Calibrated { efforts: &two_efforts, p_good: &by_effort, tau: None });
+    let plan = setting.choose(|inputs| inputs.calibrated = calibrated).unwrap();
+    assert_eq!((plan.basis, plan.candidates.len()), (Basis::Prior, 5));
+    assert!(plan.candidates.iter().all(|candidate| candidate.effort.is_none()));
+}
+
+#[test]
+fn a_clients_own_effort_stays_and_counts_only_where_it_was_measured() {
+    let setting = setting(COST);
+    let calibrated = Some(Calibrated { efforts: &one, p_good: &by_effort, tau: Some(0.05) });
+    let high = |id: TargetId| (id.0 < 2).then_some(Effort::High);
+    let plan = setting.choose(|inputs| (inputs.effort, inputs.calibrated) = (&high, calibrated)).unwrap();
+    assert_eq!((plan.basis, plan.chosen().unwrap().effort), (Basis::Calibrated, Some(Effort::High)));
+    assert_eq!(plan.candidates.len(), 5);
+    let medium = |id: TargetId| (id.0 < 2).then_some(Effort::Medium);
+    let plan = setting.choose(|inputs| (inputs.effort, inputs.calibrated) = (&medium, calibrated)).unwrap();
+    assert_eq!((plan.basis, plan.candidates[1].effort), (Basis::Prior, Some(Effort::Medium)), "nobody measured it");
+}
+
+/// `a` at 10 dollars, of which the cache takes 9 off; `b` at 2, whose cache costs 3 to write.
+fn cached() -> Setting {
+    let mut config = config(vec![target("a", Tier::Mid), target("b", Tier::Mid)]);
+    let rate = |usd: &str| Rate::per_million(usd.parse().unwrap());
+    let dear = Rates { cached_input: rate("1"), ..Rates::plain(rate("10"), rate("10")) };
+    let cheap = Rates { cache_write: rate("3"), ..Rates::plain(rate("2"), rate("2")) };
+    for (target, rates) in config.targets.iter_mut().zip([dear, cheap]) {
+        Arc::make_mut(target).price = Some(Price::flat(rates));
+    }
+    let (policy, _) = Policies::from_text(&format!("policy: p\nobjective: {COST}\n"), &config).unwrap();
+    Setting { config, policy }
+}
+
+#[test]
+fn a_conversation_stays_where_its_cache_saves_more_than_another_target_would() {
+    let setting = cached();
+    let plan = |tokens| {
+        let warm = Some(Warm { target: TargetId(0), tokens });
+        setting.choose(|inputs| (inputs.warm, inputs.input_tokens) = (warm, 10_000)).unwrap()
+    };
+    let cold = plan(0);
+    assert_eq!((order(&cold)[0], cold.reason), (1, Reason::CheapestGoodEnough));
+    // b saves 8 dollars a million on 10,400 tokens; going there loses 9 and pays 1 more on those that are cached.
+    let gain = NanoUsd(10_400 * 8000);
+    let place = |tokens| plan(tokens).candidates[1].switching;
+    assert_eq!((place(8320), place(1)), (gain, NanoUsd(10_000)));
+    let equal = plan(8320);
+    assert_eq!((order(&equal)[0], equal.reason), (0, Reason::Sticky), "a tie is broken by latency, and a is first");
+    let warm = plan(9000);
+    assert_eq!((order(&warm)[0], warm.reason), (0, Reason::Sticky));
+    assert_eq!(warm.candidates[0].switching, NanoUsd::ZERO);
+    let cool = plan(8000);
+    assert_eq!((order(&cool)[0], cool.reason), (1, Reason::CheapestGoodEnough));
+    assert_eq!(place(50_000), place(10_000), "no more is cached than is sent");
+}
+
+#[test]
+fn a_warm_cache_keeps_nobody_whom_ceilings_health_quality_or_another_aim_rule_out() {
+    let setting = cached();
+    let warm = Some(Warm { target: TargetId(0), tokens: 9000 });
+    let first = |change: &dyn Fn(&mut Inputs<'_>)| {
+        let plan = setting.choose(|inputs| {
+            (inputs.warm, inputs.input_tokens) = (warm, 10_000);
+            change(inputs);
+        });
+        let plan = plan.unwrap();
+        (order(&plan)[0], plan.candidates[1].switching)
+    };
+    assert_eq!(first(&|_| {}).0, 0);
+    let nothing_to_leave = (1, NanoUsd::ZERO);
+    assert_eq!(first(&|inputs| inputs.healthy = &|id| id.0 == 1), nothing_to_leave);
+    assert_eq!(first(&|inputs| inputs.ceiling = Some(NanoUsd(10_400 * 5000))), nothing_to_leave);
+    let named = [(TargetId(1), 1)];
+    let plan = setting.choose(|inputs| {
+        inputs.warm = warm;
+        inputs.named = Some(Named { targets: &named, random: 0, reason: Reason::Named });
+    });
+    assert_eq!(plan.unwrap().reason, Reason::Named);
+    let p = |id: TargetId, _: Option<Effort>| Some(if id.0 == 0 { 0.5 } else { 0.9 });
+    let calibrated = Some(Calibrated { efforts: &one, p_good: &p, tau: Some(0.05) });
+    let plan = setting.choose(|inputs| (inputs.warm, inputs.calibrated) = (warm, calibrated)).unwrap();
+    assert_eq!((order(&plan)[0], plan.reason), (1, Reason::CheapestGoodEnough), "a is not good enough");
+    for other in ["{ minimise: latency }", "{ minimise: none }"] {
+        let mut setting = cached();
+        let text = format!("policy: p\nobjective: {other}\n");
+        setting.policy = Policies::from_text(&text, &setting.config).unwrap().0;
+        let plan = setting.choose(|inputs| inputs.warm = warm).unwrap();
+        assert!(plan.reason != Reason::Sticky && plan.candidates[1].switching == NanoUsd::ZERO);
+    }
+}
+
+#[test]
+fn a_machine_that_is_paid_for_is_chosen_as_free_and_still_has_its_price() {
+    let mut setting = setting("{ minimise: cost }");
+    let big = Arc::make_mut(&mut setting.config.targets[2]);
+    big.price = big.price.take().map(Price::sunk);
+    let text = "policy: p\nrules: [{ name: eea, require: { location.countries: { in: EEA } } }]\nobjective: { minimise: cost }\n";
+    setting.policy = Policies::from_text(text, &setting.config).unwrap().0;
+    let plan = setting.choose(|_| {}).unwrap();
+    assert_eq!((order(&plan)[0], plan.candidates[2].expected_cost), (2, Some(NanoUsd::ZERO)));
 }

@@ -5,11 +5,12 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 
 use super::gemini::embeddings::EmbeddingsError;
-use super::json::{JsonError, JsonResult, Kind, Scanner};
+use super::json::{JsonError, JsonResult, Kind, Located, Scanner, Step};
 use super::losses::{Encoded, Unsupported};
+use super::openai::types;
 use super::request_error::RequestError;
 use super::{Shape, anthropic, gemini, openai, responses, spelling};
-use crate::chat::{Conversation, Format, Request, Text};
+use crate::chat::{Conversation, Format, Request, Role, Text};
 
 /// Checks a client's body and reads what the gateway judges by.
 ///
@@ -72,6 +73,86 @@ pub fn turn(request: &Request) -> Option<&[u8]> {
     });
     read.ok()?;
     list.get(..end?)
+}
+
+/// What a conversation can be told by from one turn to the next: all that stands before the first user message for the
+/// model to go by, and that message, given to `take` piece by piece. Cache marks are left out, for clients move them.
+/// Nothing after that message is read. `false`: there is no user message.
+pub fn opening(request: &Request, take: &mut dyn FnMut(&[u8])) -> bool {
+    if !matches!(request.format, Format::Chat | Format::Responses | Format::Messages) {
+        return false;
+    }
+    for (_, range) in request.edits.others.iter().filter(|(name, _)| matches!(*name, "system" | "instructions")) {
+        content(request.body.get(range.clone()).unwrap_or_default(), take);
+    }
+    let list = request.body.get(request.edits.messages.clone()).unwrap_or_default();
+    if list.first() != Some(&b'[') {
+        content(list, take);
+        return !list.is_empty();
+    }
+    let read = Scanner::lenient(list).array(|scanner, _| {
+        let (mut who, mut said) = (None, None);
+        scanner.object(|scanner, key| {
+            match (key.name, scanner.kind()?) {
+                (b"role", Kind::String) => who = types::role(&scanner.string()?.bytes()),
+                (b"content", _) => said = Some(scanner.value()?),
+                _ => scanner.skip()?,
+            }
+            Ok::<_, Box<JsonError>>(())
+        })?;
+        let said = said.and_then(|range| list.get(range)).unwrap_or_default();
+        match who {
+            Some(Role::User) => {
+                content(said, take);
+                Err(Over::Found)
+            }
+            Some(Role::System) => {
+                content(said, take);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    });
+    matches!(read, Err(Over::Found))
+}
+
+/// Why a list is not read on.
+enum Over {
+    Found,
+    Broken,
+}
+
+impl From<Box<JsonError>> for Over {
+    fn from(_: Box<JsonError>) -> Self {
+        Self::Broken
+    }
+}
+
+impl Located for Over {
+    fn inside(&mut self, _: Step<'_>) {}
+}
+
+/// A text, or a list of parts.
+fn content(bytes: &[u8], take: &mut dyn FnMut(&[u8])) {
+    if bytes.first() != Some(&b'[') {
+        take(bytes);
+        return;
+    }
+    // What was judged cannot fail here; if it did, what was read so far would tell.
+    let _ = Scanner::lenient(bytes).array(|scanner, _| {
+        if !scanner.is(Kind::Object) {
+            take(bytes.get(scanner.value()?).unwrap_or_default());
+            return Ok(());
+        }
+        scanner.object(|scanner, key| {
+            let value = scanner.value()?;
+            if key.name != b"cache_control" {
+                take(key.name);
+                take(bytes.get(value).unwrap_or_default());
+            }
+            Ok::<_, Box<JsonError>>(())
+        })
+    });
 }
 
 /// Whether a message's parts are tool results and nothing else, as Messages clients send them.
@@ -191,3 +272,6 @@ impl<'r> Asking<'r> {
         read.as_ref().map_err(Clone::clone)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,10 +2,12 @@
 //!
 //! A kind in `catalog` carries one [`Dialect`]; a target adds what its model can do. Encoders read both from a [`Shape`].
 
+use std::borrow::Cow;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::chat::{Effort, Family, Format};
+use crate::chat::{Effort, Family, Format, ReasoningWish};
 
 /// How a provider speaks its format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,6 +124,36 @@ pub struct ReasoningModel {
     pub template_key: Option<String>,
 }
 
+impl ReasoningModel {
+    /// Tokens for a degree: as configured, else a convention (each degree four times the one before, in the range that
+    /// Anthropic and Gemini name for their budgets).
+    #[must_use]
+    pub fn budget_of(&self, effort: Effort) -> u64 {
+        let stated = self.efforts.iter().find(|(degree, _)| *degree == effort);
+        stated.map_or(
+            match effort {
+                Effort::None => 0,
+                Effort::Minimal => 512,
+                Effort::Low => 1024,
+                Effort::Medium => 4096,
+                Effort::High => 16_384,
+                Effort::Xhigh | Effort::Max => 32_768,
+            },
+            |(_, tokens)| *tokens,
+        )
+    }
+
+    /// Whether it can be told this degree and no other instead.
+    #[must_use]
+    pub fn knows(&self, effort: Effort) -> bool {
+        match self.style {
+            Some(Style::None | Style::Always) => false,
+            Some(Style::Effort) => self.efforts.is_empty() || self.efforts.iter().any(|(known, _)| *known == effort),
+            Some(Style::Toggle | Style::Budget) | None => true,
+        }
+    }
+}
+
 /// What can be asked of a model's reasoning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -162,6 +194,8 @@ pub struct Shape<'a> {
     pub max_output: Option<u64>,
     /// How the model reasons.
     pub reasoning: &'a ReasoningModel,
+    /// The degree that the gateway chose for it. What a client says itself goes before.
+    pub effort: Option<Effort>,
     /// What cannot be said is dropped and named, instead of refused.
     pub drop_unsupported: bool,
     /// The provider is stated to keep nothing (`data.retention: 0d`), so it is told not to, whatever the client says.
@@ -169,22 +203,21 @@ pub struct Shape<'a> {
 }
 
 impl Shape<'_> {
-    /// Tokens for a degree: as configured, else a convention (each degree four times the one before, in the range that
-    /// Anthropic and Gemini name for their budgets).
+    /// What to tell the model: the client's wish, else the degree that was chosen.
+    #[must_use]
+    pub fn wish<'w>(&self, said: &'w ReasoningWish) -> Cow<'w, ReasoningWish> {
+        let Some(effort) = self.effort.filter(|_| said.is_empty()) else { return Cow::Borrowed(said) };
+        Cow::Owned(match self.reasoning.style {
+            // A switch has no degrees.
+            Some(Style::Toggle) => ReasoningWish { enabled: Some(effort != Effort::None), ..ReasoningWish::default() },
+            _ => ReasoningWish { effort: Some(effort), ..ReasoningWish::default() },
+        })
+    }
+
+    /// Tokens for a degree, as [`ReasoningModel::budget_of`] says.
     #[must_use]
     pub fn budget_of(&self, effort: Effort) -> u64 {
-        let stated = self.reasoning.efforts.iter().find(|(degree, _)| *degree == effort);
-        stated.map_or(
-            match effort {
-                Effort::None => 0,
-                Effort::Minimal => 512,
-                Effort::Low => 1024,
-                Effort::Medium => 4096,
-                Effort::High => 16_384,
-                Effort::Xhigh | Effort::Max => 32_768,
-            },
-            |(_, tokens)| *tokens,
-        )
+        self.reasoning.budget_of(effort)
     }
 
     /// The degree for a number of tokens: the highest of low, medium and high whose own budget it reaches; at least low.

@@ -18,6 +18,7 @@ pub mod gemini;
 pub mod json;
 pub mod losses;
 pub mod openai;
+mod own_effort;
 pub mod passage;
 pub mod provider_error;
 #[cfg(test)]

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::Path;
 
+use crate::chat::Effort;
 use crate::cli::lines;
 use crate::cli::progress::Progress;
 use crate::cli::score::{Scored, Scorer};
 use crate::config::{Config, Target};
 use crate::quality::data::{self, Decision, Line, Measured, Prompt};
 use crate::quality::{Labelled, Outcome};
-use crate::route::EXPECTED_OUTPUT;
+use crate::route::lengths::usual;
 
 /// Mistakes told before the rest is only counted.
 const TOLD: usize = 5;
@@ -36,6 +37,10 @@ pub(super) struct Gathered {
     /// Candidates; outcomes name them by their place.
     pub(super) names: Vec<Name>,
     pub(super) labelled: Vec<Labelled>,
+    /// Whether the target of each can be asked so.
+    sayable: Vec<bool>,
+    /// Output tokens of each, as far as they were told.
+    output: Vec<Vec<u64>>,
     /// Mean cost of each candidate in nano-USD; ranks where prices are not known.
     pub(super) costs: Vec<f64>,
     /// Whether costs are money.
@@ -45,15 +50,61 @@ pub(super) struct Gathered {
 }
 
 impl Gathered {
-    /// One candidate for each target: its own effort, else the one that was seen most.
+    /// What routing is to choose among: each target at every effort that has labels enough, if enough prompts were
+    /// answered by all of these; else at one, its own effort or the one that was seen most.
     pub(super) fn routed(&self) -> Vec<usize> {
+        let all = self.fitted();
+        let paired = self
+            .labelled
+            .iter()
+            .filter(|prompt| all.iter().all(|place| prompt.outcomes.iter().any(|outcome| outcome.candidate == *place)));
+        if paired.count() >= crate::quality::FEWEST { all } else { self.one_each() }
+    }
+
+    /// What routing does not choose among although it has a curve.
+    pub(super) fn left_unrouted(&self, routed: &[usize]) -> Option<String> {
+        let names: Vec<String> = self
+            .fitted()
+            .into_iter()
+            .filter(|place| !routed.contains(place))
+            .map(|place| self.names[place].to_string())
+            .collect();
+        let few = crate::quality::FEWEST;
+        (!names.is_empty()).then(|| {
+            format!(
+                "{} only tell what they are like: routing chooses one effort a target, since fewer than {few} prompts have \
+                 an outcome at every target and effort",
+                names.join(", ")
+            )
+        })
+    }
+
+    /// Places with labels enough for a curve, of efforts that the target can be asked with.
+    fn fitted(&self) -> Vec<usize> {
+        let labels = self.labels();
+        (0..self.names.len()).filter(|&place| labels[place] >= crate::quality::FEWEST && self.sayable[place]).collect()
+    }
+
+    fn labels(&self) -> Vec<usize> {
         let mut labels = vec![0; self.names.len()];
         for outcome in self.labelled.iter().flat_map(|prompt| &prompt.outcomes) {
             labels[outcome.candidate] += 1;
         }
+        labels
+    }
+
+    /// Median of the output tokens at a place, where any were told.
+    pub(super) fn output(&self, place: usize) -> Option<u64> {
+        let mut tokens = self.output.get(place)?.clone();
+        tokens.sort_unstable();
+        tokens.get(tokens.len() / 2).copied()
+    }
+
+    fn one_each(&self) -> Vec<usize> {
+        let labels = self.labels();
         let mut routed: BTreeMap<&str, usize> = BTreeMap::new();
-        for (place, name) in self.names.iter().enumerate().filter(|(place, _)| labels[*place] >= crate::quality::FEWEST)
-        {
+        for place in self.fitted() {
+            let name = &self.names[place];
             let held = routed.entry(name.target.as_str()).or_insert(place);
             let rank = |place: usize| (self.names[place].effort.is_none(), labels[place]);
             if rank(place) > rank(*held) {
@@ -125,6 +176,8 @@ struct Gatherer<'a> {
     places: BTreeMap<Name, usize>,
     names: Vec<Name>,
     labelled: Vec<Labelled>,
+    sayable: Vec<bool>,
+    output: Vec<Vec<u64>>,
     /// Outcomes at targets that are not configured, by name.
     strangers: BTreeMap<String, usize>,
     /// Feedback that says nothing: its decision is not here, or was scored by another classifier.
@@ -139,6 +192,8 @@ impl<'a> Gatherer<'a> {
             places: BTreeMap::new(),
             names: Vec::new(),
             labelled: Vec::new(),
+            sayable: Vec::new(),
+            output: Vec::new(),
             strangers: BTreeMap::new(),
             unknown: 0,
             other_scores: 0,
@@ -151,6 +206,10 @@ impl<'a> Gatherer<'a> {
             let Some((candidate, target)) = self.candidate(&measured.target, measured.effort.as_ref()) else {
                 continue;
             };
+            if outcomes.iter().any(|other: &Outcome| other.candidate == candidate) {
+                continue;
+            }
+            self.output[candidate].extend(measured.output_tokens);
             let cost = target.and_then(|target| cost(target, measured, scored.input_tokens));
             outcomes.push(Outcome { candidate, good: measured.score, cost });
         }
@@ -169,7 +228,7 @@ impl<'a> Gatherer<'a> {
                 self.other_scores += 1;
                 continue;
             }
-            let Some((candidate, _)) = self.candidate(&decision.target, None) else { continue };
+            let Some((candidate, _)) = self.candidate(&decision.target, decision.effort.as_ref()) else { continue };
             let cost = self.config.map(|_| decision.cost_nusd as f64);
             let outcomes = vec![Outcome { candidate, good: *score, cost }];
             self.labelled.push(Labelled { difficulty: decision.difficulty, vector: None, outcomes });
@@ -190,12 +249,17 @@ impl<'a> Gatherer<'a> {
             },
         };
         let target_name = target.map_or(name, |target| target.name.as_str()).to_owned();
+        // One that no effort reaches answers always the same.
+        let effort = effort.filter(|_| target.is_none_or(|target| !target.ignores_effort()));
         let name = Name { target: target_name, effort: effort.cloned() };
-        let names = &mut self.names;
-        let place = *self.places.entry(name).or_insert_with_key(|name| {
-            names.push(name.clone());
-            names.len() - 1
-        });
+        if let Some(place) = self.places.get(&name) {
+            return Some((*place, target));
+        }
+        let place = self.names.len();
+        self.sayable.push(target.is_none_or(|target| can_be_asked(target, name.effort.as_deref())));
+        self.output.push(Vec::new());
+        self.names.push(name.clone());
+        self.places.insert(name, place);
         Some((place, target))
     }
 
@@ -216,6 +280,9 @@ impl<'a> Gatherer<'a> {
                 self.other_scores
             ));
         }
+        for (name, _) in self.names.iter().zip(&self.sayable).filter(|(_, sayable)| !**sayable) {
+            warnings.push(format!("{name} is not routed: the target cannot be asked with this effort"));
+        }
         let mut labelled = self.labelled;
         let (costs, priced) = costs(&mut labelled, self.names.len());
         if !priced && self.names.len() > 1 {
@@ -223,7 +290,7 @@ impl<'a> Gatherer<'a> {
                 "prices are not known for every target: the worse on average is taken to be the cheaper".to_owned(),
             );
         }
-        Gathered { names: self.names, labelled, costs, priced, warnings }
+        Gathered { names: self.names, labelled, sayable: self.sayable, output: self.output, costs, priced, warnings }
     }
 }
 
@@ -236,11 +303,20 @@ fn find<'a>(config: &'a Config, name: &str) -> Option<&'a Target> {
     }
 }
 
+/// Whether a target can be asked with the effort that outcomes name.
+fn can_be_asked(target: &Target, effort: Option<&str>) -> bool {
+    match effort {
+        None => true,
+        Some(word) => Effort::of(word).is_some_and(|effort| target.can_be_told(effort)),
+    }
+}
+
 /// In nano-USD: by the tokens of this outcome where they are known, else by what the gateway would expect.
 fn cost(target: &Target, measured: &Measured, input_tokens: u64) -> Option<f64> {
     let input = measured.input_tokens.unwrap_or(input_tokens);
-    let rates = target.price.as_ref()?.at(input);
-    let output = rates.output.cost(measured.output_tokens.unwrap_or(EXPECTED_OUTPUT));
+    let rates = target.price.as_ref()?.for_routing(input);
+    let effort = measured.effort.as_deref().and_then(Effort::of);
+    let output = rates.output.cost(measured.output_tokens.unwrap_or_else(|| usual(target, effort)));
     Some((rates.input.cost(input) + output).0 as f64)
 }
 

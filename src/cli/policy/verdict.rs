@@ -1,14 +1,15 @@
 //! Runs one case through `constrain` and `choose`.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::Instant;
 
 use super::cases::{Case, Expect, Given};
-use crate::chat::Text;
+use crate::chat::{Effort, Text};
 use crate::config::Config;
-use crate::gateway::Calibrated;
+use crate::gateway::{Calibrated, lengths};
 use crate::id::TargetId;
 use crate::policy::{Allowed, Circumstances, LabelSources, MaySet, Policies, RequestFacts, constrain, labels};
+use crate::route::latency::{Observed, Prior};
 use crate::route::{self, Candidate, Inputs, Named, NoCandidate, Plan, Reason, Why};
 
 /// What came of a case.
@@ -91,27 +92,38 @@ fn run(
         (None, true) => None,
         (None, false) => Some(scorer(&given.texts).map_err(|why| format!("the prompt cannot be scored: {why}"))?),
     };
-    let prior = |id: TargetId| {
-        let target = config.targets.get(id.index());
-        target.map_or(Duration::MAX, |target| target.latency_prior.first_token)
-    };
+    let now = Instant::now();
+    let times = Observed::new(config.targets.iter().map(|target| Prior::of(target)), now);
+    let expected = lengths(config, calibrated);
     let up = |id: TargetId| {
         let target = config.targets.get(id.index());
         target.is_some_and(|target| !given.down.iter().any(|name| name == target.name.as_str()))
     };
-    let p_good = |id| calibrated?.p_good(id, difficulty?, None);
+    let p_good = |id, effort| calibrated?.p_good(id, effort, difficulty?, None);
+    let efforts = |id, into: &mut Vec<Option<Effort>>| {
+        if let Some(calibrated) = calibrated {
+            into.extend(calibrated.efforts(id));
+        }
+    };
     let inputs = Inputs {
         difficulty,
         input_tokens: input_tokens(given),
         max_output: given.max_tokens,
         n: given.n,
         needs: &[],
-        ttft: &prior,
+        effort: &|_| None,
+        output: &|id, effort| expected.expected(id, effort, difficulty),
+        ttft: &|id| times.first_token_p95(id, now),
+        answer: &|id, effort| times.first_answer_p95(id, effort, now),
         healthy: &up,
         ceiling: given.max_cost,
         named: meant.weighted().map(|targets| Named { targets, random: 0, reason: Reason::Named }),
-        calibrated: calibrated
-            .map(|calibrated| route::Calibrated { p_good: &p_good, tau: calibrated.tau(&policy.objective) }),
+        calibrated: calibrated.map(|calibrated| route::Calibrated {
+            efforts: &efforts,
+            p_good: &p_good,
+            tau: calibrated.tau(&policy.objective),
+        }),
+        warm: None,
     };
     let chosen = route::choose(&allowed, &policy.objective, &inputs);
     Ok((allowed, chosen))
@@ -185,11 +197,16 @@ fn outcome(allowed: &Allowed, chosen: &Chosen) -> String {
 
 fn show(candidate: &Candidate, allowed: &Allowed) -> String {
     let name = allowed.target(candidate.target).map_or("", |target| target.name.as_str());
+    let name = match candidate.effort {
+        Some(effort) => format!("{name} at {}", effort.as_str()),
+        None => name.to_owned(),
+    };
     if let Some(removal) = allowed.why_removed(candidate.target) {
         return format!("{name}: removed by {} ({})", removal.rule, removal.detail);
     }
     let cost = candidate.expected_cost.map_or_else(|| "unknown".to_owned(), |cost| format!("{cost} USD"));
     let p_good = candidate.p_good.map_or_else(|| "-".to_owned(), |p| format!("{p:.2}"));
     let removed = candidate.removed_by.as_ref().map_or_else(String::new, |by| format!(", removed by {}", by.as_str()));
-    format!("{name}: cost {cost}, p_good {p_good}, first token {} ms{removed}", candidate.ttft.as_millis())
+    let (first, answer) = (candidate.ttft.as_millis(), candidate.answer.as_millis());
+    format!("{name}: cost {cost}, p_good {p_good}, first token {first} ms, answer {answer} ms{removed}")
 }

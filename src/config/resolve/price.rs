@@ -287,10 +287,6 @@ fn by_hours(written: &Written, place: Place, context: Context<'_>) -> Option<Pri
         return None;
     }
     let gpus = i128::from(context.count(written.gpus.as_ref(), 1));
-    if written.route_by.as_ref().is_some_and(|by| by.value == RouteBy::Marginal) {
-        let nothing = Rate::per_million(NanoUsd::ZERO);
-        return Some(Price::flat(Rates::plain(nothing, nothing)));
-    }
     let tokens_per_hour = 3600 * speed;
     let exact = hour * gpus * i128::from(Rate::UNIT) * 1_000_000_000;
     let up = exact / tokens_per_hour + i128::from(exact % tokens_per_hour != 0);
@@ -299,7 +295,11 @@ fn by_hours(written: &Written, place: Place, context: Context<'_>) -> Option<Pri
         return None;
     };
     let rate = Rate::per_million(NanoUsd(nanos));
-    Some(Price::flat(Rates::plain(rate, rate)))
+    let price = Price::flat(Rates::plain(rate, rate));
+    Some(match written.route_by.as_ref().map(|by| by.value) {
+        Some(RouteBy::Marginal) => price.sunk(),
+        Some(RouteBy::Amortised) | None => price,
+    })
 }
 
 #[cfg(test)]

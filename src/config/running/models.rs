@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::catalog;
-use crate::chat::Format;
+use crate::chat::{Effort, Format};
 use crate::config::facts::{Fact, FactName, Facts};
 use crate::id::{ModelName, ProviderName, TargetId, TargetName};
 use crate::money::Price;
 use crate::wire::Shape;
-use crate::wire::dialect::ReasoningModel;
+use crate::wire::dialect::{EffortDialect, ReasoningModel, Style};
 
 /// One model at one provider.
 #[derive(Clone, Debug)]
@@ -76,6 +76,7 @@ impl Target {
             model: &self.upstream,
             max_output: self.max_output,
             reasoning: &self.reasoning,
+            effort: None,
             drop_unsupported: self.drop_unsupported,
             keeps_nothing: self.keeps_nothing(),
         }
@@ -85,6 +86,19 @@ impl Target {
     #[must_use]
     pub fn keeps_nothing(&self) -> bool {
         matches!(self.facts.get(FactName::DataRetention), Some(Fact::Number(seconds)) if *seconds <= 0.0)
+    }
+
+    /// Whether it can be asked with this effort.
+    #[must_use]
+    pub fn can_be_told(&self, effort: Effort) -> bool {
+        self.provider.native.dialect.effort != EffortDialect::Unsayable && self.reasoning.knows(effort)
+    }
+
+    /// Whether what a client says of effort makes no difference to it.
+    #[must_use]
+    pub fn ignores_effort(&self) -> bool {
+        matches!(self.reasoning.style, Some(Style::None | Style::Always))
+            || self.provider.native.dialect.effort == EffortDialect::Unsayable
     }
 
     /// Whether it is stated to be able to do this (`server_tools`, `state`, …).

@@ -8,9 +8,10 @@ use bytes::Bytes;
 
 use super::failed::{Failed, bad_answer, full, speechless};
 use super::{Answer, Ask, Content};
-use crate::chat::{self, Format};
+use crate::chat::{self, Effort, Format};
 use crate::config::Target;
 use crate::gateway::Gateway;
+use crate::gateway::decide::Step;
 use crate::gateway::decode::aside;
 use crate::gateway::error::{Code, GatewayError};
 use crate::gateway::headers::Wishes;
@@ -21,7 +22,7 @@ use crate::route::inflight::Place;
 use crate::upstream::{Exchange, Incoming, suited};
 use crate::wire::dialect::{Parser, Style};
 use crate::wire::passage::{Passage, Relay};
-use crate::wire::{Encoded, anthropic, openai};
+use crate::wire::{Encoded, Shape, anthropic, openai};
 
 /// Largest whole answer that is read, in bytes.
 const MAX_ANSWER: usize = 64 << 20;
@@ -61,21 +62,23 @@ fn passage(target: &Target, from: Format, request: &chat::Request, record: &Reco
 /// One call to one target.
 pub(super) async fn attempt(
     gateway: &Gateway,
-    target: &Permitted<Arc<Target>>,
+    step: &Step,
     wishes: &Wishes,
     ask: Ask<'_>,
     record: &mut Record<'_>,
     by: Instant,
 ) -> Result<Answer, Failed> {
     let request = ask.asking.request();
+    let target = &step.target;
     let Some((format, path)) = way(target, request) else { return Err(Failed::Answer(speechless(target, request))) };
-    let encoded = aside(request.body.len(), || ask.asking.body(&target.shape(format)));
+    let shape = Shape { effort: step.effort, ..target.shape(format) };
+    let encoded = aside(request.body.len(), || ask.asking.body(&shape));
     let Encoded { body, dropped } = encoded.map_err(Failed::Unsendable)?;
     record.dropped(dropped);
     let bytes_sent = body.len();
     let Some(place) = gateway.places.enter(target.id) else { return Err(Failed::Answer(full(target))) };
     let sent = Instant::now();
-    record.sent(target, bytes_sent, request);
+    record.sent(step, bytes_sent, request);
     let passed = suited(&wishes.passed, format);
     let exchange = Exchange { path: &path, body, stream: request.stream, passed: &passed, by: Some(by) };
     let mut peer = None;
@@ -83,7 +86,7 @@ pub(super) async fn attempt(
         Ok(incoming) => {
             peer = Some(incoming.peer);
             let passage = passage(target, format, request, record);
-            read_until_content(target, incoming, place, passage, ask.keep).await
+            read_until_content(step, incoming, place, passage, ask.keep).await
         }
         Err(failure) => {
             peer = peer.or(failure.peer);
@@ -99,13 +102,15 @@ pub(super) async fn attempt(
     };
     let bytes_sent = if UNSENT.contains(&word) { 0 } else { bytes_sent };
     let name = target.name.clone();
-    record.attempted(Attempt { target: name, peer, bytes_sent, status, result: word, elapsed }, target.id);
+    let effort = step.effort.map(Effort::as_str);
+    record.attempted(Attempt { target: name, effort, peer, bytes_sent, status, result: word, elapsed }, target.id);
     match &result {
-        Ok(_) => {
+        Ok(answer) => {
             record.first_token = Some(elapsed);
             gateway.health.record_success(target.id);
             if request.stream {
                 gateway.latency.record(target.id, elapsed, Instant::now());
+                record.awaits_answer(sent, &answer.content);
             }
         }
         Err(failed) => {
@@ -119,12 +124,13 @@ pub(super) async fn attempt(
 }
 
 async fn read_until_content(
-    target: &Permitted<Arc<Target>>,
+    step: &Step,
     mut incoming: Incoming,
     place: Place,
     passage: Way,
     keep: bool,
 ) -> Result<Answer, Failed> {
+    let target = &step.target;
     let content = if passage.stream {
         let mut relay = passage.passage.stream();
         if keep {
@@ -137,7 +143,7 @@ async fn read_until_content(
             .map_err(|error| Failed::of_answer(error, target, incoming.peer))?;
         Content::Whole(whole)
     };
-    Ok(Answer { target: target.clone(), incoming, place, content, committed: false })
+    Ok(Answer { step: step.clone(), incoming, place, content, committed: false })
 }
 
 async fn stream_until_content(
@@ -196,7 +202,8 @@ pub(in crate::gateway) async fn counter(
     };
     let result = if answered.is_ok() { "ok" } else { "status" };
     let name = target.name.clone();
-    record.attempted(Attempt { target: name, peer, bytes_sent, status, result, elapsed: sent.elapsed() }, target.id);
+    let elapsed = sent.elapsed();
+    record.attempted(Attempt { target: name, effort: None, peer, bytes_sent, status, result, elapsed }, target.id);
     let body = answered.map_err(|failed| failed.into_error(target))?;
     match anthropic::count::decode(&body) {
         Some(_) => Ok(body),

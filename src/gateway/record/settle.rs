@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Record;
-use crate::chat::Outcome;
+use crate::chat::{Effort, Outcome};
 use crate::cost;
 use crate::id::RequestId;
 use crate::ledger::{self, Attempt, Decision};
@@ -20,6 +20,7 @@ impl Drop for Record<'_> {
             self.cut_short();
             self.estimate_unfinished();
         }
+        self.learn();
         let duration = self.started.elapsed();
         let cost = self.cost();
         self.log(duration, cost);
@@ -50,8 +51,20 @@ impl Record<'_> {
         let (Some(bytes_sent), Some(target)) = (self.under_way, self.target.clone()) else { return };
         let elapsed = self.sent_at.map(|sent_at| sent_at.elapsed()).unwrap_or_default();
         let name = target.name.clone();
-        let attempt = Attempt { target: name, peer: None, bytes_sent, status: None, result: "cancelled", elapsed };
+        let effort = self.effort.map(Effort::as_str);
+        let attempt =
+            Attempt { target: name, effort, peer: None, bytes_sent, status: None, result: "cancelled", elapsed };
         self.attempted(attempt, target.id);
+    }
+
+    /// Remembers how long a whole answer was. One that the client's own limit ended says nothing of others.
+    fn learn(&self) {
+        let (Some(target), Some(usage)) = (&self.target, &self.usage) else { return };
+        let limited = self.max_output.is_some_and(|most| usage.output >= most);
+        if self.outcome == Outcome::Ok && !self.free && !usage.estimated && !limited && usage.output > 0 {
+            let tokens = usage.output / u64::from(self.answers);
+            self.gateway.lengths.record(target.id, self.effort, self.difficulty(), tokens);
+        }
     }
 
     /// A dry run's decision, which is settled nowhere.

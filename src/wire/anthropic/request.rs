@@ -10,6 +10,7 @@ mod kinds;
 mod media;
 mod pass;
 mod thinking;
+mod told;
 mod turns;
 
 pub use decode::decode;

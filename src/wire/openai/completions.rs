@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::input::{self, Size};
 use super::request::trim::Trim;
 use super::request::values::{choices, expect, flag, is_zero, model, natural, number, optional};
-use crate::chat::{Edits, Format, Request, Text};
+use crate::chat::{Edits, Format, OwnEffort, Request, Text};
 use crate::wire::Shape;
 use crate::wire::fault::Fault;
 use crate::wire::json::{Key, Kind, Scanner};
@@ -50,6 +50,8 @@ pub fn judge(body: Bytes) -> Result<Request, RequestError> {
         state: None,
         in_tool_loop: false,
         sampled: !found.cold && !found.seed,
+        effort: OwnEffort::Unsaid,
+        steered: false,
         input_tokens_estimate: prompt.estimate(),
         edits: found.edits,
         body,

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::input::{self, Size};
 use super::request::values::{expect, model, natural, optional};
 use super::types::read_usage;
-use crate::chat::{Edits, Format, Request, Usage};
+use crate::chat::{Edits, Format, OwnEffort, Request, Usage};
 use crate::wire::Shape;
 use crate::wire::fault::{Fault, What};
 use crate::wire::json::{JsonError, Key, Kind, Members, Scanner, escaped, splice};
@@ -46,6 +46,8 @@ pub fn judge(body: Bytes) -> Result<Request, RequestError> {
         in_tool_loop: false,
         // The same input has the same embedding.
         sampled: false,
+        effort: OwnEffort::Unsaid,
+        steered: false,
         input_tokens_estimate: input.estimate(),
         edits: found.edits,
         body,

@@ -46,6 +46,7 @@ pub(super) struct Said {
 impl Said {
     pub(super) fn add(&mut self, event: &Event) {
         self.seen.content |= event.is_content();
+        self.seen.answer |= event.is_answer();
         match event {
             Event::Text { text, .. }
             | Event::Refusal { text, .. }

@@ -7,8 +7,9 @@ use bytes::Bytes;
 
 use super::fault::Fault;
 use super::kinds;
-use crate::chat::{self, Edits};
+use crate::chat::{self, Edits, OwnEffort};
 use crate::wire::json::{Key, Kind, Scanner, member_cut};
+use crate::wire::own_effort;
 use crate::wire::request_error::RequestError;
 
 /// Longest model name accepted, in bytes.
@@ -59,6 +60,8 @@ fn read(body: Bytes, limited: bool) -> Result<chat::Request, RequestError> {
         state: found.state,
         in_tool_loop: found.answers_tool,
         sampled: !found.cold,
+        effort: found.effort,
+        steered: found.steered,
         input_tokens_estimate: found.text_bytes.div_ceil(BYTES_PER_TOKEN) as u64,
         edits: found.edits,
         body,
@@ -74,6 +77,8 @@ struct Found {
     stream: bool,
     max_tokens: Option<u64>,
     cold: bool,
+    effort: OwnEffort,
+    steered: bool,
     tools: usize,
     media: usize,
     text_bytes: usize,
@@ -125,12 +130,20 @@ impl Found {
                 "system"
             }
             b"thinking" => {
-                scanner.skip()?;
+                own_effort::read(scanner, &mut self.effort)?;
                 "thinking"
             }
             b"output_config" => {
-                scanner.skip()?;
+                own_effort::read(scanner, &mut self.effort)?;
                 "output_config"
+            }
+            b"top_p" | b"top_k" => {
+                self.steered |= !scanner.is(Kind::Null);
+                return Ok(scanner.skip()?);
+            }
+            b"tool_choice" => {
+                self.steered |= own_effort::forces(scanner)?;
+                return Ok(());
             }
             b"temperature" => return self.temperature(scanner),
             b"tools" => return self.tools(scanner),
@@ -165,6 +178,7 @@ impl Found {
 
     fn temperature(&mut self, scanner: &mut Scanner<'_>) -> Result<(), Fault> {
         if there(scanner, Kind::Number, "must be a number")? {
+            self.steered = true;
             let range = scanner.number()?;
             self.cold = number(scanner.bytes(), range).is_some_and(|degrees: f64| degrees <= 0.0);
         }

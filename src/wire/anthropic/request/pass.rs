@@ -6,6 +6,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::thinking::LEAST_BUDGET;
+use super::told;
 use crate::chat::{self, Family};
 use crate::wire::Shape;
 use crate::wire::dialect::ToolIds;
@@ -27,6 +28,11 @@ pub fn pass(request: &chat::Request, shape: &Shape<'_>) -> Encoded {
     let inside = request.edits.model.start + 1..request.edits.model.end.saturating_sub(1);
     if body.get(inside.clone()) != Some(&model) {
         changes.push((inside, model.into_owned()));
+    }
+    let told = told::members(request, shape);
+    if !told.is_empty() {
+        let end = request.edits.model.end;
+        changes.push((end..end, told.into_bytes()));
     }
     limit(request, shape, &mut losses, &mut changes);
     let mut said = Said { body, start: request.edits.messages.start, shape, changes: Vec::new(), dropped: Vec::new() };

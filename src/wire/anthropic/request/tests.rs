@@ -26,6 +26,7 @@ fn shape<'a>(reasoning: &'a ReasoningModel, dialect: &'a Dialect) -> Shape<'a> {
         model: "claude",
         max_output: None,
         reasoning,
+        effort: None,
         drop_unsupported: false,
         keeps_nothing: false,
     }

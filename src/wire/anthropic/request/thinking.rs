@@ -1,6 +1,6 @@
 //! How much the model is to think, and how long its answer may be: one bounds the other.
 
-use crate::chat::{Conversation, Effort, Json, ToolChoice};
+use crate::chat::{Conversation, Effort, Json, ReasoningWish, ToolChoice};
 use crate::wire::Shape;
 use crate::wire::dialect::Style;
 use crate::wire::json::{Members, Object};
@@ -35,7 +35,7 @@ pub(super) fn choose(conversation: &Conversation, shape: &Shape<'_>, losses: &mu
     let stated = conversation.settings.max_output_tokens.map(|most| most.min(ceiling));
     let max_tokens = stated.or(shape.max_output).unwrap_or(DEFAULT_MAX_TOKENS);
     let plain = Thinking { max_tokens, ..Thinking::default() };
-    let wish = &conversation.reasoning;
+    let wish = &*shape.wish(&conversation.reasoning);
     let rest = conversation.others.iter().find(|other| other.name == "thinking").map(|other| &other.value);
     if wish.is_empty() && rest.is_none() {
         return plain;
@@ -52,7 +52,7 @@ pub(super) fn choose(conversation: &Conversation, shape: &Shape<'_>, losses: &mu
     if style == Some(Style::None) {
         return left_out(plain, name, losses);
     }
-    let effort = (style == Some(Style::Effort)).then(|| effort(conversation, shape, losses)).flatten();
+    let effort = (style == Some(Style::Effort)).then(|| effort(wish, shape, losses)).flatten();
     let plain = Thinking { effort, ..plain };
     // https://platform.claude.com/docs/en/build-with-claude/extended-thinking#extended-thinking-with-tool-use
     let forced = !matches!(&conversation.tool_choice, None | Some(ToolChoice::Auto | ToolChoice::None))
@@ -119,8 +119,7 @@ fn fit(wanted: u64, max_tokens: u64, stated: bool, ceiling: u64) -> Option<(u64,
 }
 
 /// The degree that the model knows and that is nearest to the wish from below; the lowest, if none is below.
-fn effort(conversation: &Conversation, shape: &Shape<'_>, losses: &mut Losses) -> Option<Effort> {
-    let wish = &conversation.reasoning;
+fn effort(wish: &ReasoningWish, shape: &Shape<'_>, losses: &mut Losses) -> Option<Effort> {
     let wanted = match (wish.effort, wish.budget) {
         (Some(effort), _) => effort,
         (None, Some(budget)) => shape.effort_of(budget),

@@ -62,7 +62,7 @@ pub(super) fn write(
         Some(_) => losses.meaning("verbosity")?,
     }
     form(conversation.output.as_ref(), &mut config, losses);
-    if let Some(thinking) = thinking(&conversation.reasoning, shape, model, losses) {
+    if let Some(thinking) = thinking(&shape.wish(&conversation.reasoning), shape, model, losses) {
         config.raw("thinkingConfig", &thinking.finish());
     }
     Ok(config)

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::requests::{model_of, shape_of};
-use crate::chat::{Edits, Format, Request};
+use crate::chat::{Edits, Format, OwnEffort, Request};
 use crate::wire::gemini::embeddings::{EmbeddingsError, decode, encode};
 use crate::wire::recorded::exchanges;
 use crate::wire::stream::AnswerError;
@@ -27,6 +27,8 @@ fn request(body: &Value) -> Request {
         state: None,
         in_tool_loop: false,
         sampled: false,
+        effort: OwnEffort::Unsaid,
+        steered: false,
         input_tokens_estimate: 3,
         edits: Edits::default(),
     }

@@ -29,6 +29,7 @@ pub(super) fn shape_of<'a>(model: &'a str, reasoning: &'a ReasoningModel) -> Sha
         model,
         max_output: Some(1000),
         reasoning,
+        effort: None,
         drop_unsupported: false,
         keeps_nothing: false,
     }

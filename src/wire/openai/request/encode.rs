@@ -40,6 +40,21 @@ pub fn encode(conversation: &Conversation, stream: bool, shape: &Shape<'_>) -> R
     Ok(Encoded { body: Bytes::from(writer.body.finish()), dropped: writer.losses.into_dropped() })
 }
 
+/// What tells a model the degree that was chosen for it: members with a comma between, as they stand in a body.
+pub(super) fn chosen_effort(shape: &Shape<'_>) -> String {
+    let mut writer = Writer {
+        said: &Conversation::default(),
+        shape,
+        own: false,
+        losses: Losses::new(true, Format::Chat.as_str()),
+        body: Object::new(),
+    };
+    // A loss that may be dropped is no error.
+    let _ = effort::write(&mut writer);
+    let object = writer.body.finish();
+    object.get(1..object.len().saturating_sub(1)).unwrap_or_default().to_owned()
+}
+
 /// A body being written.
 struct Writer<'a> {
     said: &'a Conversation,

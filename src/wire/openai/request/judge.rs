@@ -6,9 +6,10 @@ use super::super::types;
 use super::thoughts;
 use super::trim::Trim;
 use super::values::{self, BYTES_PER_TOKEN, choices, expect, flag, is_zero, natural, number, optional};
-use crate::chat::{self, Edits};
+use crate::chat::{self, Edits, OwnEffort};
 use crate::wire::fault::{Fault, What};
 use crate::wire::json::{Key, Kind, Scanner};
+use crate::wire::own_effort;
 use crate::wire::request_error::RequestError;
 
 /// What one pass finds.
@@ -24,6 +25,8 @@ struct Found {
     n: Option<u32>,
     cold: bool,
     seed: bool,
+    effort: OwnEffort,
+    steered: bool,
     tools: usize,
     media: usize,
     text_bytes: usize,
@@ -64,6 +67,8 @@ pub fn judge(body: Bytes) -> Result<chat::Request, RequestError> {
         unscanned: found.media > 0 || found.brings,
         counted_only: false,
         sampled: !found.cold && !found.seed,
+        effort: found.effort,
+        steered: found.steered,
         input_tokens_estimate: found.text_bytes.div_ceil(BYTES_PER_TOKEN) as u64,
         edits: found.edits,
         body,
@@ -116,7 +121,22 @@ impl Found {
                 self.edits.others.push(("max_tokens", value_at..scanner.position()));
             }
             b"n" => self.n = choices(scanner)?,
-            b"temperature" => self.cold = number(scanner)?.is_some_and(is_zero),
+            b"temperature" => {
+                let degrees = number(scanner)?;
+                self.steered |= degrees.is_some();
+                self.cold = degrees.is_some_and(is_zero);
+            }
+            b"top_p" | b"top_k" => {
+                self.steered |= !scanner.is(Kind::Null);
+                scanner.skip()?;
+            }
+            b"tool_choice" => self.steered |= own_effort::forces(scanner)?,
+            b"reasoning_effort"
+            | b"reasoning"
+            | b"thinking"
+            | b"chat_template_kwargs"
+            | b"enable_thinking"
+            | b"thinking_budget" => own_effort::read(scanner, &mut self.effort)?,
             b"seed" => self.seed = number(scanner)?.is_some(),
             b"tools" | b"functions" => self.tools(scanner)?,
             // Searches that the provider runs (OpenAI; xAI), OpenRouter's plugins, and its list of other models that may answer,

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
+use super::encode::chosen_effort;
 use super::thoughts::{self, Fitted};
 use crate::chat;
 use crate::wire::Shape;
@@ -30,10 +31,15 @@ pub fn pass(request: &chat::Request, shape: &Shape<'_>) -> Bytes {
         None => Some((edits.model.end..edits.model.end, ASK_USAGE)),
         Some(options) => ask_usage(body, options),
     };
-    if !edits.others.is_empty() || shape.keeps_nothing {
+    let chosen = shape.effort.is_some() && request.effort.is_unsaid() && request.format == chat::Format::Chat;
+    if chosen || !edits.others.is_empty() || shape.keeps_nothing {
         let mut changes = limits(request, shape);
         changes.extend(fitted(request, shape).changes);
         changes.extend(unstored(request, shape));
+        let told = if chosen { chosen_effort(shape) } else { String::new() };
+        if !told.is_empty() {
+            changes.push((edits.model.end..edits.model.end, format!(",{told}").into_bytes()));
+        }
         if !changes.is_empty() {
             return with_changes(body, rename, ask, &changes);
         }

@@ -33,6 +33,7 @@ pub(in crate::wire::openai) fn plain<'a>(model: &'a str, reasoning: &'a Reasonin
         model,
         max_output: None,
         reasoning,
+        effort: None,
         drop_unsupported: false,
         keeps_nothing: false,
     }

@@ -57,6 +57,8 @@ pub(super) struct Chunk {
     pub(super) tokens: Option<Usage>,
     pub(super) choices: usize,
     pub(super) content: bool,
+    /// Content that is no reasoning.
+    pub(super) answer: bool,
     pub(super) ends: Ends,
     /// The values of `id`, `created` and `model`.
     head: [Option<Range<usize>>; 3],
@@ -142,7 +144,7 @@ impl Chunk {
                 (b"finish_reason", Kind::String) => reason = Some(scanner.string()?.bytes()),
                 (b"delta", Kind::Object) => self.delta(scanner)?,
                 // Completions.
-                (b"text", Kind::String) => self.content |= says_something(scanner)?,
+                (b"text", Kind::String) => self.says(says_something(scanner)?, true),
                 (b"error", kind) if kind != Kind::Null => self.read_error(scanner)?,
                 _ => scanner.skip()?,
             }
@@ -155,13 +157,22 @@ impl Chunk {
     fn delta(&mut self, scanner: &mut Scanner<'_>) -> JsonResult<()> {
         scanner.object(|scanner, key| {
             match key.name {
-                b"content" | b"reasoning_content" | b"reasoning" | b"reasoning_details" | b"refusal"
-                | b"tool_calls" | b"function_call" | b"audio" => self.content |= says_something(scanner)?,
+                b"reasoning_content" | b"reasoning" | b"reasoning_details" => {
+                    self.says(says_something(scanner)?, false);
+                }
+                b"content" | b"refusal" | b"tool_calls" | b"function_call" | b"audio" => {
+                    self.says(says_something(scanner)?, true);
+                }
                 _ => scanner.skip()?,
             }
             Ok::<_, Box<JsonError>>(())
         })?;
         Ok(())
+    }
+
+    fn says(&mut self, something: bool, answer: bool) {
+        self.content |= something;
+        self.answer |= something && answer;
     }
 
     /// The `usage` object, wherever it stands.

@@ -31,7 +31,7 @@ impl Relay {
             return self.read(raw, event, data);
         };
         // What it is like was read, and needed nothing.
-        if self.seen.content && alike.knows(data) {
+        if self.seen.answer && alike.knows(data) {
             return Ok(Verdict::Keep);
         }
         let Mended { json, spoke, words } = mender.chunk(data);

@@ -2,7 +2,7 @@
 //!
 //! [`Relay`] takes the provider's bytes in any pieces and gives the client's. An event that may pass as it stands is
 //! passed as a slice of the piece it came in. Until the first content every event is read; from then on only those that
-//! name a usage, an error or an end. A relay that [mends](Relay::mending) looks through every event that is not just like
+//! name a usage, an error or an end. Reasoning before the answer is read too, so that the answer's beginning is known. A relay that [mends](Relay::mending) looks through every event that is not just like
 //! the last one but for its words. Usage goes to the client in one last chunk with `choices: []` if it asked, and not
 //! at all if not, wherever the provider puts it.
 
@@ -36,6 +36,8 @@ const DONE: Bytes = Bytes::from_static(b"data: [DONE]\n\n");
 pub struct Seen {
     /// The first text, reasoning or tool call has come.
     pub content: bool,
+    /// The first text or tool call has come: of the answer itself, that is.
+    pub answer: bool,
     /// `[DONE]` has come.
     pub done: bool,
 }
@@ -293,7 +295,7 @@ impl Relay {
 
     fn read(&mut self, raw: &[u8], event: &Event<'_>, data: &[u8]) -> Result<Verdict, StreamError> {
         // A cut event would break the client's parser: one that does not end like an object is read, and so found out.
-        if self.seen.content && !needs_reading(data) && data.trim_ascii_end().last() == Some(&b'}') {
+        if self.seen.answer && !needs_reading(data) && data.trim_ascii_end().last() == Some(&b'}') {
             return Ok(Verdict::Keep);
         }
         let chunk = Chunk::read(data)?;
@@ -307,6 +309,7 @@ impl Relay {
             self.last_word = Some(chunk.usage_alone(data));
         }
         self.seen.content |= chunk.content;
+        self.seen.answer |= chunk.answer;
         self.ends.add(&chunk.ends);
         let Some(usage) = chunk.tokens else { return Ok(Verdict::Keep) };
         self.usage = Some(usage);

@@ -168,7 +168,8 @@ fn settings(settings: &Settings, shape: &Shape<'_>, body: &mut Object, losses: &
 
 fn include(conversation: &Conversation, shape: &Shape<'_>, named: Option<&Named>, body: &mut Object) {
     let mut list = List::new();
-    let wished = !conversation.reasoning.is_empty() && !conversation.reasoning.off();
+    let wish = shape.wish(&conversation.reasoning);
+    let wished = !wish.is_empty() && !wish.off();
     if may_reason(shape, wished) {
         list.put(ENCRYPTED);
     }

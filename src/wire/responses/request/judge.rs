@@ -6,10 +6,11 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use crate::chat::{self, Edits};
+use crate::chat::{self, Edits, OwnEffort};
 use crate::wire::fault::{Fault, What};
 use crate::wire::json::{Key, Kind, Scanner};
 use crate::wire::openai::types;
+use crate::wire::own_effort;
 use crate::wire::request_error::RequestError;
 
 /// Longest model name accepted, in bytes.
@@ -26,6 +27,8 @@ struct Found {
     stream: bool,
     max_output_tokens: Option<u64>,
     cold: bool,
+    effort: OwnEffort,
+    steered: bool,
     tools: usize,
     hosted: Option<String>,
     state: States,
@@ -111,6 +114,8 @@ pub fn judge(body: Bytes) -> Result<chat::Request, RequestError> {
         state,
         in_tool_loop: found.input.in_tool_loop,
         sampled: !found.cold,
+        effort: found.effort,
+        steered: found.steered,
         input_tokens_estimate: (found.text_bytes + found.input.text_bytes).div_ceil(BYTES_PER_TOKEN) as u64,
         edits: found.edits,
         body,
@@ -199,10 +204,19 @@ impl Found {
             }
             b"reasoning" => {
                 optional(scanner, Kind::Object, "an object")?;
-                scanner.skip()?;
+                own_effort::read(scanner, &mut self.effort)?;
                 self.edits.others.push(("reasoning", value_at..scanner.position()));
             }
-            b"temperature" => self.cold = number(scanner)?.is_some_and(is_zero),
+            b"temperature" => {
+                let degrees = number(scanner)?;
+                self.steered |= degrees.is_some();
+                self.cold = degrees.is_some_and(is_zero);
+            }
+            b"top_p" => {
+                self.steered |= !scanner.is(Kind::Null);
+                scanner.skip()?;
+            }
+            b"tool_choice" => self.steered |= own_effort::forces(scanner)?,
             b"tools" => self.tools(scanner)?,
             b"previous_response_id" => self.state.previous_response_id = there(scanner)?,
             b"conversation" => self.state.conversation = there(scanner)?,

@@ -13,6 +13,9 @@ use crate::wire::json::{List, Object, Scanner, quote, splice};
 use crate::wire::losses::Losses;
 use crate::wire::{json, seal};
 
+/// A client that says nothing of reasoning.
+static UNSAID: ReasoningWish = ReasoningWish { effort: None, budget: None, enabled: None, summary: None };
+
 type Edit = (Range<usize>, Vec<u8>);
 
 /// The body for an attempt at a target of this shape: the client's bytes, but for
@@ -45,6 +48,12 @@ pub fn pass(request: &chat::Request, shape: &Shape<'_>) -> Bytes {
     }
     // Beside the model, so that the input keeps its distance from the end of the body.
     let mut added = Vec::new();
+    let wish = shape.wish(&UNSAID);
+    let chosen = effort(&wish, shape, &mut Losses::new(true, shape.format.as_str()));
+    let chosen = chosen.filter(|_| request.effort.is_unsaid());
+    if let Some(chosen) = chosen {
+        added.extend_from_slice(format!(r#","reasoning":{{"effort":"{}"}}"#, chosen.as_str()).as_bytes());
+    }
     let store = named(request, "store");
     let unsaid = store.as_ref().is_none_or(|range| at(range) == b"null");
     let stateless = request.state.is_none() && unsaid;
@@ -56,7 +65,8 @@ pub fn pass(request: &chat::Request, shape: &Shape<'_>) -> Bytes {
         }
     }
     if stateless {
-        let wished = named(request, "reasoning").is_some_and(|range| at(&range) != b"null");
+        let wished = named(request, "reasoning").is_some_and(|range| at(&range) != b"null")
+            || chosen.is_some_and(|effort| effort != Effort::None);
         if may_reason(shape, wished) {
             match named(request, "include") {
                 Some(range) => edits.extend(ask_encrypted(at(&range)).map(|list| (range, list))),

@@ -31,6 +31,7 @@ fn shape(reasoning: &ReasoningModel) -> Shape<'_> {
         model: "gpt-x",
         max_output: None,
         reasoning,
+        effort: None,
         drop_unsupported: false,
         keeps_nothing: false,
     }

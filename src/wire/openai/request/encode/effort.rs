@@ -16,8 +16,8 @@ struct Ask {
 
 /// Writes the wish. What the model or the dialect has no word for is named, never refused.
 pub(super) fn write(writer: &mut Writer<'_>) -> Result<(), Unsupported> {
-    let wish = &writer.said.reasoning;
-    let ask = ask(writer, wish);
+    let wish = writer.shape.wish(&writer.said.reasoning);
+    let ask = ask(writer, &wish);
     match writer.dialect().effort {
         EffortDialect::Unsayable => {
             if !ask.is_empty() {

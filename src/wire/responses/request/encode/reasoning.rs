@@ -17,7 +17,8 @@ pub(super) fn wish(
     body: &mut Object,
 ) {
     let mut reasoning = Object::new();
-    let effort = effort(&conversation.reasoning, shape, losses).map(Effort::as_str);
+    let wish = shape.wish(&conversation.reasoning);
+    let effort = effort(&wish, shape, losses).map(Effort::as_str);
     reasoning.put_some("effort", effort);
     if shape.reasoning.style != Some(Style::None) {
         let summary = summary(&conversation.reasoning);

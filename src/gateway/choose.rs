@@ -1,0 +1,261 @@
+//! The last step of a decision: what is best among the allowed, by what is known at this moment.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::Gateway;
+use super::decide::{Constrained, NOTHING_ALLOWED};
+use super::error::{Code, GatewayError};
+use super::headers::Wishes;
+use super::pins::Way;
+use super::record::Record;
+use crate::chat::{self, Effort, Format, OwnEffort, Usage};
+use crate::classify::Score;
+use crate::config::{ErrorDetail, Meant, Target};
+use crate::id::TargetId;
+use crate::policy::{Allowed, Minimise, Permitted};
+use crate::route::{self, Inputs, Named, NoCandidate, Reason, RemovedBy, Warm, Why};
+use crate::wire::dialect::Style;
+
+/// When to come again if nothing is known.
+const ONE_SECOND: Duration = Duration::from_secs(1);
+/// The least that Claude takes as a budget of thought.
+const LEAST_BUDGET: u64 = 1024;
+
+/// A target to ask, and how.
+#[derive(Clone)]
+pub(super) struct Step {
+    pub(super) target: Permitted<Arc<Target>>,
+    /// What it is told where the client says nothing; `None`: nothing.
+    pub(super) effort: Option<Effort>,
+}
+
+/// Allowed targets, difficulty, prices and live latency → whom to ask first, and then.
+pub(super) fn choose(
+    gateway: &Gateway,
+    constrained: &Constrained<'_>,
+    score: Option<&Score>,
+    wishes: &Wishes,
+    request: &chat::Request,
+    record: &mut Record<'_>,
+) -> Result<Vec<Step>, GatewayError> {
+    if let Some(score) = score {
+        record.scored(score);
+    }
+    let allowed = &constrained.allowed;
+    let meant = &constrained.asked.meant;
+    let reason = if matches!(meant, Meant::Alias(_)) { Reason::Alias } else { Reason::Named };
+    let now = Instant::now();
+    let pinned = pinned(gateway, constrained, request);
+    let only = pinned.map(|way| [(way.target, 1)]);
+    let objective = &allowed.policy().objective;
+    let difficulty = score.and_then(|score| score.difficulty);
+    let efforts = Efforts { gateway, request, pinned };
+    let calibrated =
+        gateway.calibrated.as_ref().filter(|calibrated| score.is_some_and(|score| calibrated.is_of(score)));
+    let p_good = |id, effort| {
+        let known = calibrated.filter(|_| efforts.is_known(id))?;
+        known.p_good(id, effort, difficulty?, score?.embedding.as_deref())
+    };
+    let to_choose = |id, into: &mut Vec<Option<Effort>>| {
+        if let Some(calibrated) = calibrated.filter(|_| efforts.are_free()) {
+            into.extend(calibrated.efforts(id).filter(|effort| efforts.may_be(id, *effort)));
+        }
+    };
+    let inputs = Inputs {
+        difficulty,
+        input_tokens: request.input_tokens_estimate,
+        max_output: request.max_output_tokens,
+        n: request.n,
+        needs: &needs(request),
+        effort: &|id| efforts.fixed(id),
+        output: &|id, effort| gateway.lengths.expected(id, effort, difficulty),
+        ttft: &|id| gateway.latency.first_token_p95(id, now),
+        answer: &|id, effort| gateway.latency.first_answer_p95(id, effort, now),
+        healthy: &|id| gateway.health.is_healthy(id, now) && gateway.places.has_room(id),
+        ceiling: wishes.max_cost,
+        named: only
+            .as_ref()
+            .map(|only| Named { targets: only, random: 0, reason: Reason::Pinned })
+            .or_else(|| meant.weighted().map(|targets| Named { targets, random: rand::random(), reason })),
+        calibrated: calibrated.map(|calibrated| route::Calibrated {
+            efforts: &to_choose,
+            p_good: &p_good,
+            tau: calibrated.tau(objective),
+        }),
+        warm: warm(gateway, constrained, request),
+    };
+    match route::choose(allowed, objective, &inputs) {
+        Ok(plan) => {
+            let order = plan.order.iter().filter_map(|&place| plan.candidates.get(place));
+            let mut order: Vec<Way> =
+                order.map(|candidate| Way { target: candidate.target, effort: candidate.effort }).collect();
+            if let Some(Way { target, .. }) = pinned {
+                order.retain(|way| way.target == target);
+                if order.is_empty() {
+                    record.considered(allowed, &plan.candidates);
+                    return Err(pinned_out(gateway, allowed, target, &plan.candidates, record));
+                }
+            } else if request.format == Format::Embeddings {
+                // Vectors of two models do not mix.
+                let model = |way: &Way| &gateway.config.targets[way.target.index()].model;
+                let first = order.first().map(|way| model(way).clone());
+                order.retain(|way| first.as_ref() == Some(model(way)));
+            }
+            record.planned(allowed, &plan);
+            let step = |way: Way| Some(Step { target: allowed.permit(way.target)?, effort: way.effort });
+            Ok(order.into_iter().filter_map(step).collect())
+        }
+        Err(none) => {
+            record.considered(allowed, &none.candidates);
+            Err(no_candidate(gateway, allowed, &none, now, record))
+        }
+    }
+}
+
+/// At which efforts the targets may be asked for one request.
+struct Efforts<'a> {
+    gateway: &'a Gateway,
+    request: &'a chat::Request,
+    pinned: Option<Way>,
+}
+
+impl Efforts<'_> {
+    fn target(&self, id: TargetId) -> &Target {
+        &self.gateway.config.targets[id.index()]
+    }
+
+    /// Whether there is a choice: the client leaves it open, and the model is not in the middle of its work.
+    fn are_free(&self) -> bool {
+        let sayable = matches!(self.request.format, Format::Chat | Format::Responses | Format::Messages);
+        sayable && self.request.effort.is_unsaid() && !self.request.in_tool_loop
+    }
+
+    /// The effort where there is none to choose.
+    fn fixed(&self, id: TargetId) -> Option<Effort> {
+        if self.target(id).ignores_effort() {
+            return None;
+        }
+        match self.request.effort {
+            OwnEffort::Said(effort) => effort,
+            OwnEffort::Unsaid => self.pinned.filter(|way| way.target == id).and_then(|way| way.effort),
+        }
+    }
+
+    /// Whether the target's effort is one that outcomes can be about: a budget or a switch of the client's own is none.
+    fn is_known(&self, id: TargetId) -> bool {
+        self.request.effort != OwnEffort::Said(None) || self.target(id).ignores_effort()
+    }
+
+    /// Whether this request can be asked at this effort.
+    fn may_be(&self, id: TargetId, effort: Option<Effort>) -> bool {
+        let target = self.target(id);
+        let Some(effort) = effort.filter(|effort| *effort != Effort::None) else { return true };
+        let Some(format) = target.format_for(self.request.format) else { return false };
+        // What was steered would be refused or lost while it thinks.
+        if format == Format::Messages && self.request.steered {
+            return false;
+        }
+        // A budget of thought must leave room for the answer.
+        let by_budget = match target.reasoning.style {
+            Some(Style::Budget) => true,
+            None => matches!(format, Format::Messages | Format::Gemini),
+            Some(_) => false,
+        };
+        let budget = target.reasoning.budget_of(effort).max(LEAST_BUDGET);
+        !by_budget || self.request.max_output_tokens.is_none_or(|most| most > budget)
+    }
+}
+
+/// The target that began the tool loop this request is in the middle of, if it is known and still allowed. A model
+/// asked for by name is where it was.
+fn pinned(gateway: &Gateway, constrained: &Constrained<'_>, request: &chat::Request) -> Option<Way> {
+    if !request.in_tool_loop {
+        return None;
+    }
+    let turn = constrained.turn(gateway, request)?;
+    gateway.pins.turn(turn).filter(|way| constrained.allowed.contains(way.target))
+}
+
+/// Where the conversation is cached. Of use only where a target is chosen, and by its cost.
+fn warm(gateway: &Gateway, constrained: &Constrained<'_>, request: &chat::Request) -> Option<Warm> {
+    let by_cost = constrained.allowed.policy().objective.minimise == Minimise::Cost;
+    if constrained.asked.meant != Meant::Auto || !by_cost {
+        return None;
+    }
+    gateway.pins.warm(constrained.conversation(gateway, request)?)
+}
+
+/// Why the target that began a tool loop cannot go on with it.
+fn pinned_out(
+    gateway: &Gateway,
+    allowed: &Allowed,
+    target: TargetId,
+    candidates: &[route::Candidate],
+    record: &Record<'_>,
+) -> GatewayError {
+    let removed = candidates.iter().find(|candidate| candidate.target == target).and_then(|it| it.removed_by.as_ref());
+    match removed {
+        Some(ceiling @ (RemovedBy::MaxCost | RemovedBy::Latency)) => beyond(gateway, allowed, ceiling.as_str(), record),
+        _ => {
+            let message = "the model that began this tool loop is failing or full at the moment";
+            GatewayError::new(Code::NoHealthyTarget, message).retry_after(ONE_SECOND)
+        }
+    }
+}
+
+/// Remembers who answers, in case it calls tools and their results come back.
+pub(super) fn pin(gateway: &Gateway, constrained: &Constrained<'_>, request: &chat::Request, step: &Step) {
+    let more = constrained.allowed.len() > 1 || step.effort.is_some();
+    if more && let Some(turn) = constrained.turn(gateway, request) {
+        gateway.pins.answers(*turn, Way { target: step.target.id, effort: step.effort });
+    }
+}
+
+/// Remembers who has answered, and what it has cached of the conversation.
+pub(super) fn remember(
+    gateway: &Gateway,
+    constrained: &Constrained<'_>,
+    request: &chat::Request,
+    target: &Target,
+    usage: &Usage,
+) {
+    if constrained.asked.meant == Meant::Auto
+        && let Some(conversation) = constrained.conversation(gateway, request)
+    {
+        gateway.pins.served(*conversation, target, usage);
+    }
+}
+
+/// What the request cannot do without, in the words of `supports`.
+fn needs(request: &chat::Request) -> Vec<&'static str> {
+    let needs = [(request.tools > 0, "tools"), (request.media > 0, "images")];
+    needs.into_iter().filter(|(needed, _)| *needed).map(|(_, word)| word).collect()
+}
+
+fn no_candidate(
+    gateway: &Gateway,
+    allowed: &Allowed,
+    none: &NoCandidate,
+    now: Instant,
+    record: &Record<'_>,
+) -> GatewayError {
+    if none.why == Why::Health {
+        let back_in = gateway.health.back_in(allowed.permitted(), now);
+        let message = "every allowed target is failing or full at the moment";
+        // None is known for a target that is full; zero would have clients come again at once.
+        let back_in = back_in.filter(|wait| !wait.is_zero()).unwrap_or(ONE_SECOND);
+        return GatewayError::new(Code::NoHealthyTarget, message).retry_after(back_in);
+    }
+    beyond(gateway, allowed, none.why.as_str(), record)
+}
+
+/// The refusal of what no target may cost or take.
+fn beyond(gateway: &Gateway, allowed: &Allowed, ceiling: &str, record: &Record<'_>) -> GatewayError {
+    record.denied(allowed.policy().name.as_str(), ceiling);
+    let message = match gateway.config.error_detail {
+        ErrorDetail::None => NOTHING_ALLOWED.to_owned(),
+        ErrorDetail::Rules | ErrorDetail::Full => format!("no allowed target meets the ceiling `{ceiling}`"),
+    };
+    GatewayError::new(Code::PolicyDenied, message)
+}
