@@ -208,8 +208,8 @@ def each_fault(number):
 
 
 def slow(n):
-    """A stream of about two seconds."""
-    return Ask(n, "chat", body("chat", "us-best", f"{EU} {n}: at leisure [[scripted: events=20 per_event=100ms]]", True))
+    """A stream of about three seconds; the provider has four in all."""
+    return Ask(n, "chat", body("chat", "us-best", f"{EU} {n}: at leisure [[scripted: events=32 per_event=100ms]]", True))
 
 
 def world(n, random):
