@@ -62,6 +62,7 @@ ANSWERS = {
 
 
 def read_request(connection):
+    """The path and the body; None if it is not whole."""
     data = b""
     while b"\r\n\r\n" not in data:
         piece = connection.recv(65536)
@@ -76,19 +77,23 @@ def read_request(connection):
         if not piece:
             return None
         body += piece
-    return body
+    return head.split(b" ", 2)[1], body
 
 
 def serve(connection):
     with connection:
         connection.settimeout(10)
         try:
-            body = read_request(connection)
-            if body is None:
+            request = read_request(connection)
+            if request is None:
                 return
+            path, body = request
             # The last one is the one that is meant: those before it are the conversation so far.
             named = re.findall(rb"\[\[odd: ([a-z-]+)\]\]", body)
             name = named[-1].decode() if named else "hints"
+            if name in ("hints", "created-elsewhere") and not path.endswith(b"/chat/completions"):
+                # An answer is a chat's, and no other format's.
+                name = "misdirected"
             if name == "resets":
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 return
