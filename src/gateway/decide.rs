@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use super::Gateway;
 use super::asked::{self, Asked};
-pub(super) use super::choose::{Step, choose, pin, remember};
+pub(super) use super::choose::{Step, choose, pin};
 use super::decode::aside;
 use super::error::{Code, GatewayError};
 use super::headers::Wishes;
@@ -30,9 +30,8 @@ pub(super) struct Constrained<'g> {
     pub(super) labels: Labels,
     pub(super) allowed: Allowed,
     pub(super) tenant: TenantName,
-    /// The turn, and the conversation, that the request belongs to, once somebody has asked for it.
+    /// The turn that the request belongs to, once somebody has asked for it.
     turn: OnceLock<Option<Known>>,
-    conversation: OnceLock<Option<Known>>,
 }
 
 impl Constrained<'_> {
@@ -40,12 +39,6 @@ impl Constrained<'_> {
     pub(super) fn turn(&self, gateway: &Gateway, request: &chat::Request) -> Option<&Known> {
         let found = || aside(request.body.len(), || gateway.pins.turn_of(&self.tenant, request));
         self.turn.get_or_init(found).as_ref()
-    }
-
-    /// The conversation that the request belongs to; `None` where nothing could be saved by staying.
-    pub(super) fn conversation(&self, gateway: &Gateway, request: &chat::Request) -> Option<&Known> {
-        let found = || aside(request.body.len(), || gateway.pins.conversation_of(&self.tenant, request));
-        self.conversation.get_or_init(found).as_ref()
     }
 }
 
@@ -88,14 +81,7 @@ pub(super) fn constrain_among<'g>(
         record.nothing_allowed(&allowed);
         return Err(denied(gateway, &allowed, record));
     }
-    Ok(Constrained {
-        asked,
-        labels,
-        allowed,
-        tenant: principal.tenant.name.clone(),
-        turn: OnceLock::new(),
-        conversation: OnceLock::new(),
-    })
+    Ok(Constrained { asked, labels, allowed, tenant: principal.tenant.name.clone(), turn: OnceLock::new() })
 }
 
 fn resolve_labels(gateway: &Gateway, principal: &Principal, wishes: &Wishes) -> Result<Labels, GatewayError> {

@@ -221,9 +221,7 @@ async fn answer<'g, C: Client>(
     let ask = Ask { asking: &asking, keep: slot.is_some() };
     let answer = call::until_content(gateway, client, &plan, &wishes, ask, record, *rate).await?;
     decide::pin(gateway, &constrained, request, &answer.step);
-    let target = Arc::clone(&answer.step.target);
     let kept = relay::answer(gateway, client, answer, record, *rate, slot.is_some()).await?;
-    decide::remember(gateway, &constrained, request, &target, &record.usage());
     cached::store(gateway, slot, kept);
     Ok(())
 }

@@ -24,6 +24,13 @@ pub(crate) struct Declaration {
     from: Vec<LabelSource>,
 }
 
+impl Declaration {
+    /// Whether such a source may set it: an ordered label anybody, an unordered one whom `from` names.
+    pub(crate) fn may_be_set_by(&self, source: LabelSource) -> bool {
+        self.ordered || self.from.is_empty() || self.from.contains(&source)
+    }
+}
+
 impl Declared {
     /// The labels of a configuration. A default that is no value of its label is left out: `config` refuses it.
     #[must_use]

@@ -23,7 +23,7 @@ const G7: [&str; 5] = ["FR", "DE", "US", "GB", "JP"];
 const CLASSES: [&str; 4] = ["public", "internal", "personal", "secret"];
 const PURPOSES: [&str; 3] = ["support", "dev", "batch"];
 const TIERS: [&str; 3] = ["weak", "mid", "strong"];
-const TENANTS: [(&str, &str); 3] = [("t-eu", "eu"), ("t-us", "us"), ("t-none", "")];
+const TENANTS: [(&str, &str); 4] = [("t-eu", "eu"), ("t-us", "us"), ("t-none", ""), ("default", "")];
 const TEAMS: [&str; 3] = ["", "red", "blue"];
 const KEYS: [&str; 3] = ["", "k1", "k2"];
 const MODELS: [&str; 4] = ["auto", "m0", "m1", "p0/m0"];
@@ -83,7 +83,7 @@ enum Tree {
 }
 
 /// A request as the second opinion sees it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Asked {
     tenant: usize,
     team: &'static str,
@@ -201,9 +201,14 @@ impl Asked {
             &|asked| *asked.flags.get_mut("unscanned").unwrap() = false,
         ];
         for undo in undo {
-            for mut fewer in all.clone() {
-                undo(&mut fewer);
-                all.push(fewer);
+            let mut undone = self.clone();
+            undo(&mut undone);
+            // What was not chosen cannot be undone.
+            if undone != *self {
+                for mut fewer in all.clone() {
+                    undo(&mut fewer);
+                    all.push(fewer);
+                }
             }
         }
         all
@@ -323,11 +328,14 @@ impl Rule {
 
     fn lets_pass(&self, stated: &Stated) -> bool {
         let members: Vec<Vec<bool>> = self.conditions.iter().map(|condition| condition.members(stated)).collect();
+        // "A fact that a rule names and a target does not state excludes the target", whatever the other facts are.
+        if members.iter().any(Vec::is_empty) {
+            return false;
+        }
         if self.forbid {
-            // Removed by what hits on every condition; a fact that is not stated hits.
-            !members.iter().all(|members| members.is_empty() || members.contains(&true))
+            !members.iter().all(|members| members.contains(&true))
         } else {
-            members.iter().all(|members| !members.is_empty() && !members.contains(&false))
+            members.iter().all(|members| !members.contains(&false))
         }
     }
 
@@ -354,12 +362,13 @@ impl World {
         let mut providers = String::new();
         let mut models = String::new();
         let mut targets = Vec::new();
-        for place in 0..random.random_range(2..=8) {
+        for place in 0..random.random_range(4..=12) {
             let (provider, model, stated) = target(random, place);
             providers += &provider;
             models += &model;
             targets.push(stated);
         }
+        // The tenant `default` is always there and would look for a policy of that name.
         let tenants: String = TENANTS
             .iter()
             .map(|(name, region)| {
@@ -431,25 +440,25 @@ fn target(random: &mut StdRng, place: usize) -> (String, String, Stated) {
         COUNTRIES.sample(random, count).map(|&country| country.to_owned()).collect()
     };
     let join = |set: &BTreeSet<String>| set.iter().cloned().collect::<Vec<_>>().join(", ");
-    if random.random_bool(0.8) {
+    if random.random_bool(0.92) {
         let set = countries(random);
         writeln!(provider, "    location: {{ countries: [{}] }}", join(&set)).unwrap();
         stated.sets.insert("location.countries", set);
     }
-    if random.random_bool(0.8) {
+    if random.random_bool(0.92) {
         let (name, set) = (*["op-a", "op-b", "self"].choose(random).unwrap(), countries(random));
         writeln!(provider, "    operator: {{ name: {name}, jurisdictions: [{}] }}", join(&set)).unwrap();
         stated.sets.insert("operator.name", BTreeSet::from([name.to_owned()]));
         stated.sets.insert("operator.jurisdictions", set);
     }
     let mut data = Vec::new();
-    if random.random_bool(0.8) {
+    if random.random_bool(0.92) {
         let days = random.random_range(0..4);
         data.push(format!("retention: {days}d"));
         stated.numbers.insert("data.retention", f64::from(days));
     }
     for (fact, key) in [("data.trains", "trains"), ("data.dpa", "dpa")] {
-        if random.random_bool(0.7) {
+        if random.random_bool(0.9) {
             let flag = random.random_bool(0.5);
             data.push(format!("{key}: {flag}"));
             stated.flags.insert(fact, flag);
@@ -457,33 +466,33 @@ fn target(random: &mut StdRng, place: usize) -> (String, String, Stated) {
     }
     writeln!(provider, "    data: {{ {} }}", data.join(", ")).unwrap();
     let mut provenance = Vec::new();
-    if random.random_bool(0.7) {
+    if random.random_bool(0.9) {
         let country = *COUNTRIES.choose(random).unwrap();
         provenance.push(format!("country: {country}"));
         stated.sets.insert("provenance.country", BTreeSet::from([country.to_owned()]));
     }
-    if random.random_bool(0.7) {
+    if random.random_bool(0.9) {
         let licence = *["MIT", "Apache-2.0", "proprietary"].choose(random).unwrap();
         provenance.push(format!("licence: {licence}"));
         stated.sets.insert("provenance.licence", BTreeSet::from([licence.to_owned()]));
     }
-    if random.random_bool(0.7) {
+    if random.random_bool(0.9) {
         let open = random.random_bool(0.5);
         provenance.push(format!("open_weights: {open}"));
         stated.flags.insert("provenance.open_weights", open);
     }
     writeln!(model, "    provenance: {{ {} }}", provenance.join(", ")).unwrap();
-    if random.random_bool(0.8) {
+    if random.random_bool(0.92) {
         let input = random.random_range(0..4);
         writeln!(model, "    price: {{ input: {input}, output: 5 }}").unwrap();
         stated.numbers.insert("price.input", f64::from(input));
     }
-    if random.random_bool(0.7) {
+    if random.random_bool(0.9) {
         let context = random.random_range(1..4) * 1000;
         writeln!(model, "    context: {context}").unwrap();
         stated.numbers.insert("model.context", f64::from(context));
     }
-    if random.random_bool(0.7) {
+    if random.random_bool(0.9) {
         let set: BTreeSet<String> =
             CAPABILITIES.into_iter().filter(|_| random.random_bool(0.6)).map(str::to_owned).collect();
         if !set.is_empty() {

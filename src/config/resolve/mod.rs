@@ -13,6 +13,7 @@ use super::report::{Place, Report};
 use super::running::{Config, Secret};
 use super::values::{At, CountryText, DurationText, List, PathText, SecretText, SizeText};
 use super::written;
+use crate::catalog;
 
 mod aliases;
 mod auth;
@@ -239,7 +240,8 @@ impl<'a> Context<'a> {
         let remedy = match code {
             "UK" => "write `GB`",
             "EU" | "EEA" | "EEC" => "list the countries one by one; sets such as EEA are for policies",
-            _ if fine => return code.to_owned(),
+            _ if catalog::countries().codes.contains(code) => return code.to_owned(),
+            _ if fine => "there is no such country: write its ISO 3166-1 code, such as `FR`, `DE`, `US`",
             _ if code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_alphabetic()) => "write it in upper case",
             _ => "write the ISO 3166-1 code of two upper-case letters: `FR`, `DE`, `US`",
         };
