@@ -11,6 +11,7 @@ mod condition;
 mod constrain;
 mod countries;
 mod dead_end;
+mod depth;
 mod inherit;
 pub mod labels;
 mod literal;
