@@ -1,7 +1,10 @@
 //! `waypost explain`: where a prompt would go and why, by the code that serves, without sending it anywhere.
 
+mod catalogue;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use comfy_table::presets::NOTHING;
@@ -9,6 +12,7 @@ use comfy_table::{ContentArrangement, Table};
 use serde_json::json;
 
 use super::{fail, load, say};
+use crate::config::Target;
 use crate::gateway::{Gateway, Question, explain};
 use crate::ledger::{Candidate, Decision, Tokens};
 use crate::telemetry::RequestLog;
@@ -48,22 +52,26 @@ pub(super) fn run(args: Args) -> ExitCode {
         Err(error) => return fail(format_args!("the runtime cannot be started: {error}")),
     };
     match runtime.block_on(decide(&args)) {
-        Ok(decision) if args.json => {
+        Ok((decision, _)) if args.json => {
             match serde_json::to_string_pretty(&decision) {
                 Ok(text) => say(text),
                 Err(error) => return fail(error),
             }
             ExitCode::SUCCESS
         }
-        Ok(decision) => {
+        Ok((decision, targets)) => {
             say(show(&decision));
+            for line in catalogue::filled_in(&targets) {
+                say(line);
+            }
             ExitCode::SUCCESS
         }
         Err(message) => fail(message),
     }
 }
 
-async fn decide(args: &Args) -> Result<Decision, String> {
+/// The decision, and the targets it was about.
+async fn decide(args: &Args) -> Result<(Decision, Vec<Arc<Target>>), String> {
     let body = match &args.request {
         Some(path) => std::fs::read(path).map_err(|error| format!("`{}` cannot be read: {error}", path.display()))?,
         None => {
@@ -76,12 +84,15 @@ async fn decide(args: &Args) -> Result<Decision, String> {
         format!("{} problem(s) above", problems.len())
     })?;
     let mut config = loaded.config;
+    let mut targets = config.targets.clone();
     // Nobody waits behind this one prompt, and the network's first run is its slowest.
     config.classifier.deadline = config.classifier.deadline.max(PATIENCE);
     let gateway = Gateway::build(config, loaded.policies, RequestLog::off()).map_err(|error| error.to_string())?;
     let labels = (!args.labels.is_empty()).then(|| args.labels.join(","));
     let question = Question { tenant: &args.tenant, labels, body: body.into() };
-    explain(&gateway, question).await.map_err(|error| error.message)
+    let decision = explain(&gateway, question).await.map_err(|error| error.message)?;
+    targets.retain(|target| decision.candidates.iter().any(|candidate| candidate.target == target.name));
+    Ok((decision, targets))
 }
 
 /// A table for people; the JSON form is for programs.

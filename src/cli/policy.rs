@@ -1,22 +1,23 @@
-//! `waypost policy test`: given a request, which target, or which rule says no; by the code that serves.
+//! `waypost policy`: `test` (given a request, which target, or which rule says no) and `prove` (does any request reach
+//! what it never should), by the code that serves.
 
 mod cases;
+mod mutants;
+mod mutate;
+mod paint;
+mod prove;
+mod report;
+mod run;
 mod verdict;
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Subcommand;
 
 use super::{fail, say};
-use crate::chat::Text;
-use crate::classify::{self, Classifier};
-use crate::config::{self, Config, Problem};
-use crate::gateway::{self, Calibrated};
-use crate::policy::Policies;
-use cases::CaseFile;
-use verdict::Outcome;
+use crate::config::Problem;
+use paint::Paint;
 
 /// Tests policies.
 #[derive(Debug, clap::Args)]
@@ -28,137 +29,80 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the cases of DIR/tests/*.yaml against the policies of DIR.
-    Test {
-        /// The folder of policies. Default: the configuration's, else `policies`.
-        dir: Option<PathBuf>,
-        /// The configuration for case files that name none.
-        #[arg(long, value_name = "FILE")]
-        config: Option<PathBuf>,
-    },
+    Test(TestArgs),
+    /// Prove that no request under a policy reaches a target with some fact, or show one that does.
+    Prove(prove::Args),
+}
+
+#[derive(Debug, clap::Args)]
+struct TestArgs {
+    /// The folder of policies. Default: the configuration's, else `policies`.
+    dir: Option<PathBuf>,
+    /// The configuration for case files that name none.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Then delete each rule and flip each operator: every such change must make some case fail.
+    #[arg(long)]
+    mutate: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+    /// Also write the outcome as JUnit XML.
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &Args) -> ExitCode {
-    let Command::Test { dir, config } = &args.command;
-    match test(dir.as_deref(), config.as_deref()) {
-        Ok(report) => {
-            say(report.text.trim_end());
-            if report.failed == 0 && report.passed > 0 { ExitCode::SUCCESS } else { ExitCode::from(super::FINDING) }
-        }
-        Err(problems) => {
-            super::load::print(&problems);
-            fail(format_args!("{} problem(s) above", problems.len()))
-        }
+    match &args.command {
+        Command::Test(args) => test(args),
+        Command::Prove(args) => prove::run(args),
     }
 }
 
-/// What came of all cases.
-#[derive(Debug, Default)]
-struct Report {
-    text: String,
-    passed: usize,
-    failed: usize,
-}
-
-fn test(dir: Option<&Path>, config: Option<&Path>) -> Result<Report, Vec<Problem>> {
-    let given = config.map(config::load).transpose()?.map(|loaded| loaded.config);
-    let dir = dir
-        .map(Path::to_owned)
-        .or_else(|| given.as_ref().and_then(|config| config.policies.clone()))
-        .unwrap_or_else(|| PathBuf::from("policies"));
-    let files = cases::read_all(&dir.join("tests"), config)?;
-
-    let mut prepared: BTreeMap<PathBuf, Prepared> = BTreeMap::new();
-    let mut problems = Vec::new();
-    for file in &files {
-        if prepared.contains_key(&file.config) {
-            continue;
+fn test(args: &TestArgs) -> ExitCode {
+    let (mut suite, report) = match tested(args) {
+        Ok(done) => done,
+        Err(problems) => return problem(&problems),
+    };
+    if let Some(path) = &args.junit
+        && let Err(error) = std::fs::write(path, report.junit())
+    {
+        return fail(format_args!("`{}` cannot be written: {error}", path.display()));
+    }
+    let passed = report.failed() == 0 && report.passed() > 0;
+    let mutation = (args.mutate && passed).then(|| mutate::run(&mut suite));
+    let mutation = match mutation.transpose() {
+        Ok(mutation) => mutation,
+        Err(problems) => return problem(&problems),
+    };
+    if args.json {
+        let mut json = report.json();
+        if let (Some(mutation), Some(json)) = (&mutation, json.as_object_mut()) {
+            json.insert("mutation".to_owned(), mutation.json());
         }
-        match prepare(&file.config, &dir) {
-            Ok(ready) => {
-                prepared.insert(file.config.clone(), ready);
-            }
-            Err(mut found) => problems.append(&mut found),
+        say(format_args!("{json:#}"));
+    } else {
+        let paint = Paint::for_stdout();
+        say(report.text(paint).trim_end());
+        match &mutation {
+            Some(mutation) => say(mutation.text(paint).trim_end()),
+            None if args.mutate => say("not mutated: the cases must pass first"),
+            None => {}
         }
     }
-    if !problems.is_empty() {
-        return Err(problems);
-    }
-    let mut report = Report::default();
-    for file in &files {
-        if let Some(prepared) = prepared.get_mut(&file.config) {
-            judge(file, prepared, &mut report);
-        }
-    }
-    let (passed, failed) = (report.passed, report.failed);
-    report.text += &format!("\n{} cases: {passed} passed, {failed} failed\n", passed + failed);
-    Ok(report)
+    let held = mutation.is_none_or(|mutation| mutation.survivors.is_empty());
+    if passed && held { ExitCode::SUCCESS } else { ExitCode::from(super::FINDING) }
 }
 
-/// What the cases of one configuration need.
-struct Prepared {
-    config: Config,
-    policies: Policies,
-    calibrated: Option<Calibrated>,
-    scorer: LazyScorer,
+fn tested(args: &TestArgs) -> Result<(run::Suite, report::Report), Vec<Problem>> {
+    let mut suite = run::Suite::load(args.dir.as_deref(), args.config.as_deref())?;
+    let report = suite.run();
+    Ok((suite, report))
 }
 
-fn prepare(path: &Path, dir: &Path) -> Result<Prepared, Vec<Problem>> {
-    let config = config::load(path)?.config;
-    let (policies, _) = Policies::load(Some(dir), &config)?;
-    // Cases state scores: whose they are is for `waypost check` to see.
-    let calibrated = Calibrated::load(&config, None).map_err(|error| {
-        vec![super::check::problem(&config, format!("the calibration cannot be used: {error}"), "")]
-    })?;
-    Ok(Prepared { config, policies, calibrated, scorer: LazyScorer::NotYet })
-}
-
-fn judge(file: &CaseFile, prepared: &mut Prepared, report: &mut Report) {
-    let Prepared { config, policies, calibrated, scorer } = prepared;
-    report.text += &format!("{}\n", file.path.display());
-    for case in &file.cases {
-        match verdict::judge(case, config, policies, calibrated.as_ref(), &mut |texts| scorer.score(config, texts)) {
-            Outcome::Passed => {
-                report.passed += 1;
-                report.text += &format!("  ok    {}\n", case.name);
-            }
-            Outcome::Failed(lines) => {
-                report.failed += 1;
-                report.text += &format!("  FAIL  {} (line {})\n", case.name, case.line);
-                for line in lines {
-                    report.text += &format!("          {line}\n");
-                }
-            }
-        }
-    }
-}
-
-/// The classifier, loaded when the first case needs it: most cases state a score.
-enum LazyScorer {
-    NotYet,
-    Loaded(Classifier),
-    Failed(String),
-}
-
-impl LazyScorer {
-    fn score(&mut self, config: &Config, texts: &[Text]) -> Result<f32, String> {
-        if matches!(self, Self::NotYet) {
-            *self = match gateway::classifier_settings(config) {
-                None => Self::Failed("the classifier is switched off".to_owned()),
-                Some(settings) => match Classifier::load(&settings) {
-                    Ok(classifier) => Self::Loaded(classifier),
-                    Err(error) => Self::Failed(error.to_string()),
-                },
-            };
-        }
-        match self {
-            Self::Loaded(classifier) => classifier
-                .score_blocking(&classify::Prompt { texts, tools: 0, images: 0 })
-                .map(|verdict| verdict.difficulty)
-                .map_err(|error| error.to_string()),
-            Self::Failed(why) => Err(why.clone()),
-            Self::NotYet => Err("the classifier is not loaded".to_owned()),
-        }
-    }
+fn problem(problems: &[Problem]) -> ExitCode {
+    super::load::print(problems);
+    fail(format_args!("{} problem(s) above", problems.len()))
 }
 
 #[cfg(test)]

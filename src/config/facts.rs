@@ -1,6 +1,9 @@
 //! What is known of a target, for policy to judge. A fact that nobody stated is absent, never a default.
 
 use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::catalog::Citation;
 
 /// The facts a rule may name, as CONTRACT's dotted paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -35,6 +38,8 @@ pub enum FactName {
     ProvenanceWeightsSha256,
     /// `model.tier`.
     ModelTier,
+    /// `model.kind`: `chat` or `embedding`.
+    ModelKind,
     /// `model.context`: tokens.
     ModelContext,
     /// `price.input`: USD per million tokens.
@@ -47,7 +52,7 @@ pub enum FactName {
 
 impl FactName {
     /// Every fact, in CONTRACT's order.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::LocationCountries,
         Self::LocationRegion,
         Self::OperatorName,
@@ -63,6 +68,7 @@ impl FactName {
         Self::ProvenanceOpenWeights,
         Self::ProvenanceWeightsSha256,
         Self::ModelTier,
+        Self::ModelKind,
         Self::ModelContext,
         Self::PriceInput,
         Self::PriceOutput,
@@ -88,6 +94,7 @@ impl FactName {
             Self::ProvenanceOpenWeights => "provenance.open_weights",
             Self::ProvenanceWeightsSha256 => "provenance.weights_sha256",
             Self::ModelTier => "model.tier",
+            Self::ModelKind => "model.kind",
             Self::ModelContext => "model.context",
             Self::PriceInput => "price.input",
             Self::PriceOutput => "price.output",
@@ -109,19 +116,110 @@ pub enum Fact {
     Bool(bool),
 }
 
+impl Fact {
+    /// The value as people read it: `[FR, DE]`, `30d`.
+    #[must_use]
+    pub const fn shown(&self, name: FactName) -> Shown<'_> {
+        Shown { name, fact: self }
+    }
+}
+
+/// A fact's value as people read it.
+#[derive(Debug)]
+pub struct Shown<'f> {
+    name: FactName,
+    fact: &'f Fact,
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.fact {
+            Fact::Set(members) if members.is_empty() => f.write_str("stated as empty"),
+            Fact::Set(members) => {
+                let members: Vec<&str> = members.iter().map(String::as_str).collect();
+                write!(f, "[{}]", members.join(", "))
+            }
+            Fact::Text(text) => f.write_str(text),
+            Fact::Number(seconds) if self.name == FactName::DataRetention => write!(f, "{}", duration(*seconds)),
+            Fact::Number(number) => write!(f, "{number}"),
+            Fact::Bool(boolean) => write!(f, "{boolean}"),
+        }
+    }
+}
+
+/// Days where it is whole days, as policies and configurations write a retention.
+fn duration(seconds: f64) -> String {
+    const DAY: f64 = 86_400.0;
+    if seconds % DAY == 0.0 {
+        return format!("{}d", seconds / DAY);
+    }
+    std::time::Duration::try_from_secs_f64(seconds)
+        .map_or_else(|_| format!("{seconds}s"), |duration| humantime::format_duration(duration).to_string())
+}
+
 /// All that is stated of one target.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Facts([Option<Fact>; FactName::ALL.len()]);
+pub struct Facts([Option<Stated>; FactName::ALL.len()]);
+
+#[derive(Clone, Debug, PartialEq)]
+struct Stated {
+    fact: Fact,
+    /// Where it is from, if the configuration does not say it.
+    cited: Option<Citation>,
+}
 
 impl Facts {
     /// The value of a fact, `None` where nobody stated it.
     #[must_use]
     pub fn get(&self, name: FactName) -> Option<&Fact> {
-        self.0[name as usize].as_ref()
+        self.0[name as usize].as_ref().map(|stated| &stated.fact)
+    }
+
+    /// Where a fact is from if the catalogue filled it in; `None` for one that the configuration states.
+    #[must_use]
+    pub fn cited(&self, name: FactName) -> Option<Citation> {
+        self.0[name as usize].as_ref()?.cited
     }
 
     /// States a fact.
     pub fn set(&mut self, name: FactName, fact: Fact) {
-        self.0[name as usize] = Some(fact);
+        self.0[name as usize] = Some(Stated { fact, cited: None });
+    }
+
+    /// Fills in a fact from the catalogue, unless it is stated already.
+    pub fn fill(&mut self, name: FactName, fact: Fact, cited: Citation) {
+        self.0[name as usize].get_or_insert(Stated { fact, cited: Some(cited) });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::Basis;
+
+    #[test]
+    fn what_the_configuration_states_goes_before_the_catalogue() {
+        let cited = Citation { source: "https://example.org", as_of: "2026-01-01", basis: Basis::Page };
+        let mut facts = Facts::default();
+        facts.fill(FactName::DataTrains, Fact::Bool(false), cited);
+        facts.set(FactName::DataRetention, Fact::Number(0.0));
+        facts.fill(FactName::DataRetention, Fact::Number(86_400.0), cited);
+        assert_eq!(
+            (facts.get(FactName::DataTrains), facts.cited(FactName::DataTrains)),
+            (Some(&Fact::Bool(false)), Some(cited))
+        );
+        assert_eq!(
+            (facts.get(FactName::DataRetention), facts.cited(FactName::DataRetention)),
+            (Some(&Fact::Number(0.0)), None)
+        );
+        facts.set(FactName::DataTrains, Fact::Bool(true));
+        assert_eq!(facts.cited(FactName::DataTrains), None);
+    }
+
+    #[test]
+    fn a_retention_is_shown_as_it_is_written() {
+        let shown = |seconds| Fact::Number(seconds).shown(FactName::DataRetention).to_string();
+        assert_eq!([shown(0.0), shown(2_592_000.0), shown(5_400.0)], ["0d", "30d", "1h 30m"]);
+        assert_eq!(Fact::Number(8192.0).shown(FactName::ModelContext).to_string(), "8192");
     }
 }

@@ -177,6 +177,113 @@ models:
 }
 
 #[test]
+fn a_fact_from_the_catalogue_says_so_and_gives_way_to_a_stated_one() {
+    let text = "
+providers:
+  - { name: openai, kind: openai }
+  - { name: ours, kind: openai, data: { retention: 0d, trains: false }, operator: { jurisdictions: [US, IE] } }
+models:
+  - { name: big, provider: openai, upstream: gpt-4.1, tier: strong, price: catalog }
+  - { name: big, provider: ours, upstream: gpt-4.1, tier: strong, price: catalog }
+  - { name: vectors, provider: ours, kind: embedding, upstream: text-embedding-3-small, tier: weak, price: catalog }
+";
+    let config = read(text).unwrap().config;
+    let (default, ours, vectors) = (&config.targets[0].facts, &config.targets[1].facts, &config.targets[2].facts);
+    assert_eq!(default.get(FactName::DataRetention), Some(&Fact::Number(30.0 * 86400.0)));
+    assert_eq!(default.cited(FactName::DataRetention).unwrap().as_of.len(), 10);
+    assert_eq!(ours.get(FactName::DataRetention), Some(&Fact::Number(0.0)), "one's own contract goes first");
+    let both = Fact::Set(["US".to_owned(), "IE".to_owned()].into());
+    assert_eq!(ours.get(FactName::OperatorJurisdictions), Some(&both));
+    for name in [FactName::DataRetention, FactName::DataTrains, FactName::OperatorJurisdictions] {
+        assert_eq!(ours.cited(name), None, "{}", name.path());
+    }
+    assert!(ours.cited(FactName::OperatorName).is_some(), "what is left unstated is still filled in");
+    assert_eq!(ours.get(FactName::ModelKind), Some(&Fact::Text("chat".to_owned())));
+    assert_eq!(vectors.get(FactName::ModelKind), Some(&Fact::Text("embedding".to_owned())));
+}
+
+#[test]
+fn a_location_is_filled_in_only_where_the_host_tells_it_for_the_model() {
+    let text = "
+providers:
+  - { name: global, kind: openai }
+  - { name: paris, kind: openai-compatible, endpoints: ['https://bedrock-runtime.eu-west-3.amazonaws.com/openai/v1'] }
+  - { name: two, kind: openai-compatible, endpoints: ['https://bedrock-runtime.eu-west-3.amazonaws.com', 'https://bedrock-runtime.eu-north-1.amazonaws.com'] }
+  - { name: mixed, kind: openai-compatible, endpoints: ['https://bedrock-runtime.eu-west-3.amazonaws.com', 'http://127.0.0.1:9'] }
+  - { name: azure, kind: openai-compatible, endpoints: ['https://francecentral.api.cognitive.microsoft.com'] }
+  - { name: known, kind: openai, endpoints: ['https://eu.api.openai.com'], location: { countries: [IE] } }
+models:
+  - { name: a, provider: global, tier: mid, price: { input: 1, output: 1 } }
+  - { name: b, provider: paris, tier: mid, upstream: mistral.mistral-large-2402-v1:0, price: { input: 1, output: 1 } }
+  - { name: c, provider: paris, tier: mid, upstream: eu.mistral.pixtral-large-2502-v1:0, price: { input: 1, output: 1 } }
+  - { name: d, provider: two, tier: mid, upstream: mistral.x, price: { input: 1, output: 1 } }
+  - { name: e, provider: mixed, tier: mid, upstream: mistral.x, price: { input: 1, output: 1 } }
+  - { name: f, provider: azure, tier: mid, price: { input: 1, output: 1 } }
+  - { name: g, provider: known, tier: mid, price: { input: 1, output: 1 } }
+";
+    let config = read(text).unwrap().config;
+    let countries = |place: usize| match config.targets[place].facts.get(FactName::LocationCountries) {
+        Some(Fact::Set(countries)) => countries.iter().cloned().collect::<Vec<_>>().join(" "),
+        _ => String::new(),
+    };
+    let all: Vec<String> = (0..7).map(countries).collect();
+    assert_eq!(
+        all,
+        ["", "FR", "", "FR SE", "", "", "IE"],
+        "no host, one, a model routed elsewhere, two, one unknown, …"
+    );
+    let facts = |place: usize| &config.targets[place].facts;
+    assert_eq!(facts(1).get(FactName::LocationRegion), Some(&Fact::Text("eu-west-3".to_owned())));
+    assert_eq!(facts(3).get(FactName::LocationRegion), None, "two regions are no region");
+    assert_eq!(facts(1).get(FactName::OperatorName), Some(&Fact::Text("Amazon Web Services".to_owned())));
+    assert_eq!(facts(4).get(FactName::OperatorName), None, "one endpoint is somebody else's");
+    assert!(facts(6).cited(FactName::LocationCountries).is_none());
+}
+
+#[test]
+fn a_stated_location_that_an_endpoint_contradicts_is_an_error_with_its_place() {
+    let text = "
+providers:
+  - name: frankfurt
+    kind: openai-compatible
+    endpoints: ['https://bedrock-runtime.us-east-1.amazonaws.com/v1']
+    location: { countries: [DE, FR], region: eu-central-1 }
+  - name: europe
+    kind: openai
+    endpoints: ['https://eu.api.openai.com', 'https://us.api.openai.com']
+    location: { countries: [IE, DE] }
+models:
+  - { name: a, provider: frankfurt, tier: mid, price: { input: 1, output: 1 } }
+  - { name: b, provider: europe, tier: mid, price: { input: 1, output: 1 } }
+";
+    let problems = read(text).unwrap_err();
+    let said: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert_eq!(problems.len(), 3, "{said:#?}");
+    for (place, message, remedy) in [
+        (
+            ":6:29:",
+            "states location DE, FR, but bedrock-runtime.us-east-1.amazonaws.com stands in US",
+            "countries: [US]",
+        ),
+        (":6:46:", "states region eu-central-1, but", "region: us-east-1"),
+        (":10:29:", "us.api.openai.com stands in US", "or the endpoint that is meant"),
+    ] {
+        let found = said.iter().any(|said| said.contains(place) && said.contains(message) && said.contains(remedy));
+        assert!(found, "{place} {message}\n{said:#?}");
+    }
+}
+
+#[test]
+fn a_country_that_does_not_exist_is_no_location() {
+    let text = "
+providers: [{ name: p, kind: scripted, location: { countries: [XX] } }]
+models: [{ name: m, provider: p, tier: weak, price: { input: 0, output: 0 } }]
+";
+    let problems = read(text).unwrap_err();
+    assert!(problems[0].message.contains("`XX` is not a country code"), "{problems:?}");
+}
+
+#[test]
 fn secrets_come_from_files_and_never_show_up_in_problems() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("key"), "sk-from-file\n").unwrap();
@@ -271,7 +378,7 @@ fn a_syntax_error_has_its_place() {
 fn the_schema_names_what_is_there_and_nothing_else() {
     let schema: serde_json::Value = serde_json::from_str(&schema()).unwrap();
     let properties: Vec<_> = schema["properties"].as_object().unwrap().keys().cloned().collect();
-    assert_eq!(properties.len(), 22);
+    assert_eq!(properties.len(), 23);
     for absent in ["ledger", "data_dir", "budgets"] {
         assert!(!properties.contains(&absent.to_owned()));
     }

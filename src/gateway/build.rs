@@ -13,6 +13,7 @@ use crate::cache::Cache;
 use crate::classify::{self, Classifier, ClassifyError, ModelSource};
 use crate::clock::Clock;
 use crate::config::{ClassifierModel, Config};
+use crate::detect::Detectors;
 use crate::ledger::Decisions;
 use crate::limit::Limiter;
 use crate::policy::Policies;
@@ -95,6 +96,7 @@ impl Gateway {
             config_hash: Arc::from(config.hash.as_str()),
             auth: Authenticator::new(&config, fetch(Arc::clone(&calls)), Clock::System),
             limiter: Limiter::new(&config),
+            detectors: Detectors::new(config.detection.clone()),
             latency: Observed::new(config.targets.iter().map(|target| Prior::of(target)), now),
             lengths: calibrated::lengths(&config, calibrated.as_ref()),
             health: Health::new(config.targets.len(), now),

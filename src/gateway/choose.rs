@@ -5,16 +5,17 @@ use std::time::{Duration, Instant};
 
 use super::Gateway;
 use super::decide::{Constrained, NOTHING_ALLOWED};
+use super::decode::aside;
 use super::error::{Code, GatewayError};
 use super::headers::Wishes;
-use super::pins::Way;
+use super::pins::{Known, Way};
 use super::record::Record;
-use crate::chat::{self, Effort, Format, OwnEffort, Usage};
+use crate::chat::{self, Effort, Format, OwnEffort};
 use crate::classify::Score;
 use crate::config::{ErrorDetail, Meant, Target};
 use crate::id::TargetId;
 use crate::policy::{Allowed, Minimise, Permitted};
-use crate::route::{self, Inputs, Named, NoCandidate, Reason, RemovedBy, Warm, Why};
+use crate::route::{self, Inputs, Named, NoCandidate, Reason, RemovedBy, Why};
 use crate::wire::dialect::Style;
 
 /// When to come again if nothing is known.
@@ -51,6 +52,7 @@ pub(super) fn choose(
     let objective = &allowed.policy().objective;
     let difficulty = score.and_then(|score| score.difficulty);
     let efforts = Efforts { gateway, request, pinned };
+    let conversation = conversation(gateway, constrained, request);
     let calibrated =
         gateway.calibrated.as_ref().filter(|calibrated| score.is_some_and(|score| calibrated.is_of(score)));
     let p_good = |id, effort| {
@@ -83,7 +85,7 @@ pub(super) fn choose(
             p_good: &p_good,
             tau: calibrated.tau(objective),
         }),
-        warm: warm(gateway, constrained, request),
+        warm: conversation.and_then(|conversation| gateway.pins.warm(&conversation)),
     };
     match route::choose(allowed, objective, &inputs) {
         Ok(plan) => {
@@ -103,6 +105,7 @@ pub(super) fn choose(
                 order.retain(|way| first.as_ref() == Some(model(way)));
             }
             record.planned(allowed, &plan);
+            record.converses(conversation);
             let step = |way: Way| Some(Step { target: allowed.permit(way.target)?, effort: way.effort });
             Ok(order.into_iter().filter_map(step).collect())
         }
@@ -177,13 +180,13 @@ fn pinned(gateway: &Gateway, constrained: &Constrained<'_>, request: &chat::Requ
     gateway.pins.turn(turn).filter(|way| constrained.allowed.contains(way.target))
 }
 
-/// Where the conversation is cached. Of use only where a target is chosen, and by its cost.
-fn warm(gateway: &Gateway, constrained: &Constrained<'_>, request: &chat::Request) -> Option<Warm> {
+/// The conversation that is gone on with. Of use only where a target is chosen, and by its cost.
+fn conversation(gateway: &Gateway, constrained: &Constrained<'_>, request: &chat::Request) -> Option<Known> {
     let by_cost = constrained.allowed.policy().objective.minimise == Minimise::Cost;
     if constrained.asked.meant != Meant::Auto || !by_cost {
         return None;
     }
-    gateway.pins.warm(constrained.conversation(gateway, request)?)
+    aside(request.body.len(), || gateway.pins.conversation_of(&constrained.tenant, request))
 }
 
 /// Why the target that began a tool loop cannot go on with it.
@@ -209,21 +212,6 @@ pub(super) fn pin(gateway: &Gateway, constrained: &Constrained<'_>, request: &ch
     let more = constrained.allowed.len() > 1 || step.effort.is_some();
     if more && let Some(turn) = constrained.turn(gateway, request) {
         gateway.pins.answers(*turn, Way { target: step.target.id, effort: step.effort });
-    }
-}
-
-/// Remembers who has answered, and what it has cached of the conversation.
-pub(super) fn remember(
-    gateway: &Gateway,
-    constrained: &Constrained<'_>,
-    request: &chat::Request,
-    target: &Target,
-    usage: &Usage,
-) {
-    if constrained.asked.meant == Meant::Auto
-        && let Some(conversation) = constrained.conversation(gateway, request)
-    {
-        gateway.pins.served(*conversation, target, usage);
     }
 }
 

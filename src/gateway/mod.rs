@@ -14,6 +14,7 @@ mod client;
 mod count;
 mod decide;
 mod decode;
+mod detect;
 mod error;
 mod feedback;
 mod headers;
@@ -48,6 +49,7 @@ use crate::cache::Cache;
 use crate::chat::Format;
 use crate::classify::Classifier;
 use crate::config::Config;
+use crate::detect::Detectors;
 use crate::id::RequestId;
 use crate::ledger::Decisions;
 use crate::limit::{Admitted, Limiter, RateLimit};
@@ -67,6 +69,7 @@ pub struct Gateway {
     policies: Policies,
     auth: Authenticator,
     limiter: Limiter,
+    detectors: Detectors,
     classifier: Classifier,
     store: Option<Redis>,
     cache: Cache,
@@ -207,7 +210,8 @@ async fn answer<'g, C: Client>(
     let wishes = Wishes::read(&client.head().headers)?;
     let decoded = decode::request(gateway, client, format, record).await?;
     let request = &decoded.request;
-    let constrained = decide::constrain(gateway, principal, &wishes, request, record)?;
+    let detected = detect::detect(gateway, principal, request, record);
+    let constrained = decide::constrain(gateway, principal, &wishes, request, &detected, record)?;
     let lookup = while_there(client, cached::look_up(gateway, &constrained, &wishes, request)).await?;
     record.cache = Some(lookup.word());
     let slot = match lookup {
@@ -221,9 +225,7 @@ async fn answer<'g, C: Client>(
     let ask = Ask { asking: &asking, keep: slot.is_some() };
     let answer = call::until_content(gateway, client, &plan, &wishes, ask, record, *rate).await?;
     decide::pin(gateway, &constrained, request, &answer.step);
-    let target = Arc::clone(&answer.step.target);
     let kept = relay::answer(gateway, client, answer, record, *rate, slot.is_some()).await?;
-    decide::remember(gateway, &constrained, request, &target, &record.usage());
     cached::store(gateway, slot, kept);
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! The record is a guard: dropping it charges, counts, logs and keeps the decision. A request whose future is dropped
 //! in mid-flight (the client hung up) is settled like any other, as `cancelled`.
 
+mod considered;
 mod settle;
 
 use std::sync::Arc;
@@ -15,15 +16,17 @@ use super::call::Content;
 use super::decide::Step;
 use super::error::GatewayError;
 use super::headers::Notes;
+use super::pins::Known;
 use crate::auth::Principal;
 use crate::chat::{self, Effort, Format, Outcome, Usage};
 use crate::config::Target;
 use crate::cost;
+use crate::detect::Found;
 use crate::id::{DecisionId, RequestId, TargetId};
 use crate::ledger::{self, Attempt, Candidate};
 use crate::money::NanoUsd;
 use crate::policy::{Allowed, Labels, Policy};
-use crate::route::{self, Basis, Plan, RemovedBy};
+use crate::route::{Basis, Plan};
 use crate::wire::passage::Relay;
 use crate::wire::{Envelope, responses};
 
@@ -42,6 +45,7 @@ pub(super) struct Record<'g> {
     model: Option<String>,
     policy: Option<&'g Arc<Policy>>,
     labels: Option<Labels>,
+    detections: Vec<ledger::Detection>,
     score: Option<ledger::Score>,
     quality: Option<ledger::Quality>,
     candidates: Vec<Candidate>,
@@ -53,6 +57,8 @@ pub(super) struct Record<'g> {
     target: Option<Arc<Target>>,
     /// How it is asked.
     effort: Option<Effort>,
+    /// The conversation that the answer goes on with, until it is remembered.
+    conversation: Option<Known>,
     /// Since when a stream is awaited to come to the answer itself.
     answer_awaited: Option<Instant>,
     /// What savings are measured against, and what told that it is the best.
@@ -109,6 +115,7 @@ impl<'g> Record<'g> {
             model: None,
             policy: None,
             labels: None,
+            detections: Vec::new(),
             score: None,
             quality: None,
             candidates: Vec::new(),
@@ -118,6 +125,7 @@ impl<'g> Record<'g> {
             attempts: Vec::new(),
             target: None,
             effort: None,
+            conversation: None,
             answer_awaited: None,
             best: None,
             basis: Basis::Prior,
@@ -139,6 +147,15 @@ impl<'g> Record<'g> {
     /// The model name that was asked for.
     pub(super) fn asked(&mut self, model: &str) {
         self.model = Some(model.to_owned());
+    }
+
+    /// What a detector found.
+    pub(super) fn detected(&mut self, found: &Found<'_>) {
+        let (detector, mode) = (found.detector.as_str(), found.mode());
+        self.detections.push(ledger::Detection { detector, count: found.count, mode });
+        if !self.rehearsal {
+            self.gateway.metrics.detected(detector, mode, u64::from(found.count));
+        }
     }
 
     /// What the rules left.
@@ -199,54 +216,6 @@ impl<'g> Record<'g> {
         }
     }
 
-    /// Every target that was considered, with its figures or with what removed it.
-    pub(super) fn considered(&mut self, allowed: &Allowed, candidates: &[route::Candidate]) {
-        let scored = self.difficulty().is_some();
-        self.candidates = candidates
-            .iter()
-            .map(|candidate| Candidate {
-                target: self.gateway.config.targets[candidate.target.index()].name.clone(),
-                effort: candidate.effort.map(Effort::as_str),
-                cost_nusd: candidate.expected_cost,
-                switch_nusd: Some(candidate.switching).filter(|price| *price > NanoUsd::ZERO),
-                output: self
-                    .rehearsal
-                    .then_some(candidate.output)
-                    .map(|route::Expected { p10, median, p90 }| ledger::Tokens { p10, median, p90 }),
-                p_good: candidate.p_good.filter(|_| scored),
-                ttft_ms: Some(candidate.ttft.as_secs_f64() * 1e3),
-                answer_ms: Some(candidate.answer.as_secs_f64() * 1e3),
-                removed_by: candidate.removed_by.as_ref().map(|removed| match removed {
-                    RemovedBy::Rule(rule) => rule.clone(),
-                    ceiling => ceiling.as_str().into(),
-                }),
-                detail: allowed.why_removed(candidate.target).map(|removal| removal.detail.into()),
-            })
-            .collect();
-    }
-
-    /// The rules left nothing to choose from.
-    pub(super) fn nothing_allowed(&mut self, allowed: &Allowed) {
-        self.candidates = allowed
-            .considered()
-            .filter_map(|id| {
-                let removal = allowed.why_removed(id)?;
-                Some(Candidate {
-                    target: allowed.target(id)?.name.clone(),
-                    effort: None,
-                    cost_nusd: None,
-                    switch_nusd: None,
-                    output: None,
-                    p_good: None,
-                    ttft_ms: None,
-                    answer_ms: None,
-                    removed_by: Some(removal.rule),
-                    detail: Some(removal.detail.into()),
-                })
-            })
-            .collect();
-    }
-
     /// A rule or ceiling refuses the request.
     pub(super) fn denied(&self, policy: &str, rule: &str) {
         if !self.rehearsal {
@@ -305,6 +274,19 @@ impl<'g> Record<'g> {
     pub(super) fn used(&mut self, usage: Usage) {
         self.sent_at = None;
         self.usage = Some(usage);
+        self.remember();
+    }
+
+    /// The conversation that the request goes on with, if it is to be remembered where it is cached.
+    pub(super) fn converses(&mut self, conversation: Option<Known>) {
+        self.conversation = conversation;
+    }
+
+    /// Remembers where the conversation is cached now: before the client has all of the answer, and can go on with it.
+    fn remember(&mut self) {
+        if let (Some(target), Some(usage), Some(conversation)) = (&self.target, &self.usage, self.conversation.take()) {
+            self.gateway.pins.served(conversation, target, usage);
+        }
     }
 
     /// Tokens, as far as they are known.
@@ -318,6 +300,9 @@ impl<'g> Record<'g> {
             self.answer_may_have_come(relay);
         }
         self.streamed(relay, Relay::events);
+        if relay.seen().done && self.conversation.is_some() {
+            self.remember();
+        }
     }
 
     /// A stream has ended: what the provider counted, else an estimate of what was passed on.

@@ -13,7 +13,9 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use self::file::{File, Line};
-pub use self::record::{Attempt, Bucket, Candidate, Decision, Feedback, Label, Policy, Quality, Score, Tokens};
+pub use self::record::{
+    Attempt, Bucket, Candidate, Decision, Detection, Feedback, Label, Policy, Quality, Score, Tokens,
+};
 use crate::id::{DecisionId, TenantName};
 
 /// Shards of the memory, so that workers do not meet at one lock.

@@ -112,19 +112,16 @@ impl fmt::Display for Condition {
     }
 }
 
-/// A fact's value as explanations show it: `[FR, DE]`, `not stated`.
+/// A fact's value as explanations show it: `[FR, DE]`, `not stated`, and where it is from if the configuration does not
+/// say it.
 #[must_use]
-pub(super) fn shown(fact: Option<&Fact>) -> String {
-    match fact {
-        None => "not stated".to_owned(),
-        Some(Fact::Set(members)) if members.is_empty() => "stated as empty".to_owned(),
-        Some(Fact::Set(members)) => {
-            let members: Vec<&str> = members.iter().map(String::as_str).collect();
-            format!("[{}]", members.join(", "))
-        }
-        Some(Fact::Text(text)) => text.clone(),
-        Some(Fact::Number(number)) => number.to_string(),
-        Some(Fact::Bool(boolean)) => boolean.to_string(),
+pub(super) fn shown(facts: &Facts, name: FactName) -> String {
+    let Some(fact) = facts.get(name) else {
+        return "not stated".to_owned();
+    };
+    match facts.cited(name) {
+        None => fact.shown(name).to_string(),
+        Some(cited) => format!("{} (catalogue, {})", fact.shown(name), cited.as_of),
     }
 }
 

@@ -24,6 +24,13 @@ pub(crate) struct Declaration {
     from: Vec<LabelSource>,
 }
 
+impl Declaration {
+    /// Whether such a source may set it: an ordered label anybody, an unordered one whom `from` names.
+    pub(crate) fn may_be_set_by(&self, source: LabelSource) -> bool {
+        self.ordered || self.from.is_empty() || self.from.contains(&source)
+    }
+}
+
 impl Declared {
     /// The labels of a configuration. A default that is no value of its label is left out: `config` refuses it.
     #[must_use]
@@ -72,10 +79,23 @@ pub struct LabelSources<'a> {
     pub key: &'a BTreeMap<String, String>,
     /// From the token's claims.
     pub claim: &'a BTreeMap<String, String>,
+    /// What the request itself holds. Can only raise.
+    pub raised: &'a [Raise<'a>],
     /// From `x-waypost-labels`.
     pub client: &'a [(String, String)],
     /// The unordered labels that the client may set.
     pub may_set: MaySet<'a>,
+}
+
+/// A lowest value for an ordered label, found by looking at the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Raise<'a> {
+    /// The label.
+    pub name: &'a str,
+    /// One of its values.
+    pub value: &'a str,
+    /// What was found: [`SetBy::Detected`] or [`SetBy::Unscanned`].
+    pub by: SetBy,
 }
 
 /// The unordered labels that a client may set. Ordered ones it may always raise.
@@ -98,6 +118,10 @@ pub enum SetBy {
     Key,
     /// The token.
     Claim,
+    /// A detector, by its word: `detected:iban`.
+    Detected(&'static str),
+    /// The tenant's word for what cannot be read.
+    Unscanned,
     /// The client's header.
     Client,
 }
@@ -111,6 +135,8 @@ impl SetBy {
             Self::Floor => "floor",
             Self::Key => "key",
             Self::Claim => "claim",
+            Self::Detected(detector) => detector,
+            Self::Unscanned => "unscanned",
             Self::Client => "client",
         }
     }
@@ -303,6 +329,9 @@ pub fn resolve(declared: &Arc<Declared>, sources: &LabelSources<'_>) -> Result<L
             labels.apply(name, value, by)?;
         }
     }
+    for raise in sources.raised {
+        labels.raise(raise)?;
+    }
     for set in &mut labels.set {
         set.without = set.with;
     }
@@ -352,11 +381,24 @@ impl Labels {
     }
 }
 
+impl Labels {
+    /// Unlike a source's word, a find never takes the place of a default that is higher.
+    fn raise(&mut self, raise: &Raise<'_>) -> Result<(), LabelError> {
+        let position = self.known(raise.name)?;
+        let (Some(label), Some(set)) = (self.declared.get(position), self.set.get(position)) else { return Ok(()) };
+        let found = label.values.iter().position(|known| **known == *raise.value).and_then(index);
+        if found.is_some() && (!label.ordered || found < set.with) {
+            return Ok(());
+        }
+        self.apply(raise.name, raise.value, raise.by)
+    }
+}
+
 /// `from` restricts who may set an unordered label; all may where it says nothing. The tenant's floor is the
 /// operator's own word.
 fn may(from: &[LabelSource], by: SetBy) -> bool {
     let source = match by {
-        SetBy::Default | SetBy::Floor => return true,
+        SetBy::Default | SetBy::Floor | SetBy::Detected(_) | SetBy::Unscanned => return true,
         SetBy::Key => LabelSource::Key,
         SetBy::Claim => LabelSource::Claim,
         SetBy::Client => LabelSource::Client,

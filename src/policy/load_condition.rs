@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::condition::{Condition, Test};
-use super::countries::countries;
 use super::load::Sets;
 use super::node::{Node, Source, Value, did_you_mean};
-use crate::config::{FactName, Tier};
+use crate::catalog::countries;
+use crate::config::{FactName, Severity, Tier};
 
 const OPS: [&str; 5] = ["in", "not_in", "equals", "at_most", "at_least"];
 
@@ -32,6 +32,7 @@ enum Sort {
     Capabilities,
     Words,
     Tier,
+    Kind,
     Duration,
     Number,
     Boolean,
@@ -48,6 +49,7 @@ const fn sort(fact: FactName) -> Sort {
         | FactName::ProvenanceLicence
         | FactName::ProvenanceWeightsSha256 => Sort::Words,
         FactName::ModelTier => Sort::Tier,
+        FactName::ModelKind => Sort::Kind,
         FactName::DataRetention => Sort::Duration,
         FactName::ModelContext | FactName::PriceInput | FactName::PriceOutput => Sort::Number,
         FactName::DataTrains | FactName::DataHumanReview | FactName::DataDpa | FactName::ProvenanceOpenWeights => {
@@ -59,7 +61,7 @@ const fn sort(fact: FactName) -> Sort {
 impl Sort {
     const fn ops(self) -> &'static [&'static str] {
         match self {
-            Self::Countries | Self::Capabilities | Self::Words => &["in", "not_in", "equals"],
+            Self::Countries | Self::Capabilities | Self::Words | Self::Kind => &["in", "not_in", "equals"],
             Self::Tier => &OPS,
             Self::Duration | Self::Number => &["equals", "at_most", "at_least"],
             Self::Boolean => &["equals"],
@@ -140,6 +142,52 @@ pub(crate) fn read_never(source: &mut Source<'_>, node: &Node) -> Vec<Condition>
     conditions
 }
 
+/// Reads a claim as a command line says it: `countries in [US]`, `data.retention at_least 1d`, `jurisdictions not in EEA`.
+/// A fact's last word will do where only one fact ends so. Problems go to the source.
+pub(crate) fn read_claim(source: &mut Source<'_>) -> Option<Condition> {
+    let written = source.text;
+    let example = "write `countries in [US]` or `data.retention at_least 1d`";
+    let mut words = written.trim().splitn(2, char::is_whitespace);
+    let (name, rest) = (words.next().unwrap_or_default(), words.next().unwrap_or_default().trim_start());
+    let spellings = [
+        ("not in", "not_in"),
+        ("not_in", "not_in"),
+        ("in", "in"),
+        ("==", "equals"),
+        ("equals", "equals"),
+        ("<=", "at_most"),
+        ("at_most", "at_most"),
+        (">=", "at_least"),
+        ("at_least", "at_least"),
+    ];
+    let spelt = spellings.iter().find_map(|(spelling, op)| {
+        let value = rest.strip_prefix(spelling)?;
+        // `in[US]` and `==0d` are clear; `inside` is not `in`.
+        let apart = !value.starts_with(|c: char| c.is_alphanumeric() || c == '_') || spelling.ends_with('=');
+        apart.then_some((*op, value.trim()))
+    });
+    let ends = |fact: &FactName| fact.path() == name || fact.path().rsplit('.').next() == Some(name);
+    let Some(fact) = FactName::ALL.into_iter().find(ends) else {
+        let last = |fact: FactName| fact.path().rsplit('.').next().unwrap_or_default();
+        let known = FactName::ALL.into_iter().map(FactName::path).chain(FactName::ALL.into_iter().map(last));
+        let close = crate::config::problem::suggestion(name, known);
+        let remedy = close.map_or_else(|| example.to_owned(), |close| format!("did you mean `{close}`?"));
+        source.at((1, 1), Severity::Error, format!("unknown fact `{name}`"), remedy);
+        return None;
+    };
+    let Some((op, value)) = spelt.filter(|(_, value)| !value.is_empty()) else {
+        source.at((1, 1), Severity::Error, format!("`{written}` is no claim"), example.to_owned());
+        return None;
+    };
+    let text = format!("{}: {{ {op}: {value} }}", fact.path());
+    let mut inner = Source::new(source.file, &text);
+    let tree = inner.parse();
+    let conditions = tree.map(|tree| read(&mut inner, &tree, "a claim", &Sets::new())).unwrap_or_default();
+    let sound = inner.problems.is_empty();
+    source.problems.append(&mut inner.problems);
+    conditions.into_iter().next().filter(|_| sound)
+}
+
 fn read_test(source: &mut Source<'_>, fact: FactName, op: &str, value: &Node, sets: &Sets) -> Option<Test> {
     match sort(fact) {
         Sort::Boolean => {
@@ -181,6 +229,9 @@ fn number_test(op: &str, number: f64) -> Option<Test> {
         _ => None,
     }
 }
+
+/// What a model may be for.
+const KINDS: [&str; 2] = ["chat", "embedding"];
 
 const TIERS: [(&str, Tier); 3] = [("weak", Tier::Weak), ("mid", Tier::Mid), ("strong", Tier::Strong)];
 
@@ -257,6 +308,10 @@ fn known(source: &mut Source<'_>, fact: FactName, at: &Node, word: &str, sets: &
         Sort::Tier if !TIERS.iter().any(|(name, _)| *name == word) => {
             let remedy = did_you_mean(word, TIERS.iter().map(|(name, _)| *name));
             source.error(at, format!("there is no tier `{word}`"), remedy);
+        }
+        Sort::Kind if !KINDS.contains(&word) => {
+            let remedy = did_you_mean(word, KINDS.into_iter());
+            source.error(at, format!("there is no kind of model `{word}`"), remedy);
         }
         _ => {}
     }

@@ -147,7 +147,7 @@ fn read_sets(source: &mut Source<'_>, node: &Node, sets: &mut Sets, parent: Opti
         return;
     };
     for (name, members) in entries {
-        if super::countries::countries().sets.contains_key(&name.value) {
+        if crate::catalog::countries().sets.contains_key(&name.value) {
             source.error(name, format!("`{}` is a shipped set", name.value), "choose another name");
         } else if let Some(parent) = parent.filter(|parent| parent.sets.contains_key(&name.value)) {
             let message = format!("`{}` is a set of `{}`, whose rules use it", name.value, parent.policy.name);

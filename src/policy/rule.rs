@@ -58,7 +58,7 @@ impl Demand {
         });
         blamed.map_or_else(String::new, |condition| {
             let path = condition.fact.path();
-            format!("{path} is {}, {verb}: {}", shown(facts.get(condition.fact)), condition.written)
+            format!("{path} is {}, {verb}: {}", shown(facts, condition.fact), condition.written)
         })
     }
 }

@@ -9,6 +9,8 @@
 //! What of a request its client chooses can switch a rule on but never off. So an answer is "it applies" too where it
 //! would be if some of the choices had not been made: no stream, no tools, no model named.
 
+mod whoever;
+
 use std::collections::{BTreeSet, HashMap};
 use std::sync::LazyLock;
 

@@ -34,14 +34,11 @@ pub(super) fn named_order(named: &Named<'_>, candidates: &[Candidate], free: Vec
 
 /// Keeps the first candidate of each target: one that failed is not asked again with another effort.
 pub(super) fn once_each(order: &mut Vec<usize>, candidates: &[Candidate]) {
-    let mut seen: Vec<TargetId> = Vec::with_capacity(order.len());
+    let mut seen = vec![false; candidates.iter().map(|candidate| candidate.target.index() + 1).max().unwrap_or(0)];
     order.retain(|&place| {
-        let Some(candidate) = candidates.get(place) else { return false };
-        let new = !seen.contains(&candidate.target);
-        if new {
-            seen.push(candidate.target);
-        }
-        new
+        let target = candidates.get(place).map(|candidate| candidate.target);
+        let seen = target.and_then(|target| seen.get_mut(target.index()));
+        seen.is_some_and(|seen| !std::mem::replace(seen, true))
     });
 }
 

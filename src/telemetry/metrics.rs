@@ -101,6 +101,7 @@ pub struct Metrics {
     score_seconds: HistogramVec,
     difficulty: Histogram,
     unscored: IntCounterVec,
+    detections: IntCounterVec,
     cost: CounterVec,
     saving: CounterVec,
     cache: IntCounterVec,
@@ -195,6 +196,11 @@ impl Metrics {
                 "waypost_unscored_total",
                 "Prompts that the network did not score, by reason.",
                 &["reason"],
+            ),
+            detections: add.counters(
+                "waypost_detections_total",
+                "Values found in requests, by detector and by whether they raised a label (enforce) or not (observe).",
+                &["detector", "mode"],
             ),
             cost: add.amounts("waypost_cost_usd_total", "Cost of requests in US dollars.", &["tenant", "target"]),
             saving: add.amounts(
@@ -308,6 +314,11 @@ impl Metrics {
         self.unscored.with_label_values(&[reason]).inc();
     }
 
+    /// Values that a detector found in a request.
+    pub fn detected(&self, detector: &str, mode: &str, count: u64) {
+        self.detections.with_label_values(&[detector, mode]).inc_by(count);
+    }
+
     /// A cache look-up: `hit`, `miss` or `bypass`.
     pub fn cache(&self, result: &str) {
         self.cache.with_label_values(&["exact", result]).inc();
@@ -378,6 +389,7 @@ impl Metrics {
         self.scored("linear", Duration::ZERO, None);
         self.unscored("off");
         self.cache("miss");
+        self.detected("email", "observe", 0);
     }
 }
 

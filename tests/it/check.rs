@@ -51,6 +51,30 @@ fn a_policy_that_would_refuse_everybody_is_a_warning() {
 }
 
 #[test]
+fn a_location_that_the_endpoint_contradicts_stops_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("waypost.yaml");
+    let text = "\
+providers:
+  - name: frankfurt
+    kind: openai-compatible
+    endpoints: [\"https://bedrock-runtime.us-east-1.amazonaws.com/openai/v1\"]
+    location: { countries: [DE] }
+models:
+  - { name: m, provider: frankfurt, tier: mid, price: { input: 1, output: 1 } }
+classifier: { model: off }
+";
+    std::fs::write(&file, text).unwrap();
+    let ran = waypost(&["check", "--config", file.to_str().unwrap()], &[]);
+    assert_eq!(ran.code, 1, "{ran}");
+    assert!(ran.stdout.contains("waypost.yaml:5:29: error: provider `frankfurt` states location DE"), "{ran}");
+    assert!(ran.stdout.contains("help: write `countries: [US]`"), "{ran}");
+    std::fs::write(&file, text.replace("us-east-1", "eu-central-1")).unwrap();
+    let ran = waypost(&["check", "--config", file.to_str().unwrap()], &[]);
+    assert_eq!(ran.code, 0, "{ran}");
+}
+
+#[test]
 fn every_shipped_policy_passes_as_the_policy_of_a_tenant() {
     let folder = repository().join("policies");
     let upstream = Upstream::plain();

@@ -75,7 +75,5 @@ fn what_is_not_built_yet_is_not_there() {
     for command in ["replay", "ledger", "import", "doctor", "spend"] {
         assert_eq!(waypost(&[command], &[]).code, 2, "{command}");
     }
-    assert_eq!(waypost(&["policy", "prove"], &[]).code, 2);
-    assert_eq!(waypost(&["policy", "test", "--mutate"], &[]).code, 2);
     assert_eq!(waypost(&["keys", "revoke"], &[]).code, 2);
 }

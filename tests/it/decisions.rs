@@ -156,3 +156,28 @@ fn a_dry_run_needs_the_permission() {
     gateway.post("/v1/route", &chat("auto", "hi")).key(&other.secret).send().must_be_error(403, "permission_denied");
     upstream.must_be_untouched();
 }
+
+#[test]
+fn explain_says_what_came_from_the_catalogue_and_from_where() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("waypost.yaml");
+    let text = "\
+providers:
+  - { name: eu, kind: openai, endpoints: [\"https://eu.api.openai.com\"], data: { trains: false } }
+models:
+  - { name: big, provider: eu, upstream: gpt-4.1, tier: strong, price: catalog }
+classifier: { model: off }
+";
+    std::fs::write(&file, text).unwrap();
+    let file = file.to_str().unwrap();
+    let shown = waypost(&["explain", "--config", file, "--label", "data-class=personal", "hi"], &[]);
+    assert_eq!(shown.code, 0, "{shown}");
+    let filled = shown.stdout.split_once("filled in from the catalogue").map(|(_, filled)| filled).unwrap_or_default();
+    for said in
+        ["location.countries [AT, ", "data.retention 30d", "operator.jurisdictions [US]", "https://", "as of 20"]
+    {
+        assert!(filled.contains(said), "{said}: {shown}");
+    }
+    assert!(!filled.contains("data.trains"), "that is stated: {shown}");
+    assert!(shown.stdout.contains("(catalogue, 20"), "the rule that removes it says what it rests on: {shown}");
+}

@@ -258,8 +258,6 @@ fn a_second_turn_stays_at_the_dearer_model_while_its_cache_is_warm() {
     let beginning = "word ".repeat(8000);
     let first = gateway.chat(&turn(&beginning, 0)).send();
     assert_eq!(model(&first), ("dear", "fallback"));
-    // What is settled is remembered.
-    gateway.decision_of(&first);
     let second = gateway.chat(&turn(&beginning, 1)).send();
     assert_eq!(model(&second), ("dear", "sticky"), "{second:?}");
     let decision = gateway.decision_of(&second);
@@ -283,7 +281,6 @@ fn a_cache_that_turns_out_cold_holds_nobody() {
     for (said, expected) in [(0, ("dear", "fallback")), (1, ("dear", "sticky")), (2, ("cheap", "no_score"))] {
         let answer = gateway.chat(&turn(&beginning, said)).send();
         assert_eq!(model(&answer), expected, "turn {said}");
-        gateway.decision_of(&answer);
     }
     assert_eq!(dear.requests(), 2);
 }

@@ -154,20 +154,128 @@ fn the_shipped_policies_pass_their_own_cases() {
     }
 }
 
-#[test]
-fn a_policy_case_that_fails_is_named_and_the_exit_code_is_one() {
+/// The shipped policies and their cases, each file changed.
+fn shipped(change: impl Fn(&str, String) -> String) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let from = crate::harness::repository().join("policies");
     std::fs::create_dir(folder.path().join("tests")).unwrap();
     for entry in std::fs::read_dir(&from).unwrap().chain(std::fs::read_dir(from.join("tests")).unwrap()) {
         let path = entry.unwrap().path();
         if path.is_file() {
-            let to = folder.path().join(path.strip_prefix(&from).unwrap());
-            // Without this rule, the cases that rely on it must fail.
-            let text = std::fs::read_to_string(&path).unwrap().replace("in: EEA", "in: [US, FR, DE, SE]");
-            std::fs::write(to, text).unwrap();
+            let name = path.strip_prefix(&from).unwrap();
+            let text = change(name.to_str().unwrap(), std::fs::read_to_string(&path).unwrap());
+            std::fs::write(folder.path().join(name), text).unwrap();
         }
     }
+    folder
+}
+
+#[test]
+fn every_change_of_a_shipped_policy_makes_a_case_fail() {
+    let ran = waypost(&["policy", "test", "policies", "--mutate", "--json"], &[]);
+    assert_eq!(ran.code, 0, "{ran}");
+    let mutation = &ran.json()["mutation"];
+    assert!(mutation["mutants"].as_u64() >= Some(30) && mutation["survivors"] == serde_json::json!([]), "{ran}");
+}
+
+#[test]
+fn a_rule_that_no_case_holds_is_named_with_file_and_line() {
+    // A second rule that says no more than the first: none of it makes a difference but turning it round.
+    let folder = shipped(|name, text| match name {
+        "open-weights-only.yaml" => {
+            let again = "  - name: again\n    require: { provenance.open_weights: { equals: true } }\nobjective:";
+            text.replace("objective:", again)
+        }
+        _ => text,
+    });
+    let ran = waypost(&["policy", "test", folder.path().to_str().unwrap(), "--mutate"], &[]);
+    assert_eq!(ran.code, 1, "{ran}");
+    assert!(ran.stdout.contains("open-weights-only.yaml:14:5: no case notices that the rule was deleted"), "{ran}");
+    assert!(ran.stdout.contains("in rule `again`") && ran.stdout.contains(" not noticed"), "{ran}");
+}
+
+#[test]
+fn the_outcome_of_cases_can_be_read_by_programs() {
+    let folder = shipped(|_, text| text.replace("in: EEA", "in: [US]"));
+    let (dir, junit) = (folder.path().to_str().unwrap(), folder.path().join("junit.xml"));
+    let ran = waypost(&["policy", "test", dir, "--json", "--junit", junit.to_str().unwrap()], &[]);
+    assert_eq!(ran.code, 1, "{ran}");
+    let report = ran.json();
+    let failed = report["failed"].as_u64().unwrap();
+    assert!(report["ok"] == false && failed > 0, "{ran}");
+    let xml = std::fs::read_to_string(junit).unwrap();
+    assert_eq!(u64::try_from(xml.matches("<failure ").count()).unwrap(), failed, "{xml}");
+    let shown = waypost(&["policy", "test", dir], &[]);
+    assert!(shown.stdout.contains("- expected ") && shown.stdout.contains("+ got      "), "{shown}");
+    assert!(!shown.stdout.contains('\u{1b}'), "no colour where nobody looks: {shown}");
+}
+
+fn prove(policy: &str, claims: &[&str], more: &[&str]) -> crate::harness::Ran {
+    let mut arguments =
+        vec!["policy", "prove", "policies", "--config", "policies/tests/targets.yaml", "--policy", policy];
+    for claim in claims {
+        arguments.extend(["--never", claim]);
+    }
+    arguments.extend(more);
+    waypost(&arguments, &[])
+}
+
+#[test]
+fn eu_residency_is_proved_to_keep_everything_in_europe() {
+    let ran = prove("eu-residency", &["countries in [US, CN]", "jurisdictions not in EEA"], &[]);
+    assert_eq!(ran.code, 0, "{ran}");
+    assert!(ran.stdout.starts_with("proved: ") && ran.stdout.contains("96 combinations"), "{ran}");
+    let ran = prove("default", &["jurisdictions in [CN]"], &["--json"]);
+    assert_eq!((ran.code, ran.json()["proved"].as_bool()), (0, Some(true)), "{ran}");
+}
+
+#[test]
+fn what_a_policy_does_not_promise_has_a_counterexample_that_can_be_tried() {
+    let ran = prove("default", &["countries in [US]"], &["--json"]);
+    assert_eq!(ran.code, 1, "{ran}");
+    let found = ran.json()["counterexamples"][0].clone();
+    assert_eq!((found["target"].as_str(), found["tenant"].as_str()), (Some("big@cloud-us"), Some("acme")), "{ran}");
+    let class = found["labels"]["data-class"].as_str().unwrap();
+    let explained = waypost(
+        &[
+            "explain",
+            "--config",
+            "policies/tests/targets.yaml",
+            "--tenant",
+            "acme",
+            "--label",
+            &format!("data-class={class}"),
+            "--model",
+            "cloud-us/big",
+            "--json",
+            "hi",
+        ],
+        &[],
+    );
+    assert_eq!(explained.code, 0, "{explained}");
+    let decision = explained.json();
+    assert!(decision["chosen"].is_u64(), "the request that it names does reach it: {decision}");
+}
+
+#[test]
+fn a_question_that_cannot_be_read_is_neither_proved_nor_refuted() {
+    for (policy, claim, remedy) in [
+        ("default", "contries in [US]", "did you mean `countries`?"),
+        ("default", "countries in [UK]", "did you mean `GB`?"),
+        ("default", "countries", "write `countries in [US]`"),
+        ("defualt", "countries in [US]", "did you mean `default`?"),
+    ] {
+        let ran = prove(policy, &[claim], &[]);
+        assert_eq!(ran.code, 2, "{claim}: {ran}");
+        assert!(ran.stderr.contains(remedy), "{claim}: {ran}");
+    }
+    assert_eq!(prove("default", &[], &[]).code, 2);
+}
+
+#[test]
+fn a_policy_case_that_fails_is_named_and_the_exit_code_is_one() {
+    // Without this rule, the cases that rely on it must fail.
+    let folder = shipped(|_, text| text.replace("in: EEA", "in: [US, FR, DE, SE]"));
     let ran = waypost(&["policy", "test", folder.path().to_str().unwrap()], &[]);
     assert_eq!(ran.code, 1, "{ran}");
 }

@@ -19,7 +19,7 @@ use crate::chat::{Role, Text};
 use crate::config::{Problem, Severity};
 use crate::money::NanoUsd;
 use crate::policy::node::{Node, Source, Value, did_you_mean, get, place};
-use crate::policy::{Condition, read_never};
+use crate::policy::{Condition, Operation, RequestFacts, read_never};
 
 /// One file of cases.
 #[derive(Debug)]
@@ -43,12 +43,18 @@ pub(super) struct Case {
 #[derive(Debug)]
 pub(super) struct Given {
     pub(super) tenant: String,
+    pub(super) team: String,
+    pub(super) key: String,
     pub(super) labels: Vec<(String, String)>,
     pub(super) client: Vec<(String, String)>,
     pub(super) model: String,
     pub(super) texts: Vec<Text>,
     pub(super) max_tokens: Option<u64>,
     pub(super) n: u32,
+    /// What rules may ask of the request, but for model and input tokens.
+    pub(super) facts: RequestFacts<'static>,
+    /// As stated; else it is estimated from the texts.
+    pub(super) input_tokens: Option<u64>,
     pub(super) score: Option<f32>,
     pub(super) down: Vec<String>,
     pub(super) max_cost: Option<NanoUsd>,
@@ -65,7 +71,23 @@ pub(super) enum Expect {
     Never(Vec<Condition>),
 }
 
-const GIVEN: [&str; 8] = ["tenant", "labels", "client", "request", "prompt", "score", "health", "max_cost_usd"];
+const GIVEN: [&str; 10] =
+    ["tenant", "team", "key", "labels", "client", "request", "prompt", "score", "health", "max_cost_usd"];
+
+/// What a request may say: what a chat body does, and what rules may ask of a request.
+const REQUEST: [&str; 11] = [
+    "model",
+    "messages",
+    "max_tokens",
+    "n",
+    "operation",
+    "stream",
+    "tools",
+    "server_tools",
+    "media",
+    "unscanned",
+    "input_tokens",
+];
 
 /// Reads every case file of a folder; files that another names as its `config` are none.
 pub(super) fn read_all(folder: &Path, config: Option<&Path>) -> Result<Vec<CaseFile>, Vec<Problem>> {
@@ -163,12 +185,16 @@ fn read_case(source: &mut Source<'_>, node: &Node, policy: Option<&str>) -> Opti
 fn read_given(source: &mut Source<'_>, node: Option<&Node>) -> Option<Given> {
     let mut given = Given {
         tenant: "default".to_owned(),
+        team: String::new(),
+        key: String::new(),
         labels: Vec::new(),
         client: Vec::new(),
         model: "auto".to_owned(),
         texts: Vec::new(),
         max_tokens: None,
         n: 1,
+        facts: RequestFacts::BARE,
+        input_tokens: None,
         score: None,
         down: Vec::new(),
         max_cost: None,
@@ -177,6 +203,8 @@ fn read_given(source: &mut Source<'_>, node: Option<&Node>) -> Option<Given> {
     for (key, value) in source.map(node, "given", &GIVEN) {
         match key.value.as_str() {
             "tenant" => given.tenant = source.text(value, "tenant")?.to_owned(),
+            "team" => given.team = source.text(value, "team")?.to_owned(),
+            "key" => given.key = source.text(value, "key")?.to_owned(),
             "labels" => given.labels = read_words(source, value, "labels"),
             "client" => given.client = read_words(source, value, "client"),
             "prompt" => {
@@ -216,7 +244,7 @@ fn read_given(source: &mut Source<'_>, node: Option<&Node>) -> Option<Given> {
 }
 
 fn read_request(source: &mut Source<'_>, node: &Node, given: &mut Given) {
-    for (key, value) in source.map(node, "request", &["model", "messages", "max_tokens", "n"]) {
+    for (key, value) in source.map(node, "request", &REQUEST) {
         match key.value.as_str() {
             "model" => given.model = source.text(value, "model").unwrap_or("auto").to_owned(),
             "messages" => {
@@ -233,17 +261,41 @@ fn read_request(source: &mut Source<'_>, node: &Node, given: &mut Given) {
                     given.texts.extend(content.map(|content| Text { role, text: content.to_owned() }));
                 }
             }
-            _ => match value.value {
+            "operation" => {
+                let word = source.text(value, "operation").unwrap_or("chat");
+                match Operation::ALL.into_iter().find(|operation| operation.as_str() == word) {
+                    Some(operation) => given.facts.operation = operation,
+                    None => {
+                        let remedy = did_you_mean(word, Operation::ALL.iter().map(|operation| operation.as_str()));
+                        source.error(value, format!("there is no operation `{word}`"), remedy);
+                    }
+                }
+            }
+            "stream" | "tools" | "server_tools" | "media" | "unscanned" => {
+                let Value::Bool(yes) = value.value else {
+                    source.error(value, format!("{} is true or false", key.value), "write true or false");
+                    continue;
+                };
+                match key.value.as_str() {
+                    "stream" => given.facts.stream = yes,
+                    "tools" => given.facts.tools = yes,
+                    "server_tools" => given.facts.server_tools = yes,
+                    "media" => given.facts.media = yes,
+                    _ => given.facts.unscanned = yes,
+                }
+            }
+            "max_tokens" | "n" | "input_tokens" => match value.value {
                 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within the range checked")]
                 Value::Number(number) if (1.0..=1e9).contains(&number) && number.fract() == 0.0 => {
-                    if key.value == "n" {
-                        given.n = number as u32;
-                    } else {
-                        given.max_tokens = Some(number as u64);
+                    match key.value.as_str() {
+                        "n" => given.n = number as u32,
+                        "max_tokens" => given.max_tokens = Some(number as u64),
+                        _ => given.input_tokens = Some(number as u64),
                     }
                 }
                 _ => source.error(value, format!("{} must be a whole number", key.value), "write a number from 1"),
             },
+            _ => {}
         }
     }
 }

@@ -13,11 +13,23 @@ use crate::route::latency::{Observed, Prior};
 use crate::route::{self, Candidate, Inputs, Named, NoCandidate, Plan, Reason, Why};
 
 /// What came of a case.
-#[derive(Debug)]
-pub(super) enum Outcome {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
     Passed,
-    /// What was expected, what came, and the candidates, a line each.
-    Failed(Vec<String>),
+    /// It could not be judged: it names what does not exist.
+    Broken(String),
+    Failed {
+        differences: Vec<Difference>,
+        /// Every target that was considered, and what became of it.
+        candidates: Vec<String>,
+    },
+}
+
+/// One expectation that was not met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Difference {
+    pub(super) expected: String,
+    pub(super) got: String,
 }
 
 /// Scores the prompt of a case that states no score.
@@ -30,25 +42,26 @@ pub(super) fn judge(
     policies: &Policies,
     calibrated: Option<&Calibrated>,
     scorer: &mut Scorer<'_>,
-) -> Outcome {
-    match run(case, config, policies, calibrated, scorer) {
-        Err(message) => Outcome::Failed(vec![message]),
-        Ok((allowed, chosen)) => {
-            let mut lines = Vec::new();
-            for expect in &case.expect {
-                lines.extend(differs(expect, &allowed, &chosen, config));
-            }
-            if lines.is_empty() {
-                return Outcome::Passed;
-            }
-            let candidates = match &chosen {
-                Ok(plan) => &plan.candidates,
-                Err(none) => &none.candidates,
-            };
-            lines.extend(candidates.iter().map(|candidate| show(candidate, &allowed)));
-            Outcome::Failed(lines)
+) -> Verdict {
+    let (allowed, chosen) = match run(case, config, policies, calibrated, scorer) {
+        Ok(ran) => ran,
+        Err(message) => return Verdict::Broken(message),
+    };
+    let mut differences = Vec::new();
+    for expect in &case.expect {
+        match differs(expect, &allowed, &chosen, config) {
+            Ok(found) => differences.extend(found),
+            Err(message) => return Verdict::Broken(message),
         }
     }
+    if differences.is_empty() {
+        return Verdict::Passed;
+    }
+    let candidates = match &chosen {
+        Ok(plan) => &plan.candidates,
+        Err(none) => &none.candidates,
+    };
+    Verdict::Failed { differences, candidates: candidates.iter().map(|candidate| show(candidate, &allowed)).collect() }
 }
 
 type Chosen = Result<Plan, NoCandidate>;
@@ -70,6 +83,7 @@ fn run(
         floor: &tenant.floor,
         key: &given.labels.iter().cloned().collect(),
         claim: &nothing,
+        raised: &[],
         client: &given.client,
         may_set: MaySet::All,
     };
@@ -83,8 +97,10 @@ fn run(
         Some(named) => named.iter().map(|(id, _)| *id).collect(),
         None => config.targets.iter().map(|target| target.id).collect(),
     };
-    let request = RequestFacts { model: &given.model, input_tokens: input_tokens(given), ..RequestFacts::BARE };
-    let of = Circumstances { request, ..Circumstances::plain(tenant, &labels) };
+    // Nothing here can read a picture, a sound or a file.
+    let unscanned = given.facts.unscanned || given.facts.media;
+    let request = RequestFacts { model: &given.model, input_tokens: input_tokens(given), unscanned, ..given.facts };
+    let of = Circumstances { tenant, team: &given.team, key: &given.key, labels: &labels, request };
     let allowed = constrain(policy, &of, &considered);
 
     let difficulty = match (given.score, given.texts.is_empty()) {
@@ -129,8 +145,11 @@ fn run(
     Ok((allowed, chosen))
 }
 
-/// Four bytes a token, as the gateway estimates.
+/// As stated, else four bytes a token, as the gateway estimates.
 fn input_tokens(given: &Given) -> u64 {
+    if let Some(stated) = given.input_tokens {
+        return stated;
+    }
     let bytes: usize = given.texts.iter().map(|text| text.text.len()).sum();
     u64::try_from(bytes.div_ceil(4)).unwrap_or(u64::MAX)
 }
@@ -141,20 +160,18 @@ fn find(config: &Config, name: &str) -> Result<TargetId, String> {
 }
 
 /// What differs from the expectation; empty if nothing does.
-fn differs(expect: &Expect, allowed: &Allowed, chosen: &Chosen, config: &Config) -> Vec<String> {
+fn differs(expect: &Expect, allowed: &Allowed, chosen: &Chosen, config: &Config) -> Result<Vec<Difference>, String> {
     match expect {
         Expect::Target(name) => {
-            if let Err(message) = find(config, name) {
-                return vec![message];
-            }
+            find(config, name)?;
             let got = match chosen {
                 Ok(plan) => plan.chosen().and_then(|candidate| allowed.target(candidate.target)),
                 Err(_) => None,
             };
             if got.is_some_and(|target| target.name.as_str() == name) {
-                return Vec::new();
+                return Ok(Vec::new());
             }
-            vec![format!("expected target {name}, got {}", outcome(allowed, chosen))]
+            Ok(vec![Difference { expected: name.clone(), got: outcome(allowed, chosen) }])
         }
         Expect::DeniedBy(names) => {
             let blamed: Vec<&str> = match chosen {
@@ -163,19 +180,24 @@ fn differs(expect: &Expect, allowed: &Allowed, chosen: &Chosen, config: &Config)
                 Err(none) => vec![none.why.as_str()],
             };
             if !names.is_empty() && names.iter().all(|name| blamed.contains(&name.as_str())) {
-                return Vec::new();
+                return Ok(Vec::new());
             }
-            vec![format!("expected a denial by {}, got {}", names.join(", "), outcome(allowed, chosen))]
+            let expected = format!("a denial by {}", names.join(", "));
+            Ok(vec![Difference { expected, got: outcome(allowed, chosen) }])
         }
         Expect::Never(conditions) => {
-            let mut lines = Vec::new();
+            let mut differences = Vec::new();
             for id in allowed.permitted() {
                 let Some(target) = allowed.target(id) else { continue };
                 for condition in conditions.iter().filter(|condition| condition.hits(&target.facts)) {
-                    lines.push(format!("expected never {condition}, but {} is allowed", target.name));
+                    let got = match target.facts.get(condition.fact) {
+                        Some(fact) => format!("{} allowed, with {}", target.name, fact.shown(condition.fact)),
+                        None => format!("{} allowed, which does not state it", target.name),
+                    };
+                    differences.push(Difference { expected: format!("never {condition}"), got });
                 }
             }
-            lines
+            Ok(differences)
         }
     }
 }

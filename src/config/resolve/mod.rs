@@ -13,9 +13,11 @@ use super::report::{Place, Report};
 use super::running::{Config, Secret};
 use super::values::{At, CountryText, DurationText, List, PathText, SecretText, SizeText};
 use super::written;
+use crate::catalog;
 
 mod aliases;
 mod auth;
+mod detection;
 mod labels;
 mod listen;
 mod price;
@@ -37,7 +39,8 @@ pub(super) struct Context<'a> {
 /// Resolves everything. The result may be used only if nothing was reported as an error.
 pub(super) fn config(written: &written::Config, hash: String, path: Option<PathBuf>, context: Context<'_>) -> Config {
     let labels = labels::labels(&written.labels, context);
-    let tenants = tenants::tenants(&written.tenants, &labels, context);
+    let detection = detection::detection(&written.detection, &labels, context);
+    let tenants = tenants::tenants(&written.tenants, &written.detection, &labels, context);
     let providers = providers::providers(&written.providers, context);
     let drop_unsupported = written.on_unsupported.as_ref().is_some_and(|at| at.value == written::OnUnsupported::Drop);
     let listed = price::litellm(&written.prices, context);
@@ -56,6 +59,7 @@ pub(super) fn config(written: &written::Config, hash: String, path: Option<PathB
         auth,
         tenants,
         labels,
+        detection,
         targets,
         providers: providers.into_iter().map(|provider| provider.running).collect(),
         aliases,
@@ -239,7 +243,8 @@ impl<'a> Context<'a> {
         let remedy = match code {
             "UK" => "write `GB`",
             "EU" | "EEA" | "EEC" => "list the countries one by one; sets such as EEA are for policies",
-            _ if fine => return code.to_owned(),
+            _ if catalog::countries().codes.contains(code) => return code.to_owned(),
+            _ if fine => "there is no such country: write its ISO 3166-1 code, such as `FR`, `DE`, `US`",
             _ if code.len() == 2 && code.bytes().all(|byte| byte.is_ascii_alphabetic()) => "write it in upper case",
             _ => "write the ISO 3166-1 code of two upper-case letters: `FR`, `DE`, `US`",
         };

@@ -14,8 +14,10 @@ use crate::config::written;
 pub(super) struct Provider {
     pub(super) running: Arc<running::Provider>,
     pub(super) facts: Facts,
-    /// The kind's name if every endpoint is the public provider's own.
-    pub(super) own_kind: Option<&'static str>,
+    /// Who is known to run all its endpoints.
+    pub(super) operator: Option<&'static catalog::Operator>,
+    /// Where all its endpoints are known to stand; empty where that is not known of each.
+    pub(super) places: Vec<catalog::Place>,
 }
 
 /// All providers, in the order written.
@@ -47,12 +49,13 @@ fn provider(written: &written::Provider, context: Context<'_>) -> Provider {
     let endpoints = endpoints(written, context);
     let credentials = credentials(written, &endpoints, context);
     let native = native(kind);
-    let public = native.endpoint.is_some();
-    let hosts = endpoints.iter().map(|endpoint| endpoint.host.as_str());
-    let operator = catalog::operator(kind.as_str(), hosts).filter(|_| public && !endpoints.is_empty());
+    let hosts = hosts(&endpoints);
+    contradictions(written, &endpoints, context);
+    let operator = operator(&hosts);
     Provider {
         facts: facts(written, operator, context),
-        own_kind: operator.map(|_| kind.as_str()),
+        operator,
+        places: hosts.into_iter().map(|host| host.place).collect::<Option<_>>().unwrap_or_default(),
         running: Arc::new(running::Provider {
             name: written.name.value.as_str().into(),
             kind,
@@ -187,20 +190,67 @@ fn timeouts(written: &written::Timeouts, context: Context<'_>) -> Timeouts {
     timeouts
 }
 
-fn facts(written: &written::Provider, known: Option<&catalog::Operator>, context: Context<'_>) -> Facts {
+/// What is known of the endpoints; empty unless something is known of every one.
+fn hosts(endpoints: &[Endpoint]) -> Vec<catalog::Host> {
+    endpoints.iter().map(|endpoint| catalog::host(&endpoint.host)).collect::<Option<_>>().unwrap_or_default()
+}
+
+/// Who runs all of these.
+fn operator(hosts: &[catalog::Host]) -> Option<&'static catalog::Operator> {
+    let first = hosts.first()?.operator;
+    hosts.iter().all(|host| host.operator.name == first.name).then_some(first)
+}
+
+/// Reports a stated location that an endpoint's host contradicts: rules would rely on it.
+fn contradictions(written: &written::Provider, endpoints: &[Endpoint], context: Context<'_>) {
+    let Some(location) = &written.location else {
+        return;
+    };
+    for endpoint in endpoints {
+        let Some(place) = catalog::host(&endpoint.host).and_then(|host| host.place) else {
+            continue;
+        };
+        let from = format!("(catalogue, {}: {})", place.cited.as_of, place.cited.source);
+        let known: Vec<&str> = place.countries.iter().map(String::as_str).collect();
+        if let Some(countries) = &location.countries
+            && let Some(first) = countries.0.first()
+            && countries.0.iter().all(|country| is_elsewhere(&country.value.0, &place))
+        {
+            let stated: Vec<&str> = countries.0.iter().map(|country| country.value.0.as_str()).collect();
+            let message = format!(
+                "provider `{}` states location {}, but {} stands in {} {from}",
+                written.name.value,
+                stated.join(", "),
+                endpoint.host,
+                known.join(", "),
+            );
+            let remedy = format!("write `countries: [{}]`, or the endpoint that is meant", known.join(", "));
+            context.error(first.place, message, remedy);
+        }
+        if let (Some(stated), Some(region)) = (&location.region, &place.region)
+            && !stated.value.eq_ignore_ascii_case(region)
+        {
+            let message = format!(
+                "provider `{}` states region {}, but {} is in {region} {from}",
+                written.name.value, stated.value, endpoint.host
+            );
+            context.error(stated.place, message, format!("write `region: {region}`, or the endpoint that is meant"));
+        }
+    }
+}
+
+/// Whether a country exists and an endpoint does not stand there. One that does not exist is reported elsewhere.
+fn is_elsewhere(code: &str, place: &catalog::Place) -> bool {
+    catalog::countries().codes.contains(code) && !place.countries.contains(code)
+}
+
+fn facts(written: &written::Provider, known: Option<&'static catalog::Operator>, context: Context<'_>) -> Facts {
     let mut facts = Facts::default();
     if let Some(location) = &written.location {
         if let Some(countries) = &location.countries {
             facts.set(FactName::LocationCountries, Fact::Set(context.countries(countries)));
         }
         set_text(&mut facts, FactName::LocationRegion, location.region.as_ref());
-    }
-    if let Some(known) = known {
-        facts.set(FactName::OperatorName, Fact::Text(known.name.clone()));
-        if !known.jurisdictions.is_empty() {
-            let jurisdictions = known.jurisdictions.iter().cloned().collect();
-            facts.set(FactName::OperatorJurisdictions, Fact::Set(jurisdictions));
-        }
     }
     if let Some(operator) = &written.operator {
         set_text(&mut facts, FactName::OperatorName, operator.name.as_ref());
@@ -224,7 +274,31 @@ fn facts(written: &written::Provider, known: Option<&catalog::Operator>, context
         }
     }
     set_text(&mut facts, FactName::DataTransferBasis, data.transfer_basis.as_ref());
+    if let Some(known) = known {
+        fill_operator(&mut facts, known);
+    }
     facts
+}
+
+/// Fills in what is known of an operator and nobody stated.
+fn fill_operator(facts: &mut Facts, known: &'static catalog::Operator) {
+    facts.fill(FactName::OperatorName, Fact::Text(known.name.clone()), known.cited());
+    if !known.jurisdictions.is_empty() {
+        let jurisdictions = known.jurisdictions.iter().cloned().collect();
+        facts.fill(FactName::OperatorJurisdictions, Fact::Set(jurisdictions), known.cited());
+    }
+    let Some(terms) = &known.data else {
+        return;
+    };
+    // A test reads every retention, so none is lost here.
+    if let Some(retention) = terms.retention.as_deref().and_then(|text| humantime::parse_duration(text).ok()) {
+        facts.fill(FactName::DataRetention, Fact::Number(retention.as_secs_f64()), terms.cited());
+    }
+    for (name, answer) in [(FactName::DataTrains, terms.trains), (FactName::DataHumanReview, terms.human_review)] {
+        if let Some(answer) = answer {
+            facts.fill(name, Fact::Bool(answer), terms.cited());
+        }
+    }
 }
 
 /// States a text fact if it was written.

@@ -9,7 +9,7 @@ use crate::catalog;
 use crate::chat::{Effort, Format};
 use crate::config::facts::{Fact, FactName, Facts};
 use crate::config::reader::listing;
-use crate::config::running::{LatencyPrior, Target, Tier};
+use crate::config::running::{LatencyPrior, ModelKind, Target, Tier};
 use crate::config::values::{At, List};
 use crate::config::written;
 use crate::id::TargetId;
@@ -180,21 +180,6 @@ fn reasoning(written: &written::Reasoning, context: Context<'_>) -> ReasoningMod
 fn facts(written: &written::Model, provider: &Provider, found: &price::Found, context: Context<'_>) -> Facts {
     let mut facts = provider.facts.clone();
     let upstream = written.upstream.as_ref().unwrap_or(&written.name);
-    if let Some(origin) = catalog::origin(&upstream.value, provider.own_kind) {
-        let texts = [
-            (FactName::ProvenanceDeveloper, &origin.developer),
-            (FactName::ProvenanceCountry, &origin.country),
-            (FactName::ProvenanceLicence, &origin.licence),
-        ];
-        for (name, text) in texts {
-            if let Some(text) = text {
-                facts.set(name, Fact::Text(text.clone()));
-            }
-        }
-        if let Some(open) = origin.open_weights {
-            facts.set(FactName::ProvenanceOpenWeights, Fact::Bool(open));
-        }
-    }
     let provenance = &written.provenance;
     set_text(&mut facts, FactName::ProvenanceDeveloper, provenance.developer.as_ref());
     if let Some(country) = &provenance.country {
@@ -214,6 +199,8 @@ fn facts(written: &written::Model, provider: &Provider, found: &price::Found, co
         }
         facts.set(FactName::ProvenanceWeightsSha256, Fact::Text(hash.value.to_lowercase()));
     }
+    fill_origin(&mut facts, &upstream.value, provider);
+    fill_location(&mut facts, &upstream.value, provider);
     if let Some(tier) = &written.tier {
         let word = match tier.value {
             Tier::Weak => "weak",
@@ -222,6 +209,11 @@ fn facts(written: &written::Model, provider: &Provider, found: &price::Found, co
         };
         facts.set(FactName::ModelTier, Fact::Text(word.to_owned()));
     }
+    let kind = match written.kind.as_ref().map(|kind| kind.value).unwrap_or_default() {
+        ModelKind::Chat => "chat",
+        ModelKind::Embedding => "embedding",
+    };
+    facts.set(FactName::ModelKind, Fact::Text(kind.to_owned()));
     if let Some(tokens) = written.context.as_ref().map(|tokens| tokens.value).or(found.context) {
         facts.set(FactName::ModelContext, Fact::Number(tokens as f64));
     }
@@ -234,4 +226,43 @@ fn facts(written: &written::Model, provider: &Provider, found: &price::Found, co
         facts.set(FactName::Supports, Fact::Set(words.collect()));
     }
     facts
+}
+
+/// Fills in where a model is known to come from.
+fn fill_origin(facts: &mut Facts, upstream: &str, provider: &Provider) {
+    let operator = provider.operator.map(|operator| operator.name.as_str());
+    let Some(origin) = catalog::origin(upstream, operator, provider.running.kind.as_str()) else {
+        return;
+    };
+    let texts = [
+        (FactName::ProvenanceDeveloper, &origin.developer),
+        (FactName::ProvenanceCountry, &origin.country),
+        (FactName::ProvenanceLicence, &origin.licence),
+    ];
+    for (name, text) in texts {
+        if let Some(text) = text {
+            facts.fill(name, Fact::Text(text.clone()), origin.cited());
+        }
+    }
+    if let Some(open) = origin.open_weights {
+        facts.fill(FactName::ProvenanceOpenWeights, Fact::Bool(open), origin.cited());
+    }
+}
+
+/// Fills in where prompts to a model are processed, if the host of each endpoint tells.
+fn fill_location(facts: &mut Facts, upstream: &str, provider: &Provider) {
+    let places = &provider.places;
+    let Some(first) = places.first() else {
+        return;
+    };
+    if !places.iter().all(|place| place.holds_for(upstream)) {
+        return;
+    }
+    let countries = places.iter().flat_map(|place| place.countries.iter().cloned()).collect();
+    facts.fill(FactName::LocationCountries, Fact::Set(countries), first.cited);
+    if let Some(region) = &first.region
+        && places.iter().all(|place| place.region == first.region)
+    {
+        facts.fill(FactName::LocationRegion, Fact::Text(region.clone()), first.cited);
+    }
 }

@@ -230,7 +230,7 @@ pub(in crate::config) struct Price {
     pub(in crate::config) gpus: Option<At<u32>>,
     /// Tokens, read and written together, that they get through in a second.
     pub(in crate::config) tokens_per_second: Option<At<DecimalText>>,
-    /// Whether routing counts the machine's cost. Default: amortised.
+    /// By which price it is chosen. What is charged is amortised. Default: amortised.
     pub(in crate::config) route_by: Option<At<RouteBy>>,
 }
 
@@ -270,7 +270,7 @@ pub(in crate::config) struct Prices {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(in crate::config) enum RouteBy {
-    /// One more request on a machine that runs anyway costs nothing.
+    /// One request more on a machine that runs anyway costs nothing.
     Marginal,
     /// Each token, read or written, carries its share of the hour at full load.
     Amortised,

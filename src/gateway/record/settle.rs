@@ -20,7 +20,10 @@ impl Drop for Record<'_> {
             self.cut_short();
             self.estimate_unfinished();
         }
-        self.learn();
+        if self.outcome == Outcome::Ok && !self.free {
+            self.remember();
+            self.learn();
+        }
         let duration = self.started.elapsed();
         let cost = self.cost();
         self.log(duration, cost);
@@ -61,7 +64,7 @@ impl Record<'_> {
     fn learn(&self) {
         let (Some(target), Some(usage)) = (&self.target, &self.usage) else { return };
         let limited = self.max_output.is_some_and(|most| usage.output >= most);
-        if self.outcome == Outcome::Ok && !self.free && !usage.estimated && !limited && usage.output > 0 {
+        if !usage.estimated && !limited && usage.output > 0 {
             let tokens = usage.output / u64::from(self.answers);
             self.gateway.lengths.record(target.id, self.effort, self.difficulty(), tokens);
         }
@@ -90,6 +93,7 @@ impl Record<'_> {
                 .policy
                 .map(|policy| ledger::Policy { name: policy.name.clone(), hash: Arc::clone(&policy.hash) }),
             labels: self.labels.take(),
+            detections: std::mem::take(&mut self.detections),
             score: self.score.take(),
             quality: self.quality,
             candidates: std::mem::take(&mut self.candidates),

@@ -34,6 +34,7 @@ struct Given {
     floor: BTreeMap<String, String>,
     key: BTreeMap<String, String>,
     claim: BTreeMap<String, String>,
+    raised: Vec<Raise<'static>>,
     client: Vec<(String, String)>,
     may_set: BTreeSet<String>,
 }
@@ -43,6 +44,7 @@ fn given(floor: &[(&str, &str)], key: &[(&str, &str)], claim: &[(&str, &str)], c
         floor: map(floor),
         key: map(key),
         claim: map(claim),
+        raised: vec![],
         client: parse_header(client).unwrap(),
         may_set: BTreeSet::from(["purpose".into()]),
     }
@@ -56,6 +58,7 @@ impl Given {
                 floor: &self.floor,
                 key: &self.key,
                 claim: &self.claim,
+                raised: &self.raised,
                 client: &self.client,
                 may_set: MaySet::Named(&self.may_set),
             },
@@ -141,4 +144,42 @@ fn the_header_is_read_with_spaces_and_refused_when_malformed() {
     let long = "x".repeat(5000);
     let Err(LabelError::Malformed(shown)) = parse_header(&long) else { panic!() };
     assert!(shown.len() <= SHOWN);
+}
+
+fn found(value: &'static str) -> Raise<'static> {
+    Raise { name: "data-class", value, by: SetBy::Detected("detected:iban") }
+}
+
+#[test]
+fn a_find_raises_a_label_and_the_client_cannot_take_it_back() {
+    let labels =
+        Given { raised: vec![found("personal")], ..given(&[], &[], &[], "data-class=public") }.resolve().unwrap();
+    assert_eq!((labels.with("data-class"), labels.without("data-class")), ("personal", "personal"));
+    let by = labels.iter().find(|label| label.name == "data-class").unwrap().by;
+    assert_eq!(by.as_str(), "detected:iban");
+    assert!(!labels.from_client());
+}
+
+#[test]
+fn a_find_never_lowers_a_label_not_even_its_default() {
+    for (raised, key) in [("public", "internal"), ("internal", "secret"), ("personal", "secret")] {
+        let labels =
+            Given { raised: vec![found(raised)], ..given(&[], &[("data-class", key)], &[], "") }.resolve().unwrap();
+        assert_eq!(labels.without("data-class"), key, "{raised} was found");
+    }
+    let labels = Given { raised: vec![found("public")], ..given(&[], &[], &[], "") }.resolve().unwrap();
+    let label = labels.iter().next().unwrap();
+    assert_eq!((label.value, label.by), ("internal", SetBy::Default));
+}
+
+#[test]
+fn of_several_finds_the_highest_counts_and_the_first_of_equals() {
+    let unscanned = Raise { name: "data-class", value: "personal", by: SetBy::Unscanned };
+    let secret = Raise { name: "data-class", value: "secret", by: SetBy::Detected("detected:api_key") };
+    let resolved = |raised: Vec<Raise<'static>>| Given { raised, ..given(&[], &[], &[], "") }.resolve().unwrap();
+    let first = |labels: &Labels| labels.iter().next().unwrap().by;
+    assert_eq!(first(&resolved(vec![found("personal"), unscanned])).as_str(), "detected:iban");
+    assert_eq!(first(&resolved(vec![unscanned, found("personal")])).as_str(), "unscanned");
+    let labels = resolved(vec![found("personal"), secret, unscanned]);
+    assert_eq!((labels.with("data-class"), first(&labels).as_str()), ("secret", "detected:api_key"));
 }

@@ -1,0 +1,208 @@
+//! Proves of a policy that it never lets a target with some fact be asked, or finds a request for which it does.
+//!
+//! Targets are finite, and so is most of what rules look at. Every combination of tenant, label values and operation is
+//! tried with the code that serves. Teams and keys have no end: a comparison with one is taken to hold and not to hold,
+//! and a rule that might not apply is counted as not applying. So a proof holds for every request; a counterexample that
+//! rests on such a rule says so.
+//!
+//! What a client says of itself and chooses in its request needs no trying: it can only switch rules on, so the request
+//! that chooses nothing reaches the most.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::condition::{Condition, shown};
+use super::labels::{self, LabelSources, Labels, MaySet};
+use super::mask::Mask;
+use super::scope::Input;
+use super::{Circumstances, Operation, Policy, RequestFacts, Rule};
+use crate::config::{LabelSource, Tenant};
+use crate::id::{RuleName, TenantName};
+
+/// Most combinations of label values that are tried.
+const MOST: u64 = 4_000_000;
+
+/// What trying came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// Tenants, ways of being labelled, and targets that were combined.
+    pub tenants: usize,
+    /// Different requests that were tried, over all tenants.
+    pub requests: u64,
+    /// Targets, each with each request.
+    pub targets: usize,
+    /// The labels that some rule looks at; others make no difference.
+    pub labels: Vec<String>,
+    /// The first way in which each target is reached that never should be. Empty: proved.
+    pub counterexamples: Vec<Counterexample>,
+}
+
+impl Proof {
+    /// How many combinations of request and target were tried.
+    #[must_use]
+    pub const fn combinations(&self) -> u64 {
+        self.requests * self.targets as u64
+    }
+}
+
+/// A request and a target that it may reach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counterexample {
+    /// Who asks.
+    pub tenant: TenantName,
+    /// The labels that rules look at, set by key, claim, floor or default.
+    pub labels: Vec<(String, String)>,
+    /// The path it comes to, where some rule looks at that.
+    pub operation: Option<&'static str>,
+    /// The target that it may reach.
+    pub target: Arc<str>,
+    /// What of the target was never to be: `location.countries is [US]`.
+    pub fact: String,
+    /// Rules that would forbid it and may not apply, for their `when` looks at the team or the key.
+    pub unless: Vec<RuleName>,
+}
+
+/// There are more combinations than can be tried.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{combinations} combinations of label values are more than can be tried ({MOST})")]
+pub struct TooMany {
+    /// How many there are.
+    pub combinations: u64,
+}
+
+/// Tries every combination: does any request of these tenants, judged by this policy, reach a target that one of
+/// `never` hits? A fact that a target leaves unstated might be anything, so it hits.
+///
+/// # Errors
+/// Where there are too many combinations to try.
+pub fn prove(policy: &Arc<Policy>, tenants: &[Arc<Tenant>], never: &[Condition]) -> Result<Proof, TooMany> {
+    let mut wrong = Mask::none(policy.targets.len());
+    for (place, target) in policy.targets.iter().enumerate() {
+        if never.iter().any(|condition| condition.hits(&target.facts)) {
+            wrong.insert(place);
+        }
+    }
+    let places: BTreeSet<usize> = policy.rules.iter().flat_map(|rule| rule.applies.labels()).collect();
+    let by_operation = policy.rules.iter().any(|rule| rule.applies.looks_at(Input::Operation));
+    let operations = if by_operation { &Operation::ALL[..] } else { &Operation::ALL[..1] };
+    let mut found: BTreeMap<usize, Counterexample> = BTreeMap::new();
+    let mut requests = 0;
+    for tenant in tenants {
+        let at = policy.scope.place(tenant);
+        for labels in labellings(policy, tenant, &places)? {
+            for &operation in operations {
+                requests += 1;
+                let request = RequestFacts { operation, ..RequestFacts::BARE };
+                let of = Circumstances { request, ..Circumstances::plain(tenant, &labels) };
+                let mut left = wrong.clone();
+                let mut perhaps: Vec<&Rule> = Vec::new();
+                for rule in &policy.rules {
+                    match rule.applies.whoever(&policy.scope, &of, at) {
+                        Some(true) => {
+                            left.keep(&rule.passes);
+                        }
+                        Some(false) => {}
+                        None => perhaps.push(rule),
+                    }
+                }
+                for place in left.iter() {
+                    let unless = perhaps.iter().filter(|rule| !rule.passes.contains(place));
+                    let unless: Vec<RuleName> = unless.map(|rule| rule.name.clone()).collect();
+                    // A way that rests on nothing unknown is shown before one that does.
+                    if found.get(&place).is_none_or(|known| unless.len() < known.unless.len()) {
+                        let named = by_operation.then_some(operation.as_str());
+                        found.extend(counterexample(&of, named, &places, (place, policy), never, unless));
+                    }
+                }
+            }
+        }
+    }
+    let name = |place: &usize| policy.scope.labels.get(*place).map(|label| label.name.to_string());
+    let mut counterexamples: Vec<Counterexample> = found.into_values().collect();
+    counterexamples.sort_by_key(|found| found.unless.len());
+    Ok(Proof {
+        tenants: tenants.len(),
+        requests,
+        targets: policy.targets.len(),
+        labels: places.iter().filter_map(name).collect(),
+        counterexamples,
+    })
+}
+
+fn counterexample(
+    of: &Circumstances<'_>,
+    operation: Option<&'static str>,
+    places: &BTreeSet<usize>,
+    (place, policy): (usize, &Policy),
+    never: &[Condition],
+    unless: Vec<RuleName>,
+) -> Option<(usize, Counterexample)> {
+    let target = policy.targets.get(place)?;
+    let hit = never.iter().find(|condition| condition.hits(&target.facts))?;
+    let named = places.iter().filter_map(|place| {
+        let label = policy.scope.labels.get(*place)?;
+        Some((label.name.to_string(), of.labels.text(*place, false).to_owned()))
+    });
+    let counterexample = Counterexample {
+        tenant: of.tenant.name.clone(),
+        labels: named.collect(),
+        operation,
+        target: target.name.as_str().into(),
+        fact: format!("{} is {}", hit.fact.path(), shown(&target.facts, hit.fact)),
+        unless,
+    };
+    Some((place, counterexample))
+}
+
+/// Every way in which a request of a tenant can be labelled without its client's word, as far as rules look.
+fn labellings(policy: &Policy, tenant: &Tenant, places: &BTreeSet<usize>) -> Result<Vec<Labels>, TooMany> {
+    let declared = &policy.scope.labels;
+    let mut axes: Vec<(&str, LabelSource, Vec<Option<&str>>)> = Vec::new();
+    let mut combinations: u64 = 1;
+    for place in places {
+        let Some(label) = declared.get(*place) else { continue };
+        // Whoever may set a label: the key, else the token. Without either it is the tenant's floor or its default.
+        let source = [LabelSource::Key, LabelSource::Claim].into_iter().find(|source| label.may_be_set_by(*source));
+        let mut values = vec![None];
+        if source.is_some() {
+            values.extend(label.values.iter().map(|value| Some(&**value)));
+        }
+        combinations = combinations.saturating_mul(values.len() as u64);
+        axes.push((&label.name, source.unwrap_or(LabelSource::Key), values));
+    }
+    if combinations > MOST {
+        return Err(TooMany { combinations });
+    }
+    let mut seen: BTreeSet<Vec<Option<u16>>> = BTreeSet::new();
+    let mut labellings = Vec::new();
+    for index in 0..combinations {
+        let mut rest = index;
+        let (mut key, mut claim) = (BTreeMap::new(), BTreeMap::new());
+        for (name, source, values) in &axes {
+            let count = values.len() as u64;
+            let value = usize::try_from(rest % count).ok().and_then(|place| values.get(place)).copied().flatten();
+            rest /= count;
+            if let Some(value) = value {
+                let into = if *source == LabelSource::Key { &mut key } else { &mut claim };
+                into.insert((*name).to_owned(), value.to_owned());
+            }
+        }
+        let sources = LabelSources {
+            floor: &tenant.floor,
+            key: &key,
+            claim: &claim,
+            client: &[],
+            may_set: MaySet::All,
+            raised: &[],
+        };
+        let Ok(labels) = labels::resolve(declared, &sources) else { continue };
+        // A value below the floor is the floor.
+        if seen.insert(places.iter().map(|place| labels.index(*place, false)).collect()) {
+            labellings.push(labels);
+        }
+    }
+    Ok(labellings)
+}
+
+#[cfg(test)]
+mod tests;
