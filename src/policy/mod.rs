@@ -10,6 +10,7 @@ mod circumstances;
 mod condition;
 mod constrain;
 mod dead_end;
+mod depth;
 mod inherit;
 pub mod labels;
 mod literal;
