@@ -192,7 +192,7 @@ impl LabelError {
 pub struct Labels {
     declared: Arc<Declared>,
     set: Vec<Set>,
-    from_client: bool,
+    from_request: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -253,10 +253,10 @@ impl Labels {
         })
     }
 
-    /// Whether the client changed anything: only then are rules judged twice.
+    /// Whether the client's word or what was found in the request changed anything: only then are rules judged twice.
     #[must_use]
-    pub const fn from_client(&self) -> bool {
-        self.from_client
+    pub const fn from_request(&self) -> bool {
+        self.from_request
     }
 
     pub(crate) const fn declared(&self) -> &Arc<Declared> {
@@ -322,18 +322,20 @@ pub fn resolve(declared: &Arc<Declared>, sources: &LabelSources<'_>) -> Result<L
             .iter()
             .map(|label| Set { with: label.default, by: SetBy::Default, without: label.default })
             .collect(),
-        from_client: false,
+        from_request: false,
     };
     for (map, by) in [(sources.floor, SetBy::Floor), (sources.key, SetBy::Key), (sources.claim, SetBy::Claim)] {
         for (name, value) in map {
             labels.apply(name, value, by)?;
         }
     }
-    for raise in sources.raised {
-        labels.raise(raise)?;
-    }
     for set in &mut labels.set {
         set.without = set.with;
+    }
+    // What is in the request is as much the client's choice as what it says of it: a find may switch rules on, but a rule
+    // for a lower class must not fall away because somebody put a card number into the prompt.
+    for raise in sources.raised {
+        labels.raise(raise)?;
     }
     for (name, value) in sources.client {
         let position = labels.known(name)?;
@@ -347,7 +349,7 @@ pub fn resolve(declared: &Arc<Declared>, sources: &LabelSources<'_>) -> Result<L
         }
         labels.apply(name, value, SetBy::Client)?;
     }
-    labels.from_client = labels.set.iter().any(|set| set.with != set.without);
+    labels.from_request = labels.set.iter().any(|set| set.with != set.without);
     Ok(labels)
 }
 

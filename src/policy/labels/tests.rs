@@ -78,7 +78,7 @@ fn an_ordered_label_takes_the_highest_of_all_sources() {
     .unwrap();
     assert_eq!(labels.with("data-class"), "personal");
     assert_eq!(labels.iter().next().unwrap().by, SetBy::Key);
-    assert!(!labels.from_client());
+    assert!(!labels.from_request());
 
     let labels = given(&[("data-class", "internal")], &[], &[], "data-class=secret").resolve().unwrap();
     assert_eq!((labels.with("data-class"), labels.without("data-class")), ("secret", "internal"));
@@ -91,7 +91,7 @@ fn a_client_below_the_default_is_judged_at_both_and_capped_at_the_higher() {
     assert_eq!((labels.with("data-class"), labels.without("data-class")), ("public", "internal"));
     assert!(labels.at_most("data-class", "internal") && !labels.at_most("data-class", "public"));
     assert_eq!(labels.rank("data-class"), Some(1));
-    assert!(labels.from_client());
+    assert!(labels.from_request());
 }
 
 #[test]
@@ -151,13 +151,17 @@ fn found(value: &'static str) -> Raise<'static> {
 }
 
 #[test]
-fn a_find_raises_a_label_and_the_client_cannot_take_it_back() {
+fn a_find_raises_a_label_neither_client_nor_content_can_take_anything_back() {
     let labels =
         Given { raised: vec![found("personal")], ..given(&[], &[], &[], "data-class=public") }.resolve().unwrap();
-    assert_eq!((labels.with("data-class"), labels.without("data-class")), ("personal", "personal"));
+    assert_eq!(
+        (labels.with("data-class"), labels.without("data-class")),
+        ("personal", "internal"),
+        "judged with and without"
+    );
     let by = labels.iter().find(|label| label.name == "data-class").unwrap().by;
     assert_eq!(by.as_str(), "detected:iban");
-    assert!(!labels.from_client());
+    assert!(labels.from_request());
 }
 
 #[test]
