@@ -10,6 +10,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod cost;
+pub mod detect;
 pub mod gateway;
 pub mod id;
 pub mod ledger;

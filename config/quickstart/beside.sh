@@ -6,6 +6,8 @@ shift
 for folder in "$@"; do
     mkdir -p "$folder"
     to=$folder/libonnxruntime.so
-    # A hard link costs nothing; the target folder may be on another disk.
-    cmp -s "$library" "$to" || { ln -f "$library" "$to" 2>/dev/null || cp -f "$library" "$to"; }
+    cmp -s "$library" "$to" && continue
+    # A hard link costs nothing; the target folder may be on another disk. Never written over: a gateway may run on it.
+    rm -f "$to"
+    ln "$library" "$to" 2>/dev/null || cp "$library" "$to"
 done

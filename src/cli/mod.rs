@@ -3,6 +3,7 @@
 mod banner;
 mod calibrate;
 mod check;
+mod detect;
 mod eval;
 mod explain;
 mod keys;
@@ -55,6 +56,8 @@ enum Command {
     Calibrate(calibrate::Args),
     /// Measure the difficulty score on outcomes of prompts.
     Eval(eval::Args),
+    /// Try the detectors on a text, or measure them.
+    Detect(detect::Args),
     /// Make virtual keys.
     Keys(keys::Keys),
     /// Run the scripted provider, which plays a model or a fault.
@@ -72,6 +75,7 @@ pub fn run() -> ExitCode {
         Command::Try(args) => try_history::run(&args),
         Command::Calibrate(args) => calibrate::run(&args),
         Command::Eval(args) => eval::run(&args),
+        Command::Detect(args) => detect::run(&args),
         Command::Keys(args) => match keys::run(&args, &mut std::io::stdout().lock()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => fail(error),

@@ -378,7 +378,7 @@ fn a_syntax_error_has_its_place() {
 fn the_schema_names_what_is_there_and_nothing_else() {
     let schema: serde_json::Value = serde_json::from_str(&schema()).unwrap();
     let properties: Vec<_> = schema["properties"].as_object().unwrap().keys().cloned().collect();
-    assert_eq!(properties.len(), 22);
+    assert_eq!(properties.len(), 23);
     for absent in ["ledger", "data_dir", "budgets"] {
         assert!(!properties.contains(&absent.to_owned()));
     }

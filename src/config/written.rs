@@ -9,9 +9,11 @@ use serde::Deserialize;
 use super::running::{ErrorDetail, LogFormat, Role};
 use super::values::{AddressText, At, DurationText, Lenient, List, Named, PathText, SecretText, SizeText, SwitchText};
 
+pub(super) use self::detection::*;
 pub(super) use self::identity::*;
 pub(super) use self::models::*;
 
+mod detection;
 mod identity;
 mod models;
 
@@ -30,6 +32,8 @@ pub(super) struct Config {
     /// Labels that requests may carry and policies may read, by name. `data-class` exists undeclared: public, internal
     /// (the default), personal, secret.
     pub(super) labels: Named<Label>,
+    /// What is looked for in the text of requests, and what a find does. Default: everything is observed.
+    pub(super) detection: Detection,
     /// Endpoints that serve models.
     pub(super) providers: List<Provider>,
     /// Models at providers. Each is a target named `model@provider`.
@@ -257,6 +261,7 @@ pub(super) fn thing(name: &str) -> String {
         "Claims" => "`claims`",
         "Credential" => "a member of `credentials`",
         "Data" => "`data`",
+        "DetectorSettings" => "a detector",
         "JwtIssuer" => "a member of `auth.jwt`",
         "Key" => "a member of `auth.keys`",
         "Label" => "a label",
@@ -278,6 +283,7 @@ pub(super) fn place_in(name: &str) -> String {
 pub(super) fn word_of(name: &str) -> &'static str {
     match name {
         "Capability" => "capability",
+        "DetectionMode" => "mode",
         "ErrorDetail" => "level of detail",
         "JwtAlgorithm" => "algorithm",
         "LabelSource" => "source of a label",

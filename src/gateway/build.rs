@@ -8,6 +8,7 @@ use super::headers::ServedBy;
 use super::lasting::Lasting;
 use crate::classify::{self, ClassifyError, ModelSource};
 use crate::config::{ClassifierModel, Config};
+use crate::detect::Detectors;
 use crate::policy::Policies;
 use crate::store::StoreError;
 use crate::telemetry::RequestLog;
@@ -88,6 +89,7 @@ impl Gateway {
                 .map(|target| ServedBy::new(target.model.as_str(), target.provider.name.as_str()))
                 .collect(),
             config_hash: Arc::from(config.hash.as_str()),
+            detectors: Detectors::new(config.detection.clone()),
             config: Arc::new(config),
             policies,
             calibrated: lasting.calibrated,

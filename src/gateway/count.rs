@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 use super::client::{Client, HungUp};
 use super::headers::{Notes, Wishes};
 use super::record::Record;
-use super::{Gateway, Stop, admit, authenticate, call, decide, decode, headers, other, refuse, while_there};
+use super::{Gateway, Stop, admit, authenticate, call, decide, decode, detect, headers, other, refuse, while_there};
 use crate::auth::Principal;
 use crate::chat::{Format, Request};
 use crate::config::{Meant, Target};
@@ -75,7 +75,8 @@ async fn count<'g, C: Client>(
     let wishes = Wishes::read(&client.head().headers)?;
     let decoded = decode::body(gateway, client, record, anthropic::request::judge_count).await?;
     let request = &decoded.request;
-    let constrained = decide::constrain(gateway, principal, &wishes, request, record)?;
+    let detected = detect::detect(gateway, principal, request, record);
+    let constrained = decide::constrain(gateway, principal, &wishes, request, &detected, record)?;
     if constrained.asked.meant == Meant::Auto {
         return Ok(estimated(request));
     }

@@ -9,6 +9,7 @@ use super::Gateway;
 use super::asked::{self, Asked};
 pub(super) use super::choose::{Step, choose, pin};
 use super::decode::aside;
+use super::detect::Detected;
 use super::error::{Code, GatewayError};
 use super::headers::Wishes;
 use super::pins::Known;
@@ -48,9 +49,10 @@ pub(super) fn constrain<'g>(
     principal: &Principal,
     wishes: &Wishes,
     request: &chat::Request,
+    detected: &Detected<'_>,
     record: &mut Record<'g>,
 ) -> Result<Constrained<'g>, GatewayError> {
-    constrain_among(gateway, principal, wishes, request, None, record)
+    constrain_among(gateway, principal, wishes, request, detected, None, record)
 }
 
 /// The same among these targets only, as if the configuration had no others.
@@ -59,11 +61,12 @@ pub(super) fn constrain_among<'g>(
     principal: &Principal,
     wishes: &Wishes,
     request: &chat::Request,
+    detected: &Detected<'_>,
     among: Option<&[TargetId]>,
     record: &mut Record<'g>,
 ) -> Result<Constrained<'g>, GatewayError> {
     let asked = asked::resolve(gateway, principal, &request.model, wishes.policy.as_deref())?;
-    let labels = resolve_labels(gateway, principal, wishes)?;
+    let labels = resolve_labels(gateway, principal, wishes, detected)?;
     let mut considered = asked.considered(gateway, request)?;
     if let Some(among) = among {
         considered.retain(|id| among.contains(id));
@@ -84,7 +87,12 @@ pub(super) fn constrain_among<'g>(
     Ok(Constrained { asked, labels, allowed, tenant: principal.tenant.name.clone(), turn: OnceLock::new() })
 }
 
-fn resolve_labels(gateway: &Gateway, principal: &Principal, wishes: &Wishes) -> Result<Labels, GatewayError> {
+fn resolve_labels(
+    gateway: &Gateway,
+    principal: &Principal,
+    wishes: &Wishes,
+    detected: &Detected<'_>,
+) -> Result<Labels, GatewayError> {
     let refused = |error: policy::LabelError| {
         let code = if error.is_permission() { Code::PermissionDenied } else { Code::LabelInvalid };
         GatewayError::new(code, error.to_string()).param("x-waypost-labels")
@@ -97,6 +105,7 @@ fn resolve_labels(gateway: &Gateway, principal: &Principal, wishes: &Wishes) -> 
         floor: &principal.tenant.floor,
         key: &principal.key_labels,
         claim: &principal.claim_labels,
+        raised: &detected.raises,
         client: &client,
         may_set: match &principal.may_set {
             auth::MaySet::All => labels::MaySet::All,

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::client::Client;
 use super::error::{Code, GatewayError};
@@ -16,9 +17,11 @@ use crate::wire::{RequestError, ask};
 /// a tenth of a millisecond.
 const IN_PLACE: usize = 64 << 10;
 
-/// Works on a body of so many bytes. For a large one the worker hands its other tasks on first.
+/// Works on a body of so many bytes. For a large one the worker hands its other tasks on first, where there are other
+/// workers: a command has none.
 pub(super) fn aside<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
-    if bytes <= IN_PLACE { work() } else { tokio::task::block_in_place(work) }
+    let others = || Handle::try_current().is_ok_and(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread);
+    if bytes > IN_PLACE && others() { tokio::task::block_in_place(work) } else { work() }
 }
 
 /// A request whose body counts as in flight while it lives.

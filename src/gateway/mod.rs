@@ -14,6 +14,7 @@ mod client;
 mod count;
 mod decide;
 mod decode;
+mod detect;
 mod error;
 mod feedback;
 mod headers;
@@ -51,6 +52,7 @@ use crate::cache::Cache;
 use crate::chat::Format;
 use crate::classify::Classifier;
 use crate::config::Config;
+use crate::detect::Detectors;
 use crate::id::RequestId;
 use crate::ledger::Decisions;
 use crate::limit::{Admitted, Limiter, RateLimit};
@@ -71,6 +73,7 @@ pub struct Gateway {
     policies: Policies,
     auth: Authenticator,
     limiter: Limiter,
+    detectors: Detectors,
     classifier: Classifier,
     store: Option<Redis>,
     cache: Arc<Cache>,
@@ -211,7 +214,8 @@ async fn answer<'g, C: Client>(
     let wishes = Wishes::read(&client.head().headers)?;
     let decoded = decode::request(gateway, client, format, record).await?;
     let request = &decoded.request;
-    let constrained = decide::constrain(gateway, principal, &wishes, request, record)?;
+    let detected = detect::detect(gateway, principal, request, record);
+    let constrained = decide::constrain(gateway, principal, &wishes, request, &detected, record)?;
     let lookup = while_there(client, cached::look_up(gateway, &constrained, &wishes, request)).await?;
     record.cache = Some(lookup.word());
     let slot = match lookup {

@@ -11,7 +11,7 @@ use super::client::{Client, HungUp};
 use super::error::{Code, GatewayError};
 use super::headers::{Notes, Wishes};
 use super::record::Record;
-use super::{Gateway, admit, asked, authenticate, decide, decode, feedback, headers, refuse};
+use super::{Gateway, admit, asked, authenticate, decide, decode, detect, feedback, headers, refuse};
 use crate::auth::Principal;
 use crate::chat::{self, Format, Outcome};
 use crate::config::Permission;
@@ -155,7 +155,8 @@ async fn decide_only<'g>(
     mut record: Record<'g>,
 ) -> Result<Decision, GatewayError> {
     let planned = async {
-        let constrained = decide::constrain(gateway, principal, wishes, request, &mut record)?;
+        let detected = detect::detect(gateway, principal, request, &mut record);
+        let constrained = decide::constrain(gateway, principal, wishes, request, &detected, &mut record)?;
         let score = decide::classify(gateway, &constrained, request).await;
         decide::choose(gateway, &constrained, score.as_ref(), wishes, request, &mut record)
     }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::error::{Code, GatewayError};
 use super::headers::Wishes;
 use super::record::Record;
-use super::{Gateway, decide, decode};
+use super::{Gateway, decide, decode, detect};
 use crate::auth::Principal;
 use crate::chat::{self, Format};
 use crate::classify::Score;
@@ -60,7 +60,9 @@ pub async fn decide_again(gateway: &Gateway, past: Past<'_>) -> Result<Decision,
     let mut record = Record::rehearse(gateway, Arc::clone(&principal), RequestId::new(), Instant::now());
     record.asked(&request.model);
     let planned = async {
-        let constrained = decide::constrain_among(gateway, &principal, &wishes, &request, past.among, &mut record)?;
+        let detected = detect::detect(gateway, &principal, &request, &mut record);
+        let constrained =
+            decide::constrain_among(gateway, &principal, &wishes, &request, &detected, past.among, &mut record)?;
         let score = match scored {
             Scored::Now => decide::classify(gateway, &constrained, &request).await,
             Scored::Then(score) => score,

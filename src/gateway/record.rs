@@ -21,6 +21,7 @@ use crate::auth::Principal;
 use crate::chat::{self, Effort, Format, Outcome, Usage};
 use crate::config::Target;
 use crate::cost;
+use crate::detect::Found;
 use crate::id::{DecisionId, RequestId, TargetId};
 use crate::ledger::{self, Attempt, Candidate};
 use crate::money::NanoUsd;
@@ -44,6 +45,7 @@ pub(super) struct Record<'g> {
     model: Option<String>,
     policy: Option<&'g Arc<Policy>>,
     labels: Option<Labels>,
+    detections: Vec<ledger::Detection>,
     score: Option<ledger::Score>,
     quality: Option<ledger::Quality>,
     candidates: Vec<Candidate>,
@@ -114,6 +116,7 @@ impl<'g> Record<'g> {
             model: None,
             policy: None,
             labels: None,
+            detections: Vec::new(),
             score: None,
             quality: None,
             candidates: Vec::new(),
@@ -146,6 +149,15 @@ impl<'g> Record<'g> {
     /// The model name that was asked for.
     pub(super) fn asked(&mut self, model: &str) {
         self.model = Some(model.to_owned());
+    }
+
+    /// What a detector found.
+    pub(super) fn detected(&mut self, found: &Found<'_>) {
+        let (detector, mode) = (found.detector.as_str(), found.mode());
+        self.detections.push(ledger::Detection { detector, count: found.count, mode });
+        if !self.rehearsal {
+            self.gateway.metrics.detected(detector, mode, u64::from(found.count));
+        }
     }
 
     /// What the rules left.

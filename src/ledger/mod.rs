@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 
 use self::file::{File, Line};
 pub use self::record::{
-    Attempt, Bucket, Candidate, Decision, Expected, Feedback, Label, Policy, Quality, Score, Tokens,
+    Attempt, Bucket, Candidate, Decision, Detection, Expected, Feedback, Label, Policy, Quality, Score, Tokens,
 };
 use crate::id::{DecisionId, TenantName};
 

@@ -46,6 +46,9 @@ pub struct Decision {
     #[serde(serialize_with = "as_map")]
     #[schemars(with = "std::collections::BTreeMap<String, Label<'_>>")]
     pub labels: Option<Labels>,
+    /// What detectors found in the request; never the text.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub detections: Vec<Detection>,
     pub score: Option<Score>,
     pub quality: Option<Quality>,
     /// Every target that was considered, allowed or not.
@@ -89,7 +92,7 @@ pub struct Policy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Label<'a> {
     pub value: &'a str,
-    /// Who set it: `default`, `floor`, `key`, `claim` or `client`.
+    /// Who set it: `default`, `floor`, `key`, `claim`, `client`, `detected:DETECTOR`, or `unscanned`.
     pub by: &'static str,
 }
 
@@ -106,6 +109,16 @@ fn labels(labels: Option<&Labels>) -> impl Iterator<Item = (&str, Label<'_>)> {
 
 fn shown(label: LabelValue<'_>) -> (&str, Label<'_>) {
     (label.name, Label { value: label.value, by: label.by.as_str() })
+}
+
+/// What one detector found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Detection {
+    pub detector: &'static str,
+    /// Different values.
+    pub count: u32,
+    /// `enforce` where they count towards the label, else `observe`.
+    pub mode: &'static str,
 }
 
 /// How hard the prompt is.
@@ -288,6 +301,7 @@ impl Decision {
             config: "sha256:".into(),
             policy: None,
             labels: None,
+            detections: Vec::new(),
             score: None,
             quality: None,
             candidates: Vec::new(),

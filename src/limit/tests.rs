@@ -5,7 +5,14 @@ use governor::clock::FakeRelativeClock;
 use super::*;
 
 fn tenant(name: &str, limits: Limits) -> Arc<Tenant> {
-    Arc::new(Tenant { name: name.into(), region: None, policy: "default".into(), floor: BTreeMap::new(), limits })
+    Arc::new(Tenant {
+        name: name.into(),
+        region: None,
+        policy: "default".into(),
+        floor: BTreeMap::new(),
+        unscanned_as: None,
+        limits,
+    })
 }
 
 fn key(id: &str, limits: Limits) -> Key {

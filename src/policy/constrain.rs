@@ -49,7 +49,7 @@ pub fn constrain(policy: &Arc<Policy>, of: &Circumstances<'_>, considered: &[Tar
     let place = policy.scope.place(of.tenant);
     for (index, rule) in policy.rules.iter().enumerate() {
         let applies = |client| rule.applies.applies(&policy.scope, of, place, client);
-        if foreign || applies(false) || (of.labels.from_client() && applies(true)) {
+        if foreign || applies(false) || (of.labels.from_request() && applies(true)) {
             applied.insert(index);
             if permitted.keep(&rule.passes) {
                 removers.insert(index);

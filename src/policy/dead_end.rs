@@ -24,8 +24,14 @@ fn is_reached(config: &Config, tenant: &Tenant) -> bool {
 fn warning(policies: &Policies, config: &Config, tenant: &Tenant) -> Option<Problem> {
     let policy = policies.get(tenant.policy.as_str())?;
     let nothing = BTreeMap::new();
-    let sources =
-        LabelSources { floor: &tenant.floor, key: &nothing, claim: &nothing, client: &[], may_set: MaySet::All };
+    let sources = LabelSources {
+        floor: &tenant.floor,
+        key: &nothing,
+        claim: &nothing,
+        raised: &[],
+        client: &[],
+        may_set: MaySet::All,
+    };
     let labels = labels::resolve(policies.labels(), &sources).ok()?;
     let targets: Vec<TargetId> = config.targets.iter().map(|target| target.id).collect();
     let allowed = constrain(policy, &Circumstances::plain(tenant, &labels), &targets);

@@ -72,6 +72,7 @@ pub(crate) fn tenant(name: &str, region: Option<&str>) -> Tenant {
         region: region.map(str::to_owned),
         policy: "default".into(),
         floor: BTreeMap::new(),
+        unscanned_as: None,
         limits: Limits::default(),
     }
 }
@@ -166,6 +167,7 @@ pub(crate) fn config(targets: Vec<Described>) -> Config {
                 from: vec![],
             },
         ],
+        detection: Detection::observing("data-class"),
         targets,
         providers: vec![provider],
         aliases: BTreeMap::new(),
@@ -203,6 +205,7 @@ pub(crate) fn labelled(policy: &Policy, key: &[(&str, &str)], client: &[(&str, &
         floor: &nothing,
         key: &own(key).into_iter().collect(),
         claim: &nothing,
+        raised: &[],
         client: &own(client),
         may_set: MaySet::All,
     };

@@ -79,10 +79,23 @@ pub struct LabelSources<'a> {
     pub key: &'a BTreeMap<String, String>,
     /// From the token's claims.
     pub claim: &'a BTreeMap<String, String>,
+    /// What the request itself holds. Can only raise.
+    pub raised: &'a [Raise<'a>],
     /// From `x-waypost-labels`.
     pub client: &'a [(String, String)],
     /// The unordered labels that the client may set.
     pub may_set: MaySet<'a>,
+}
+
+/// A lowest value for an ordered label, found by looking at the request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Raise<'a> {
+    /// The label.
+    pub name: &'a str,
+    /// One of its values.
+    pub value: &'a str,
+    /// What was found: [`SetBy::Detected`] or [`SetBy::Unscanned`].
+    pub by: SetBy,
 }
 
 /// The unordered labels that a client may set. Ordered ones it may always raise.
@@ -105,6 +118,10 @@ pub enum SetBy {
     Key,
     /// The token.
     Claim,
+    /// A detector, by its word: `detected:iban`.
+    Detected(&'static str),
+    /// The tenant's word for what cannot be read.
+    Unscanned,
     /// The client's header.
     Client,
 }
@@ -118,6 +135,8 @@ impl SetBy {
             Self::Floor => "floor",
             Self::Key => "key",
             Self::Claim => "claim",
+            Self::Detected(detector) => detector,
+            Self::Unscanned => "unscanned",
             Self::Client => "client",
         }
     }
@@ -173,7 +192,7 @@ impl LabelError {
 pub struct Labels {
     declared: Arc<Declared>,
     set: Vec<Set>,
-    from_client: bool,
+    from_request: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -234,10 +253,10 @@ impl Labels {
         })
     }
 
-    /// Whether the client changed anything: only then are rules judged twice.
+    /// Whether the client's word or what was found in the request changed anything: only then are rules judged twice.
     #[must_use]
-    pub const fn from_client(&self) -> bool {
-        self.from_client
+    pub const fn from_request(&self) -> bool {
+        self.from_request
     }
 
     pub(crate) const fn declared(&self) -> &Arc<Declared> {
@@ -303,7 +322,7 @@ pub fn resolve(declared: &Arc<Declared>, sources: &LabelSources<'_>) -> Result<L
             .iter()
             .map(|label| Set { with: label.default, by: SetBy::Default, without: label.default })
             .collect(),
-        from_client: false,
+        from_request: false,
     };
     for (map, by) in [(sources.floor, SetBy::Floor), (sources.key, SetBy::Key), (sources.claim, SetBy::Claim)] {
         for (name, value) in map {
@@ -312,6 +331,11 @@ pub fn resolve(declared: &Arc<Declared>, sources: &LabelSources<'_>) -> Result<L
     }
     for set in &mut labels.set {
         set.without = set.with;
+    }
+    // What is in the request is as much the client's choice as what it says of it: a find may switch rules on, but a rule
+    // for a lower class must not fall away because somebody put a card number into the prompt.
+    for raise in sources.raised {
+        labels.raise(raise)?;
     }
     for (name, value) in sources.client {
         let position = labels.known(name)?;
@@ -325,7 +349,7 @@ pub fn resolve(declared: &Arc<Declared>, sources: &LabelSources<'_>) -> Result<L
         }
         labels.apply(name, value, SetBy::Client)?;
     }
-    labels.from_client = labels.set.iter().any(|set| set.with != set.without);
+    labels.from_request = labels.set.iter().any(|set| set.with != set.without);
     Ok(labels)
 }
 
@@ -359,11 +383,24 @@ impl Labels {
     }
 }
 
+impl Labels {
+    /// Unlike a source's word, a find never takes the place of a default that is higher.
+    fn raise(&mut self, raise: &Raise<'_>) -> Result<(), LabelError> {
+        let position = self.known(raise.name)?;
+        let (Some(label), Some(set)) = (self.declared.get(position), self.set.get(position)) else { return Ok(()) };
+        let found = label.values.iter().position(|known| **known == *raise.value).and_then(index);
+        if found.is_some() && (!label.ordered || found < set.with) {
+            return Ok(());
+        }
+        self.apply(raise.name, raise.value, raise.by)
+    }
+}
+
 /// `from` restricts who may set an unordered label; all may where it says nothing. The tenant's floor is the
 /// operator's own word.
 fn may(from: &[LabelSource], by: SetBy) -> bool {
     let source = match by {
-        SetBy::Default | SetBy::Floor => return true,
+        SetBy::Default | SetBy::Floor | SetBy::Detected(_) | SetBy::Unscanned => return true,
         SetBy::Key => LabelSource::Key,
         SetBy::Claim => LabelSource::Claim,
         SetBy::Client => LabelSource::Client,

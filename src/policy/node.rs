@@ -12,8 +12,9 @@ use serde_saphyr::Spanned;
 use crate::config::problem::suggestion;
 use crate::config::{Problem, Severity};
 
-/// Deepest nesting: far more than a policy or its cases need, far less than a stack holds.
-const MAX_DEPTH: usize = 64;
+/// Deepest nesting: far more than a policy or its cases need. A level takes some 30 KB of stack without optimisation, and
+/// threads have 2 MB.
+const MAX_DEPTH: usize = 32;
 
 /// A value and where it stands.
 pub type Node = Spanned<Value>;

@@ -340,6 +340,7 @@ fn is_as_tight(child: &Objective, parent: &Objective) -> bool {
         && confidence
         && child.require_calibration >= parent.require_calibration
         && most(child.first_token_p95_ms, parent.first_token_p95_ms)
+        && most(child.first_answer_token_p95_ms, parent.first_answer_token_p95_ms)
         && most(child.max_cost, parent.max_cost)
 }
 

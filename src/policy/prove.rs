@@ -187,8 +187,14 @@ fn labellings(policy: &Policy, tenant: &Tenant, places: &BTreeSet<usize>) -> Res
                 into.insert((*name).to_owned(), value.to_owned());
             }
         }
-        let sources =
-            LabelSources { floor: &tenant.floor, key: &key, claim: &claim, client: &[], may_set: MaySet::All };
+        let sources = LabelSources {
+            floor: &tenant.floor,
+            key: &key,
+            claim: &claim,
+            client: &[],
+            may_set: MaySet::All,
+            raised: &[],
+        };
         let Ok(labels) = labels::resolve(declared, &sources) else { continue };
         // A value below the floor is the floor.
         if seen.insert(places.iter().map(|place| labels.index(*place, false)).collect()) {

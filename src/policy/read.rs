@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_saphyr::Spanned;
 
 use super::check::check;
+use super::depth;
 use super::inherit;
 use super::load::Sets;
 use super::mask::Mask;
@@ -23,7 +24,7 @@ const RULE_KEYS: [&str; 4] = ["name", "when", "require", "forbid"];
 /// Names that denials use for what is no rule of a file.
 pub(crate) const RESERVED: [&str; 3] = ["max_cost", "latency", "health"];
 
-/// Longest `when`, in bytes: nesting within it is not bounded by CEL itself.
+/// Longest `when`, in bytes.
 const WHEN_MAX: usize = 4096;
 
 /// A file's tree and what it says of its place among the others.
@@ -225,6 +226,17 @@ fn read_when(source: &mut Source<'_>, node: &Node, text: &str, scope: &Scope) ->
     if text.len() > WHEN_MAX {
         source.error(node, format!("`when` is longer than {WHEN_MAX} bytes"), "split the rule");
         return When::Always;
+    }
+    match depth::of(text) {
+        Some(deep) if deep <= depth::MAX => {}
+        Some(_) => {
+            source.error(node, format!("`when` is nested more than {} deep", depth::MAX), "split the rule");
+            return When::Always;
+        }
+        None => {
+            source.error(node, "`when` has a text in three quotes", "write it in one pair: \"text\"");
+            return When::Always;
+        }
     }
     let program = match cel::Program::compile(text) {
         Ok(program) => program,

@@ -239,6 +239,11 @@ impl Metrics {
         self.families.unscored.with_label_values(&[reason]).inc();
     }
 
+    /// Values that a detector found in a request.
+    pub fn detected(&self, detector: &str, mode: &str, count: u64) {
+        self.families.detections.with_label_values(&[detector, mode]).inc_by(count);
+    }
+
     /// A cache look-up: `hit`, `miss` or `bypass`.
     pub fn cache(&self, result: &str) {
         self.families.cache.with_label_values(&["exact", result]).inc();
@@ -321,6 +326,7 @@ impl Metrics {
         self.scored("linear", Duration::ZERO, None);
         self.unscored("off");
         self.cache("miss");
+        self.detected("email", "observe", 0);
     }
 }
 

@@ -30,6 +30,7 @@ pub mod seal;
 pub mod spelling;
 pub mod sse;
 pub mod stream;
+pub mod texts;
 pub mod think;
 pub mod tokens;
 pub mod tool_ids;

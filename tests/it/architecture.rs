@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use crate::harness::repository;
 
 /// Every module with its layer, the highest first: one may import only from layers below its own.
-const LAYERS: [(&str, u8); 23] = [
+const LAYERS: [(&str, u8); 24] = [
     ("cli", 0),
     ("server", 1),
     ("gateway", 2),
     ("auth", 3),
     ("limit", 3),
+    ("detect", 3),
     ("classify", 3),
     ("route", 3),
     ("quality", 3),

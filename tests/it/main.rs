@@ -20,6 +20,7 @@ mod commit;
 mod dashboards;
 mod dashboards_load;
 mod decisions;
+mod detection;
 mod discovery;
 mod effort;
 mod fallback;

@@ -592,7 +592,8 @@ fn one_case(random: &mut StdRng, world: &World, config: &config::Config, policie
     let said = |place: usize| one_label("data-class", classes[place], "purpose", purposes[place]);
     let client: Vec<(String, String)> = said(3).into_iter().collect();
     let (floor, key, claim) = (said(0), said(1), said(2));
-    let sources = LabelSources { floor: &floor, key: &key, claim: &claim, client: &client, may_set: MaySet::All };
+    let sources =
+        LabelSources { floor: &floor, key: &key, claim: &claim, raised: &[], client: &client, may_set: MaySet::All };
     let labels = rule_labels::resolve(policies.labels(), &sources).unwrap();
     let circumstances = Circumstances {
         tenant: &config.tenants[TENANTS[tenant].0],

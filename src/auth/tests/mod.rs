@@ -176,6 +176,7 @@ impl World {
                 region: None,
                 policy: "default".into(),
                 floor: BTreeMap::new(),
+                unscanned_as: None,
                 limits: Limits::default(),
             };
             (name.into(), Arc::new(tenant))

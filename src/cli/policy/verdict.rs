@@ -83,6 +83,7 @@ fn run(
         floor: &tenant.floor,
         key: &given.labels.iter().cloned().collect(),
         claim: &nothing,
+        raised: &[],
         client: &given.client,
         may_set: MaySet::All,
     };

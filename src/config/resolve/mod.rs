@@ -17,6 +17,7 @@ use crate::catalog;
 
 mod aliases;
 mod auth;
+mod detection;
 mod labels;
 mod listen;
 mod price;
@@ -38,7 +39,8 @@ pub(super) struct Context<'a> {
 /// Resolves everything. The result may be used only if nothing was reported as an error.
 pub(super) fn config(written: &written::Config, hash: String, path: Option<PathBuf>, context: Context<'_>) -> Config {
     let labels = labels::labels(&written.labels, context);
-    let tenants = tenants::tenants(&written.tenants, &labels, context);
+    let detection = detection::detection(&written.detection, &labels, context);
+    let tenants = tenants::tenants(&written.tenants, &written.detection, &labels, context);
     let providers = providers::providers(&written.providers, context);
     let drop_unsupported = written.on_unsupported.as_ref().is_some_and(|at| at.value == written::OnUnsupported::Drop);
     let listed = price::litellm(&written.prices, context);
@@ -57,6 +59,7 @@ pub(super) fn config(written: &written::Config, hash: String, path: Option<PathB
         auth,
         tenants,
         labels,
+        detection,
         targets,
         providers: providers.into_iter().map(|provider| provider.running).collect(),
         aliases,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Context, labels};
+use super::{Context, detection, labels};
 use crate::config::running::{Label, LabelKind, Limits, Tenant};
 use crate::config::values::{At, List, Named};
 use crate::config::written;
@@ -12,6 +12,7 @@ use crate::id::TenantName;
 /// All tenants, `default` among them.
 pub(super) fn tenants(
     written: &List<written::Tenant>,
+    looked_for: &written::Detection,
     labels: &[Label],
     context: Context<'_>,
 ) -> BTreeMap<TenantName, Arc<Tenant>> {
@@ -25,6 +26,7 @@ pub(super) fn tenants(
             region: tenant.region.as_ref().map(|region| region.value.clone()),
             policy: policy(tenant.policy.as_ref(), context).into(),
             floor: floor(&tenant.floor, labels, context),
+            unscanned_as: detection::unscanned(tenant.unscanned_as.as_ref(), looked_for, labels, context),
             limits: limits(&tenant.limits, context),
         };
         tenants.insert(running.name.clone(), Arc::new(running));
@@ -35,6 +37,7 @@ pub(super) fn tenants(
             region: None,
             policy: "default".into(),
             floor: BTreeMap::new(),
+            unscanned_as: None,
             limits: Limits::default(),
         })
     });

@@ -117,6 +117,8 @@ pub struct Tenant {
     pub policy: PolicyName,
     /// Lowest value of ordered labels.
     pub floor: BTreeMap<String, String>,
+    /// What the label that detection raises is at least where a request holds something that nobody here can read.
+    pub unscanned_as: Option<String>,
     /// Its limits.
     pub limits: Limits,
 }

@@ -1,5 +1,6 @@
 //! The configuration that runs: checked, complete, every name resolved. Nothing here can be missing or wrong.
 
+mod detection;
 mod identity;
 mod listen;
 mod models;
@@ -10,6 +11,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use detection::*;
 pub use identity::*;
 pub use listen::*;
 pub use models::*;
@@ -34,6 +36,8 @@ pub struct Config {
     pub tenants: BTreeMap<TenantName, Arc<Tenant>>,
     /// In the order written.
     pub labels: Vec<Label>,
+    /// What is looked for in the text of requests.
+    pub detection: Detection,
     /// In the order written; `TargetId` is the index.
     pub targets: Vec<Arc<Target>>,
     /// In the order written.

@@ -141,6 +141,10 @@ pub(in crate::config) struct Tenant {
     /// Lowest value of ordered labels, whatever the request says.
     #[serde(default)]
     pub(in crate::config) floor: Named<At<String>>,
+    /// What requests with something that cannot be read (images, documents, audio) count as at least: a value of the
+    /// label that detection raises. Default: nothing.
+    #[serde(default)]
+    pub(in crate::config) unscanned_as: Option<At<String>>,
     /// Limits of all its requests together.
     #[serde(default)]
     pub(in crate::config) limits: Limits,

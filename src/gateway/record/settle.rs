@@ -101,6 +101,7 @@ impl Record<'_> {
                 .policy
                 .map(|policy| ledger::Policy { name: policy.name.clone(), hash: Arc::clone(&policy.hash) }),
             labels: self.labels.take(),
+            detections: std::mem::take(&mut self.detections),
             score: self.score.take(),
             quality: self.quality,
             candidates: std::mem::take(&mut self.candidates),

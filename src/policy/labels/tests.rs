@@ -34,6 +34,7 @@ struct Given {
     floor: BTreeMap<String, String>,
     key: BTreeMap<String, String>,
     claim: BTreeMap<String, String>,
+    raised: Vec<Raise<'static>>,
     client: Vec<(String, String)>,
     may_set: BTreeSet<String>,
 }
@@ -43,6 +44,7 @@ fn given(floor: &[(&str, &str)], key: &[(&str, &str)], claim: &[(&str, &str)], c
         floor: map(floor),
         key: map(key),
         claim: map(claim),
+        raised: vec![],
         client: parse_header(client).unwrap(),
         may_set: BTreeSet::from(["purpose".into()]),
     }
@@ -56,6 +58,7 @@ impl Given {
                 floor: &self.floor,
                 key: &self.key,
                 claim: &self.claim,
+                raised: &self.raised,
                 client: &self.client,
                 may_set: MaySet::Named(&self.may_set),
             },
@@ -75,7 +78,7 @@ fn an_ordered_label_takes_the_highest_of_all_sources() {
     .unwrap();
     assert_eq!(labels.with("data-class"), "personal");
     assert_eq!(labels.iter().next().unwrap().by, SetBy::Key);
-    assert!(!labels.from_client());
+    assert!(!labels.from_request());
 
     let labels = given(&[("data-class", "internal")], &[], &[], "data-class=secret").resolve().unwrap();
     assert_eq!((labels.with("data-class"), labels.without("data-class")), ("secret", "internal"));
@@ -88,7 +91,7 @@ fn a_client_below_the_default_is_judged_at_both_and_capped_at_the_higher() {
     assert_eq!((labels.with("data-class"), labels.without("data-class")), ("public", "internal"));
     assert!(labels.at_most("data-class", "internal") && !labels.at_most("data-class", "public"));
     assert_eq!(labels.rank("data-class"), Some(1));
-    assert!(labels.from_client());
+    assert!(labels.from_request());
 }
 
 #[test]
@@ -141,4 +144,46 @@ fn the_header_is_read_with_spaces_and_refused_when_malformed() {
     let long = "x".repeat(5000);
     let Err(LabelError::Malformed(shown)) = parse_header(&long) else { panic!() };
     assert!(shown.len() <= SHOWN);
+}
+
+fn found(value: &'static str) -> Raise<'static> {
+    Raise { name: "data-class", value, by: SetBy::Detected("detected:iban") }
+}
+
+#[test]
+fn a_find_raises_a_label_neither_client_nor_content_can_take_anything_back() {
+    let labels =
+        Given { raised: vec![found("personal")], ..given(&[], &[], &[], "data-class=public") }.resolve().unwrap();
+    assert_eq!(
+        (labels.with("data-class"), labels.without("data-class")),
+        ("personal", "internal"),
+        "judged with and without"
+    );
+    let by = labels.iter().find(|label| label.name == "data-class").unwrap().by;
+    assert_eq!(by.as_str(), "detected:iban");
+    assert!(labels.from_request());
+}
+
+#[test]
+fn a_find_never_lowers_a_label_not_even_its_default() {
+    for (raised, key) in [("public", "internal"), ("internal", "secret"), ("personal", "secret")] {
+        let labels =
+            Given { raised: vec![found(raised)], ..given(&[], &[("data-class", key)], &[], "") }.resolve().unwrap();
+        assert_eq!(labels.without("data-class"), key, "{raised} was found");
+    }
+    let labels = Given { raised: vec![found("public")], ..given(&[], &[], &[], "") }.resolve().unwrap();
+    let label = labels.iter().next().unwrap();
+    assert_eq!((label.value, label.by), ("internal", SetBy::Default));
+}
+
+#[test]
+fn of_several_finds_the_highest_counts_and_the_first_of_equals() {
+    let unscanned = Raise { name: "data-class", value: "personal", by: SetBy::Unscanned };
+    let secret = Raise { name: "data-class", value: "secret", by: SetBy::Detected("detected:api_key") };
+    let resolved = |raised: Vec<Raise<'static>>| Given { raised, ..given(&[], &[], &[], "") }.resolve().unwrap();
+    let first = |labels: &Labels| labels.iter().next().unwrap().by;
+    assert_eq!(first(&resolved(vec![found("personal"), unscanned])).as_str(), "detected:iban");
+    assert_eq!(first(&resolved(vec![unscanned, found("personal")])).as_str(), "unscanned");
+    let labels = resolved(vec![found("personal"), secret, unscanned]);
+    assert_eq!((labels.with("data-class"), first(&labels).as_str()), ("secret", "detected:api_key"));
 }

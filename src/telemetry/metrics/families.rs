@@ -20,6 +20,7 @@ pub(super) struct Families {
     pub(super) score_seconds: HistogramVec,
     pub(super) difficulty: Histogram,
     pub(super) unscored: IntCounterVec,
+    pub(super) detections: IntCounterVec,
     pub(super) cost: CounterVec,
     pub(super) saving: CounterVec,
     pub(super) cache: IntCounterVec,
@@ -80,6 +81,11 @@ impl Families {
                 "waypost_unscored_total",
                 "Prompts that the network did not score, by reason.",
                 &["reason"],
+            ),
+            detections: add.counters(
+                "waypost_detections_total",
+                "Values found in requests, by detector and by whether they raised a label (enforce) or not (observe).",
+                &["detector", "mode"],
             ),
             cost: add.amounts("waypost_cost_usd_total", "Cost of requests in US dollars.", &["tenant", "target"]),
             saving: add.amounts(
