@@ -120,8 +120,11 @@ fn show(decision: &Decision) -> String {
     }
     if let Some(quality) = &decision.quality {
         lines.push(format!(
-            "quality     at least {} of the best allowed, shortfall up to {:.3} ({})",
-            quality.at_least, quality.tau, quality.basis
+            "quality     at least {} of the best allowed, shortfall up to {:.3} ({}{})",
+            quality.at_least,
+            quality.tau,
+            quality.basis,
+            quality.stage.map(|stage| format!(" by the {stage} score")).unwrap_or_default()
         ));
         if let Some(bucket) = &quality.bucket {
             lines.push(format!(

@@ -53,8 +53,7 @@ pub(super) fn choose(
     let difficulty = score.and_then(|score| score.difficulty);
     let efforts = Efforts { gateway, request, pinned };
     let conversation = conversation(gateway, constrained, request);
-    let calibrated =
-        gateway.calibrated.as_ref().filter(|calibrated| score.is_some_and(|score| calibrated.is_of(score)));
+    let calibrated = gateway.calibrated.as_ref().and_then(|calibrated| calibrated.by(score?.stage.as_str()));
     let p_good = |id, effort| {
         let known = calibrated.filter(|_| efforts.is_known(id))?;
         known.p_good(id, effort, difficulty?, score?.embedding.as_deref())

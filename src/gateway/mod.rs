@@ -35,7 +35,7 @@ use http::{HeaderMap, Method, StatusCode};
 
 pub use self::build::{BuildError, classifier_settings};
 use self::cached::Lookup;
-pub use self::calibrated::{Calibrated, LoadError, lengths};
+pub use self::calibrated::{ByStage, Calibrated, LoadError, lengths};
 use self::call::Ask;
 pub use self::client::{BodyError, Client, HungUp};
 pub use self::error::{Code, GatewayError};

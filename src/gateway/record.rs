@@ -196,7 +196,8 @@ impl<'g> Record<'g> {
 
     /// Where the calibration's labels lie next to this prompt.
     fn bucket(&self) -> Option<ledger::Bucket> {
-        let bucket = self.gateway.calibrated.as_ref()?.bucket(self.difficulty()?)?;
+        let calibrated = self.gateway.calibrated.as_ref()?.by(self.score.as_ref()?.stage)?;
+        let bucket = calibrated.bucket(self.difficulty()?)?;
         Some(ledger::Bucket { from: bucket.from, to: bucket.to, labels: bucket.labels })
     }
 
@@ -223,8 +224,10 @@ impl<'g> Record<'g> {
         self.best = plan.best.and_then(|place| plan.candidates.get(place)).map(|best| best.target);
         if let (Some(at_least), Some(tau)) = (plan.at_least, plan.tau) {
             let basis = plan.basis.as_str();
-            let bucket = if self.rehearsal && plan.basis == Basis::Calibrated { self.bucket() } else { None };
-            self.quality = Some(ledger::Quality { at_least, tau, basis, bucket });
+            let is_calibrated = plan.basis == Basis::Calibrated;
+            let stage = self.score.as_ref().filter(|_| is_calibrated).map(|score| score.stage);
+            let bucket = if self.rehearsal && is_calibrated { self.bucket() } else { None };
+            self.quality = Some(ledger::Quality { at_least, tau, basis, stage, bucket });
         }
     }
 

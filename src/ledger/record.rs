@@ -148,6 +148,9 @@ pub struct Quality {
     pub tau: f32,
     /// `prior`: by tier, without measured confidence; `calibrated`: by measured outcomes.
     pub basis: &'static str,
+    /// The stage of the classifier whose calibration decided, `network` or `linear`; left out by tier.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stage: Option<&'static str>,
     /// Labelled prompts of about this difficulty; only in dry runs on a calibration.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bucket: Option<Bucket>,

@@ -115,6 +115,7 @@ fn run(
         let target = config.targets.get(id.index());
         target.is_some_and(|target| !given.down.iter().any(|name| name == target.name.as_str()))
     };
+    let calibrated = calibrated.and_then(Calibrated::by_last);
     let p_good = |id, effort| calibrated?.p_good(id, effort, difficulty?, None);
     let efforts = |id, into: &mut Vec<Option<Effort>>| {
         if let Some(calibrated) = calibrated {
