@@ -191,8 +191,8 @@ fn trial(rows: &[Row], count: usize, seed: u64) -> Result<Trial, Failure> {
     let truth = |tau: f64| of(&mut unseen.iter().copied(), tau);
     let mut sorted: Vec<f64> = unseen.iter().map(|(_, gap)| *gap).collect();
     sorted.sort_by(f64::total_cmp);
-    let steps = (0..=STEPS).map(|step| judge::quantile(&sorted, step as f64 / STEPS as f64));
-    let most = steps.filter(|tau| truth(*tau).0 >= PROMISE.at_least).last();
+    let mut steps = (0..=STEPS).map(|step| judge::quantile(&sorted, step as f64 / STEPS as f64));
+    let most = steps.rfind(|tau| truth(*tau).0 >= PROMISE.at_least);
     let (quality, kept) = truth(tau);
     let flattered = of(&mut pairs(), tau).0;
     Ok(Trial { quality, flattered, kept, attainable: most.map_or(0.0, |tau| truth(tau).1) })
