@@ -106,7 +106,9 @@ mod tests {
 
     #[test]
     fn what_only_begins_or_ends_like_a_route_is_none() {
-        for path in ["/v1/chat/completions/", "/v1/chat", "/v1/modelsx", "/V1/models", "/v1/images/generations", "/", ""] {
+        for path in
+            ["/v1/chat/completions/", "/v1/chat", "/v1/modelsx", "/V1/models", "/v1/images/generations", "/", ""]
+        {
             assert!(matches!(find(&Method::POST, path), Found::Nothing), "{path}");
             assert!(matches!(find(&Method::GET, path), Found::Nothing), "{path}");
         }

@@ -69,7 +69,12 @@ const ROWS: [Row; 11] = [
     answered("/v1/chat/completions", message, "talk", "chat"),
     answered("/v1/responses", |model| json!({ "model": model, "input": "hi", "temperature": 0 }), "talk", "responses"),
     answered("/v1/messages", message, "talk", "messages"),
-    answered("/v1/completions", |model| json!({ "model": model, "prompt": "hi", "temperature": 0 }), "talk", "completions"),
+    answered(
+        "/v1/completions",
+        |model| json!({ "model": model, "prompt": "hi", "temperature": 0 }),
+        "talk",
+        "completions",
+    ),
     answered("/v1/embeddings", |model| json!({ "model": model, "input": "hi" }), "vectors", "embeddings"),
     Row {
         answers: Answers::Asked,

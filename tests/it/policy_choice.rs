@@ -246,7 +246,11 @@ fn server_tools_and_state_go_only_where_they_are_stated_in_every_format() {
         // `auto` has a target that states it.
         let chosen = gateway.post("/v1/route", &with(chats("store", json!(true)), "model", json!("auto"))).send();
         let chosen = chosen.json();
-        assert_eq!((&chosen["chosen"], &chosen["candidates"][0]["target"]), (&json!(0), &json!("big@able")), "{chosen}");
+        assert_eq!(
+            (&chosen["chosen"], &chosen["candidates"][0]["target"]),
+            (&json!(0), &json!("big@able")),
+            "{chosen}"
+        );
     }
     own.must_be_untouched();
     able.must_be_untouched();
