@@ -228,7 +228,7 @@ fn what_detectors_are_told_to_enforce_holds_in_cases_too() {
           expect: { denied_by: personal-data-stays-in-the-eea }\n  \
         - name: and what nobody can read is taken for the tenant's class\n    \
           given: { tenant: acme, request: { model: cloud-us/big, media: true } }\n    \
-          expect: { denied_by: secrets-stay-on-own-machines }\n";
+          expect: { denied_by: personal-data-stays-in-the-eea }\n";
     let judged = |targets: &dyn Fn(String) -> String| {
         let folder = changed("none", str::to_owned);
         let path = folder.path().join("tests/targets.yaml");
