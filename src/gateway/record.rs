@@ -160,10 +160,14 @@ impl<'g> Record<'g> {
         }
     }
 
-    /// What the rules left.
-    pub(super) fn constrained(&mut self, policy: &'g Arc<Policy>, labels: &Labels, allowed: &Allowed) {
+    /// By which policy it is judged, and with which labels.
+    pub(super) fn judged(&mut self, policy: &'g Arc<Policy>, labels: &Labels) {
         self.policy = Some(policy);
         self.labels = Some(labels.clone());
+    }
+
+    /// What the rules left.
+    pub(super) fn constrained(&self, allowed: &Allowed) {
         if self.rehearsal {
             return;
         }

@@ -226,10 +226,10 @@ pub struct Candidate {
     pub ttft_ms: Option<f64>,
     /// Expected time to the first token of the answer itself, reasoning over.
     pub answer_ms: Option<f64>,
-    /// The rule or ceiling that removed it.
+    /// The rule or ceiling that removed it, or the capability that it lacks.
     #[schemars(with = "Option<String>")]
     pub removed_by: Option<RuleName>,
-    /// The fact that failed: what a rule asks for, or by what a ceiling was missed.
+    /// The fact that failed: what a rule asks for, by what a ceiling was missed, or what is not stated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<Cow<'static, str>>,
 }

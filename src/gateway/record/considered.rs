@@ -4,58 +4,52 @@ use std::borrow::Cow;
 
 use super::Record;
 use crate::chat::Effort;
+use crate::config::Target;
+use crate::id::{RuleName, TargetName};
 use crate::ledger::{Candidate, Tokens};
 use crate::money::NanoUsd;
 use crate::policy::Allowed;
 use crate::route::{self, Expected, RemovedBy};
 
 impl Record<'_> {
-    /// Every target that was considered, with its figures or with what removed it.
+    /// A target that does not state what the request needs of it: no rule has to judge it.
+    pub(in crate::gateway) fn lacks(&mut self, target: &Target, capability: &'static str) {
+        let detail = "`supports` does not state it".into();
+        self.candidates.push(removed(target.name.clone(), capability.into(), detail));
+    }
+
+    /// Every target that was considered, with its figures or with what removed it. Those that lack something come last.
     pub(in crate::gateway) fn considered(&mut self, allowed: &Allowed, candidates: &[route::Candidate]) {
         let scored = self.difficulty().is_some();
-        self.candidates = candidates
-            .iter()
-            .map(|candidate| Candidate {
-                target: self.gateway.config.targets[candidate.target.index()].name.clone(),
-                effort: candidate.effort.map(Effort::as_str),
-                cost_nusd: candidate.expected_cost,
-                switch_nusd: Some(candidate.switching).filter(|price| *price > NanoUsd::ZERO),
-                output: self.rehearsal.then_some(candidate.output).map(tokens),
-                p_good: candidate.p_good.filter(|_| scored),
-                ttft_ms: Some(candidate.ttft.as_secs_f64() * 1e3),
-                answer_ms: Some(candidate.answer.as_secs_f64() * 1e3),
-                removed_by: candidate.removed_by.as_ref().map(|removed| match removed {
-                    RemovedBy::Rule(rule) => rule.clone(),
-                    ceiling => ceiling.as_str().into(),
-                }),
-                detail: match allowed.why_removed(candidate.target) {
-                    Some(removal) => Some(removal.detail.into()),
-                    None => self.what_failed(candidate),
-                },
-            })
-            .collect();
+        let judged = candidates.iter().map(|candidate| Candidate {
+            target: self.gateway.config.targets[candidate.target.index()].name.clone(),
+            effort: candidate.effort.map(Effort::as_str),
+            cost_nusd: candidate.expected_cost,
+            switch_nusd: Some(candidate.switching).filter(|price| *price > NanoUsd::ZERO),
+            output: self.rehearsal.then_some(candidate.output).map(tokens),
+            p_good: candidate.p_good.filter(|_| scored),
+            ttft_ms: Some(candidate.ttft.as_secs_f64() * 1e3),
+            answer_ms: Some(candidate.answer.as_secs_f64() * 1e3),
+            removed_by: candidate.removed_by.as_ref().map(|removed| match removed {
+                RemovedBy::Rule(rule) => rule.clone(),
+                ceiling => ceiling.as_str().into(),
+            }),
+            detail: match allowed.why_removed(candidate.target) {
+                Some(removal) => Some(removal.detail.into()),
+                None => self.what_failed(candidate),
+            },
+        });
+        let judged: Vec<Candidate> = judged.collect();
+        self.candidates.splice(..0, judged);
     }
 
     /// The rules left nothing to choose from.
     pub(in crate::gateway) fn nothing_allowed(&mut self, allowed: &Allowed) {
-        self.candidates = allowed
-            .considered()
-            .filter_map(|id| {
-                let removal = allowed.why_removed(id)?;
-                Some(Candidate {
-                    target: allowed.target(id)?.name.clone(),
-                    effort: None,
-                    cost_nusd: None,
-                    switch_nusd: None,
-                    output: None,
-                    p_good: None,
-                    ttft_ms: None,
-                    answer_ms: None,
-                    removed_by: Some(removal.rule),
-                    detail: Some(removal.detail.into()),
-                })
-            })
-            .collect();
+        let judged = allowed.considered().filter_map(|id| {
+            let removal = allowed.why_removed(id)?;
+            Some(removed(allowed.target(id)?.name.clone(), removal.rule, removal.detail.into()))
+        });
+        self.candidates.splice(..0, judged);
     }
 
     /// By what a ceiling was missed, or why nobody can be asked.
@@ -73,6 +67,22 @@ impl Record<'_> {
             (RemovedBy::Health, _) if self.gateway.places.has_room(candidate.target) => "it fails at the moment".into(),
             (RemovedBy::Health, _) => "it has as many requests as it may have".into(),
         })
+    }
+}
+
+/// One of which nothing is said but why it is out.
+fn removed(target: TargetName, by: RuleName, detail: Cow<'static, str>) -> Candidate {
+    Candidate {
+        target,
+        effort: None,
+        cost_nusd: None,
+        switch_nusd: None,
+        output: None,
+        p_good: None,
+        ttft_ms: None,
+        answer_ms: None,
+        removed_by: Some(by),
+        detail: Some(detail),
     }
 }
 
