@@ -139,12 +139,14 @@ def bytes_per_stream(server, kind):
 def scores():
     """How many prompts the gateway has scored, and how many it had to leave unscored."""
     text = urllib.request.urlopen(f"http://127.0.0.1:{ADMIN}/metrics", timeout=5).read().decode()
-    total = {"waypost_difficulty_count": 0.0, "waypost_unscored_total": 0.0}
+    scored = unscored = 0.0
     for line in text.splitlines():
-        name = line.split("{")[0].split(" ")[0]
-        if name in total:
-            total[name] += float(line.rsplit(" ", 1)[1])
-    return total["waypost_difficulty_count"], total["waypost_unscored_total"]
+        name, _, count = line.rpartition(" ")
+        if name == 'waypost_score_seconds_count{stage="none"}':
+            unscored += float(count)
+        elif name.startswith("waypost_score_seconds_count{"):
+            scored += float(count)
+    return scored, unscored
 
 
 def measure(servers, options, alone):
