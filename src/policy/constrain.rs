@@ -30,7 +30,7 @@ pub struct Removal {
 
 /// Applies a policy's rules to the considered targets.
 ///
-/// What a client sets can tighten and never loosen. Its labels are judged twice: a rule applies if it does so with them or
+/// What a client sets can tighten and never loosen. Its labels and what was found in it are judged apart: a rule applies if it does so with them or
 /// without, so what is left is the intersection of both masks. What it chooses in its request (a stream, tools, a model by
 /// name) is judged with and without each choice: a rule that applies to the request without some of it applies. Ids of
 /// another configuration are ignored.
@@ -48,8 +48,8 @@ pub fn constrain(policy: &Arc<Policy>, of: &Circumstances<'_>, considered: &[Tar
     let foreign = !Arc::ptr_eq(of.labels.declared(), &policy.scope.labels);
     let place = policy.scope.place(of.tenant);
     for (index, rule) in policy.rules.iter().enumerate() {
-        let applies = |client| rule.applies.applies(&policy.scope, of, place, client);
-        if foreign || applies(false) || (of.labels.from_request() && applies(true)) {
+        let applies = |view| rule.applies.applies(&policy.scope, of, place, view);
+        if foreign || of.labels.views().any(applies) {
             applied.insert(index);
             if permitted.keep(&rule.passes) {
                 removers.insert(index);

@@ -197,15 +197,28 @@ pub(crate) fn config(targets: Vec<Described>) -> Config {
 
 /// Labels with `key` set by the key and `client` by the client, who may set everything.
 pub(crate) fn labelled(policy: &Policy, key: &[(&str, &str)], client: &[(&str, &str)]) -> Labels {
+    labelled_and_found(policy, key, client, None)
+}
+
+/// The same where something was found that raises the data class to this.
+pub(crate) fn labelled_and_found(
+    policy: &Policy,
+    key: &[(&str, &str)],
+    client: &[(&str, &str)],
+    found: Option<&str>,
+) -> Labels {
     let own = |entries: &[(&str, &str)]| -> Vec<(String, String)> {
         entries.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
     };
     let nothing = BTreeMap::new();
+    let by = labels::SetBy::Detected("detected:iban");
+    let raised: Vec<labels::Raise<'_>> =
+        found.into_iter().map(|value| labels::Raise { name: "data-class", value, by }).collect();
     let sources = LabelSources {
         floor: &nothing,
         key: &own(key).into_iter().collect(),
         claim: &nothing,
-        raised: &[],
+        raised: &raised,
         client: &own(client),
         may_set: MaySet::All,
     };

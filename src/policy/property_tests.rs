@@ -2,7 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::fixture::{Described, config, labelled, set, target};
+use super::fixture::{Described, config, labelled, labelled_and_found, set, target};
+use super::labels::View;
 use super::*;
 use crate::config::{Config, Fact, FactName, Facts, Severity, Tier};
 use crate::id::TargetId;
@@ -295,9 +296,12 @@ fn allowed(
     key: &Said,
     client: &Said,
 ) -> Vec<TargetId> {
-    let labels = labelled(policy, &said(key), &said(client));
+    allowed_on(policy, config, request, &labelled(policy, &said(key), &said(client)))
+}
+
+fn allowed_on(policy: &Arc<Policy>, config: &Config, request: RequestFacts<'_>, labels: &Labels) -> Vec<TargetId> {
     let all: Vec<TargetId> = config.targets.iter().map(|target| target.id).collect();
-    let of = Circumstances { team: "search", request, ..Circumstances::plain(&config.tenants["acme"], &labels) };
+    let of = Circumstances { team: "search", request, ..Circumstances::plain(&config.tenants["acme"], labels) };
     constrain(policy, &of, &all).permitted().collect()
 }
 
@@ -386,9 +390,9 @@ proptest! {
         // The table says what the expression says.
         let place = policy.scope.place(of.tenant);
         for rule in &policy.rules {
-            for client in [false, true] {
-                let tabled = rule.applies.applies(&policy.scope, &of, place, client);
-                prop_assert_eq!(tabled, rule.applies.run(&policy.scope, &of, client));
+            for view in [View::Bare, View::Whole] {
+                let tabled = rule.applies.applies(&policy.scope, &of, place, view);
+                prop_assert_eq!(tabled, rule.applies.run(&policy.scope, &of, view));
             }
         }
     }
@@ -438,6 +442,27 @@ proptest! {
         }
         let unlabelled = allowed(&policy, &config, request, &key, &(None, None));
         prop_assert!(speaking.iter().all(|id| unlabelled.contains(id)), "{:?} beyond {:?}", speaking, unlabelled);
+    }
+
+    #[test]
+    fn neither_a_word_nor_a_find_opens_what_is_closed_without_it(
+        rules in prop::collection::vec(rule(), 1..5),
+        targets in prop::collection::vec(stated(), 1..8),
+        key in saying(),
+        client in saying(),
+        found in 0..4_usize,
+        request in asking(),
+    ) {
+        let config = build(&targets);
+        let policy = load(&rules, &config);
+        let on = |client: &Said, found: Option<usize>| {
+            let labels = labelled_and_found(&policy, &said(&key), &said(client), found.map(|class| CLASSES[class]));
+            allowed_on(&policy, &config, request, &labels)
+        };
+        let whole = on(&client, Some(found));
+        for less in [on(&client, None), on(&(None, None), Some(found)), on(&(None, None), None)] {
+            prop_assert!(whole.iter().all(|id| less.contains(id)), "{:?} beyond {:?}", whole, less);
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::condition::{Condition, shown};
-use super::labels::{self, LabelSources, Labels, MaySet};
+use super::labels::{self, LabelSources, Labels, MaySet, View};
 use super::mask::Mask;
 use super::scope::Input;
 use super::{Circumstances, Operation, Policy, RequestFacts, Rule};
@@ -141,7 +141,7 @@ fn counterexample(
     let hit = never.iter().find(|condition| condition.hits(&target.facts))?;
     let named = places.iter().filter_map(|place| {
         let label = policy.scope.labels.get(*place)?;
-        Some((label.name.to_string(), of.labels.text(*place, false).to_owned()))
+        Some((label.name.to_string(), of.labels.text(*place, View::Bare).to_owned()))
     });
     let counterexample = Counterexample {
         tenant: of.tenant.name.clone(),
@@ -197,7 +197,7 @@ fn labellings(policy: &Policy, tenant: &Tenant, places: &BTreeSet<usize>) -> Res
         };
         let Ok(labels) = labels::resolve(declared, &sources) else { continue };
         // A value below the floor is the floor.
-        if seen.insert(places.iter().map(|place| labels.index(*place, false)).collect()) {
+        if seen.insert(places.iter().map(|place| labels.index(*place, View::Bare)).collect()) {
             labellings.push(labels);
         }
     }

@@ -146,7 +146,7 @@ pub(crate) enum Sort {
 }
 
 impl Input {
-    /// What of a request its client chooses. Labels are judged twice by themselves; the operation is the path.
+    /// What of a request its client chooses. Labels are judged by themselves, in each view; the operation is the path.
     pub(crate) const CHOSEN: [Self; 7] =
         [Self::Model, Self::Stream, Self::Tools, Self::ServerTools, Self::Media, Self::Unscanned, Self::Tokens];
 

@@ -19,6 +19,7 @@ use cel::{Context, Program, Value};
 
 use super::atom::{self, Atom};
 use super::circumstances::{Circumstances, Operation, RequestFacts};
+use super::labels::View;
 use super::scope::{Input, Scope};
 use crate::config::Tenant;
 
@@ -101,13 +102,13 @@ impl When {
 
     /// Whether the rule applies, judged with the values that came with the request in its labels or without. `place` is
     /// the tenant's place in the scope.
-    pub(crate) fn applies(&self, scope: &Scope, of: &Circumstances<'_>, place: Option<usize>, client: bool) -> bool {
+    pub(crate) fn applies(&self, scope: &Scope, of: &Circumstances<'_>, place: Option<usize>, view: View) -> bool {
         match self {
             Self::Always => true,
             Self::Table(table) => {
-                table.answer(of, place, client).unwrap_or_else(|| table.expression.applies(scope, of, client))
+                table.answer(of, place, view).unwrap_or_else(|| table.expression.applies(scope, of, view))
             }
-            Self::Run(expression) => expression.applies(scope, of, client),
+            Self::Run(expression) => expression.applies(scope, of, view),
         }
     }
 
@@ -119,10 +120,10 @@ impl When {
 
     /// Runs the expression whatever the table says, for tests that compare both.
     #[cfg(test)]
-    pub(crate) fn run(&self, scope: &Scope, of: &Circumstances<'_>, client: bool) -> bool {
+    pub(crate) fn run(&self, scope: &Scope, of: &Circumstances<'_>, view: View) -> bool {
         match self {
             Self::Always => true,
-            Self::Table(Table { expression, .. }) | Self::Run(expression) => expression.applies(scope, of, client),
+            Self::Table(Table { expression, .. }) | Self::Run(expression) => expression.applies(scope, of, view),
         }
     }
 }
@@ -198,11 +199,11 @@ impl Table {
     }
 
     /// `None` for a tenant that is not configured.
-    fn answer(&self, of: &Circumstances<'_>, tenant: Option<usize>, client: bool) -> Option<bool> {
+    fn answer(&self, of: &Circumstances<'_>, tenant: Option<usize>, view: View) -> Option<bool> {
         let mut index = 0;
         let mut stride = 1;
         for &(input, values) in &self.axes {
-            index += stride * place(input, of, client);
+            index += stride * place(input, of, view);
             stride *= values;
         }
         for atom in &self.atoms {
@@ -218,24 +219,24 @@ impl Table {
 
 impl Expression {
     /// Runs it for the request as it is, and as it would be without each set of choices that its client made.
-    fn applies(&self, scope: &Scope, of: &Circumstances<'_>, client: bool) -> bool {
+    fn applies(&self, scope: &Scope, of: &Circumstances<'_>, view: View) -> bool {
         let made = |input: &Input| self.inputs.contains(input) && without(of.request, *input) != of.request;
         let chosen: Vec<Input> = Input::CHOSEN.into_iter().filter(made).collect();
         (0..1_usize << chosen.len()).any(|left_out| {
             let left_out = chosen.iter().enumerate().filter(|(place, _)| left_out & (1 << place) != 0);
             let request = left_out.fold(of.request, |request, (_, input)| without(request, *input));
             let of = Circumstances { request, ..*of };
-            let value = |input: Input| value(input, &of, client);
+            let value = |input: Input| value(input, &of, view);
             run(self.program.expression(), &self.inputs, Some(of.tenant), scope, &value, &[]).unwrap_or(true)
         })
     }
 }
 
 /// The place of an input's value on its axis.
-fn place(input: Input, of: &Circumstances<'_>, client: bool) -> usize {
+fn place(input: Input, of: &Circumstances<'_>, view: View) -> usize {
     let request = &of.request;
     match input {
-        Input::Label(place) => of.labels.index(place, client).map_or(0, |value| usize::from(value) + 1),
+        Input::Label(place) => of.labels.index(place, view).map_or(0, |value| usize::from(value) + 1),
         Input::Operation => request.operation as usize,
         Input::Stream => usize::from(request.stream),
         Input::Tools => usize::from(request.tools),
@@ -261,15 +262,15 @@ fn finite(input: Input, place: usize, scope: &Scope) -> Value {
 }
 
 /// An input's value in a request.
-fn value(input: Input, of: &Circumstances<'_>, client: bool) -> Value {
+fn value(input: Input, of: &Circumstances<'_>, view: View) -> Value {
     match input {
         Input::TenantTeam => Value::from(of.team),
         Input::KeyId => Value::from(of.key),
-        Input::Label(place) => Value::from(of.labels.text(place, client)),
+        Input::Label(place) => Value::from(of.labels.text(place, view)),
         Input::Operation => Value::from(of.request.operation.as_str()),
         Input::Model => Value::from(of.request.model),
         Input::Tokens => Value::from(i64::try_from(of.request.input_tokens).unwrap_or(i64::MAX)),
-        _ => Value::from(place(input, of, client) == 1),
+        _ => Value::from(place(input, of, view) == 1),
     }
 }
 

@@ -10,7 +10,8 @@ use rand::{RngExt as _, SeedableRng as _};
 use waypost::config;
 use waypost::id::TargetId;
 use waypost::policy::{
-    Circumstances, LabelSources, MaySet, Operation, Policies, RequestFacts, constrain, labels as rule_labels,
+    Circumstances, LabelSources, MaySet, Operation, Policies, Raise, RequestFacts, SetBy, constrain,
+    labels as rule_labels,
 };
 
 const WORLDS: usize = 400;
@@ -354,11 +355,10 @@ impl Rule {
         }
     }
 
-    /// `with` and `without`: the labels with what the client said and without.
-    fn applies(&self, with: &Asked, without: &Asked) -> bool {
+    /// `seen`: the labels with what the client said and without, with what was found and without.
+    fn applies(&self, seen: &[Asked; 4]) -> bool {
         let Some(when) = &self.when else { return true };
-        [with, without]
-            .into_iter()
+        seen.iter()
             .flat_map(Asked::with_fewer_choices)
             // What fails applies.
             .any(|asked| when.judge(&asked).unwrap_or(true))
@@ -526,10 +526,15 @@ fn maybe(random: &mut StdRng, values: &[&'static str], likely: f64) -> Option<&'
     random.random_bool(likely).then(|| *values.choose(random).unwrap())
 }
 
-/// The highest of what anyone said, else the default.
-fn class(said: &[Option<&'static str>]) -> String {
+/// The highest of what the operator, a find and the client say. Where nobody said anything it is the default, which a
+/// find can only raise and the client's word replaces.
+fn class(own: &[Option<&'static str>], found: Option<&'static str>, client: Option<&'static str>) -> String {
     let rank = |class: &&str| CLASSES.iter().position(|known| known == class);
-    said.iter().flatten().copied().max_by_key(rank).unwrap_or("internal").to_owned()
+    let mut class = own.iter().flatten().copied().max_by_key(rank);
+    if let Some(found) = found.filter(|found| rank(found) >= rank(&class.unwrap_or("internal"))) {
+        class = Some(found);
+    }
+    class.into_iter().chain(client).max_by_key(rank).unwrap_or("internal").to_owned()
 }
 
 /// What was said last.
@@ -580,20 +585,34 @@ fn one_case(random: &mut StdRng, world: &World, config: &config::Config, policie
         tenant,
         team: TEAMS.choose(random).unwrap(),
         key: KEYS.choose(random).unwrap(),
-        class: class(&classes),
+        class: class(&classes[..3], None, classes[3]),
         purpose: purpose(&purposes),
         operation: *Operation::ALL.choose(random).unwrap(),
         model: MODELS.choose(random).unwrap(),
         flags: FLAGS.iter().map(|&flag| (flag, bare(random))).collect(),
         tokens: *[0, 1, 2, 100, 101, 5000, 90_000].choose(random).unwrap(),
     };
-    let without = Asked { class: class(&classes[..3]), purpose: purpose(&purposes[..3]), ..with.clone() };
+    let found = maybe(random, &CLASSES, 0.3);
+    let seen = |said: bool, found: Option<&'static str>| Asked {
+        class: class(&classes[..3], found, classes[3].filter(|_| said)),
+        purpose: purpose(&purposes[..if said { 4 } else { 3 }]),
+        ..with.clone()
+    };
+    let seen = [seen(true, found), seen(true, None), seen(false, found), seen(false, None)];
+    let by = SetBy::Detected("detected:iban");
+    let raised: Vec<Raise<'_>> = found.map(|value| Raise { name: "data-class", value, by }).into_iter().collect();
 
     let said = |place: usize| one_label("data-class", classes[place], "purpose", purposes[place]);
     let client: Vec<(String, String)> = said(3).into_iter().collect();
     let (floor, key, claim) = (said(0), said(1), said(2));
-    let sources =
-        LabelSources { floor: &floor, key: &key, claim: &claim, raised: &[], client: &client, may_set: MaySet::All };
+    let sources = LabelSources {
+        floor: &floor,
+        key: &key,
+        claim: &claim,
+        raised: &raised,
+        client: &client,
+        may_set: MaySet::All,
+    };
     let labels = rule_labels::resolve(policies.labels(), &sources).unwrap();
     let circumstances = Circumstances {
         tenant: &config.tenants[TENANTS[tenant].0],
@@ -618,7 +637,7 @@ fn one_case(random: &mut StdRng, world: &World, config: &config::Config, policie
     for (policy, name) in POLICIES.iter().enumerate() {
         let allowed = constrain(policies.get(name).unwrap(), &circumstances, &considered);
         let found: BTreeSet<usize> = allowed.permitted().map(TargetId::index).collect();
-        let applying: Vec<&Rule> = world.rules(policy).filter(|rule| rule.applies(&with, &without)).collect();
+        let applying: Vec<&Rule> = world.rules(policy).filter(|rule| rule.applies(&seen)).collect();
         let expected: BTreeSet<usize> = considered
             .iter()
             .map(|id| id.index())

@@ -1,5 +1,6 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::resolve::SHOWN;
 use super::*;
 
 fn declared() -> Arc<Declared> {
@@ -24,6 +25,26 @@ fn declared() -> Arc<Declared> {
             from: vec![LabelSource::Key],
         },
     ])
+}
+
+impl Labels {
+    fn seen(&self, name: &str, view: View) -> &str {
+        self.declared.position(name).map_or("", |position| self.text(position, view))
+    }
+
+    /// The value in force.
+    fn with(&self, name: &str) -> &str {
+        self.seen(name, View::Whole)
+    }
+
+    /// The value that holds without the client's word and what was found.
+    fn without(&self, name: &str) -> &str {
+        self.seen(name, View::Bare)
+    }
+
+    fn from_request(&self) -> bool {
+        self.views().count() > 1
+    }
 }
 
 fn map(entries: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -186,4 +207,16 @@ fn of_several_finds_the_highest_counts_and_the_first_of_equals() {
     assert_eq!(first(&resolved(vec![unscanned, found("personal")])).as_str(), "unscanned");
     let labels = resolved(vec![found("personal"), secret, unscanned]);
     assert_eq!((labels.with("data-class"), first(&labels).as_str()), ("secret", "detected:api_key"));
+}
+
+#[test]
+fn what_is_said_and_what_is_found_are_judged_apart_as_well_as_together() {
+    let labels = Given { raised: vec![found("personal")], ..given(&[], &[("purpose", "dev")], &[], "purpose=support") };
+    let labels = labels.resolve().unwrap();
+    let seen: Vec<(&str, &str)> =
+        labels.views().map(|view| (labels.seen("data-class", view), labels.seen("purpose", view))).collect();
+    let expected = [("internal", "dev"), ("internal", "support"), ("personal", "dev"), ("personal", "support")];
+    assert_eq!(seen, expected);
+    let plain = given(&[], &[("purpose", "dev")], &[], "").resolve().unwrap();
+    assert_eq!(plain.views().collect::<Vec<_>>(), [View::Bare]);
 }

@@ -2,6 +2,7 @@
 
 use super::{Input, Scope, Table, When, place};
 use crate::policy::circumstances::Circumstances;
+use crate::policy::labels::View;
 
 impl When {
     /// Whether the rule applies whatever the team and the key's id are: `Some(true)` with each, `Some(false)` with none,
@@ -12,7 +13,7 @@ impl When {
             Self::Table(table) => table.whoever(of, at),
             Self::Run(expression) => {
                 let open = expression.inputs.iter().any(|input| is_open(*input));
-                (!open).then(|| expression.applies(scope, of, false))
+                (!open).then(|| expression.applies(scope, of, View::Bare))
             }
         }
     }
@@ -47,7 +48,7 @@ impl Table {
     fn whoever(&self, of: &Circumstances<'_>, tenant: Option<usize>) -> Option<bool> {
         let (mut index, mut stride) = (0, 1);
         for &(input, values) in &self.axes {
-            index += stride * place(input, of, false);
+            index += stride * place(input, of, View::Bare);
             stride *= values;
         }
         let mut open = Vec::new();
