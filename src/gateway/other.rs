@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
 
@@ -13,15 +12,15 @@ use super::error::{Code, GatewayError};
 use super::headers::{Notes, Wishes};
 use super::listed::{self, Listed};
 use super::record::Record;
-use super::{Gateway, admit, authenticate, decide, decode, detect, feedback, headers, refuse};
+use super::rehearse::{Rehearsal, decide_only};
+use super::{Gateway, admit, authenticate, decode, feedback, headers, refuse};
 use crate::auth::Principal;
-use crate::chat::{self, Format, Outcome};
+use crate::chat::{Format, Outcome};
 use crate::config::Permission;
-use crate::id::{DecisionId, RequestId, TenantName};
+use crate::id::{DecisionId, RequestId};
 use crate::ledger::Decision;
 use crate::limit::RateLimit;
 use crate::telemetry::RequestLine;
-use crate::wire::ask;
 
 /// A body to answer with, and the limits to tell of; or why not.
 pub(super) type Answer = Result<(String, Option<RateLimit>), GatewayError>;
@@ -150,63 +149,8 @@ async fn dry_run<C: Client>(gateway: &Gateway, client: &mut C, request_id: &Requ
     let wishes = Wishes::read(&client.head().headers)?;
     let mut record = Record::rehearse(gateway, Arc::clone(&principal), request_id.clone(), started);
     let decoded = decode::request(gateway, client, Format::Chat, &mut record).await?;
-    let decision = decide_only(gateway, &principal, &wishes, &decoded.request, record).await?;
+    let decision = decide_only(gateway, &principal, &wishes, &decoded.request, Rehearsal::default(), record).await?;
     Ok((show(&decision)?, rate))
-}
-
-/// The steps of a decision without the call. A denial is a finding of a dry run, not an error.
-async fn decide_only<'g>(
-    gateway: &'g Gateway,
-    principal: &Principal,
-    wishes: &Wishes,
-    request: &chat::Request,
-    mut record: Record<'g>,
-) -> Result<Decision, GatewayError> {
-    let planned = async {
-        let detected = detect::detect(gateway, principal, request, &mut record);
-        let constrained = decide::constrain(gateway, principal, wishes, request, &detected, &mut record)?;
-        let score = decide::classify(gateway, &constrained, request).await;
-        decide::choose(gateway, &constrained, score.as_ref(), wishes, request, &mut record)
-    }
-    .await;
-    match planned {
-        Ok(_) => record.completed(),
-        Err(error) if matches!(error.code, Code::PolicyDenied | Code::ServerToolDenied) => record.failed(&error),
-        Err(error) => return Err(error),
-    }
-    Ok(record.into_decision())
-}
-
-/// A question to `waypost explain`.
-#[derive(Debug)]
-pub struct Question<'a> {
-    /// The tenant that asks.
-    pub tenant: &'a str,
-    /// Labels as a client would send them: `data-class=personal,purpose=support`.
-    pub labels: Option<String>,
-    /// A chat request's body.
-    pub body: Bytes,
-}
-
-/// What would be decided, for the command line: all permissions of the tenant, no limits, nothing recorded.
-///
-/// # Errors
-/// An unknown tenant, or a request that would be refused for another reason than policy.
-pub async fn explain(gateway: &Gateway, question: Question<'_>) -> Result<Decision, GatewayError> {
-    let tenant = TenantName::from(question.tenant);
-    let tenant = gateway.config.tenants.get(&tenant).ok_or_else(|| {
-        let known: Vec<&str> = gateway.config.tenants.keys().map(TenantName::as_str).collect();
-        GatewayError::new(
-            Code::NotFound,
-            format!("the tenant `{}` is not configured; known: {}", question.tenant, known.join(", ")),
-        )
-    })?;
-    let principal = Arc::new(Principal::open(Arc::clone(tenant)));
-    let request = decode::checked(ask::judge(Format::Chat, question.body))?;
-    let wishes = Wishes { labels: question.labels, ..Wishes::default() };
-    let mut record = Record::rehearse(gateway, Arc::clone(&principal), RequestId::new(), Instant::now());
-    record.asked(&request.model);
-    decide_only(gateway, &principal, &wishes, &request, record).await
 }
 
 /// Authentication and admission for what has no body.
