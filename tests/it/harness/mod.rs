@@ -3,6 +3,7 @@
 mod command;
 mod curl;
 mod gateway;
+mod held;
 mod http;
 mod llama;
 mod poll;
@@ -14,6 +15,7 @@ mod upstream;
 pub(crate) use self::command::{Ran, VirtualKey, waypost};
 pub(crate) use self::curl::{Curl, curl};
 pub(crate) use self::gateway::{Gateway, repository, timed};
+pub(crate) use self::held::Held;
 pub(crate) use self::http::{Answer, Connection, Gone, data, error_in, is_done, said};
 pub(crate) use self::llama::{LlamaCpp, TEXT, python};
 pub(crate) use self::poll::{PATIENCE, eventually};
