@@ -13,7 +13,7 @@ mod redis;
 mod setup;
 mod upstream;
 
-pub(crate) use self::command::{Ran, VirtualKey, waypost};
+pub(crate) use self::command::{Ran, VirtualKey, waypost, waypost_in};
 pub(crate) use self::curl::{Curl, curl};
 pub(crate) use self::gateway::{Gateway, repository, timed};
 pub(crate) use self::held::Held;
