@@ -54,6 +54,9 @@ pub enum ClassifyError {
     /// The model's answer is no probability.
     #[error("the classifier's model gave {0}, which is no probability")]
     OutOfRange(f32),
+    /// A library failed in a way that it does not report.
+    #[error("the classifier's model or tokenizer panicked")]
+    Panicked,
     /// A thread could not be started.
     #[error("cannot start a classifier thread")]
     Thread(#[source] std::io::Error),

@@ -17,9 +17,13 @@ impl<T> Lanes<T> {
         Lanes { lanes: VecDeque::new(), waiting: 0, room: room.max(1) }
     }
 
-    /// How many wait.
-    pub(super) fn len(&self) -> usize {
-        self.waiting
+    /// How many are served before another one of this tenant: its own, and of each other lane as many as turns come round
+    /// until then.
+    pub(super) fn ahead_of(&self, tenant: &TenantName) -> usize {
+        let own = self.lanes.iter().find(|(name, _)| name == tenant).map_or(0, |(_, jobs)| jobs.len());
+        let before =
+            |(name, jobs): &(TenantName, VecDeque<T>)| if name == tenant { own } else { jobs.len().min(own + 1) };
+        self.lanes.iter().map(before).sum()
     }
 
     /// Lets a job wait. Without room the newest job of the longest lane gives way, unless that is the lane of this one:
@@ -86,8 +90,10 @@ mod tests {
             assert!(lanes.push(&tenant("busy"), job));
         }
         assert!(lanes.push(&tenant("quiet"), 10) && lanes.push(&tenant("quiet"), 11));
+        assert_eq!(lanes.ahead_of(&tenant("busy")), 6);
+        assert_eq!((lanes.ahead_of(&tenant("quiet")), lanes.ahead_of(&tenant("new"))), (5, 2));
         assert_eq!(all(&mut lanes), [0, 10, 1, 11, 2, 3]);
-        assert_eq!(lanes.len(), 0);
+        assert_eq!(lanes.ahead_of(&tenant("busy")), 0);
     }
 
     #[test]
@@ -108,7 +114,7 @@ mod tests {
         let mut lanes = Lanes::new(2);
         assert!(lanes.push(&tenant("a"), 1) && lanes.push(&tenant("b"), 2) && !lanes.push(&tenant("c"), 3));
         lanes.keep(|job| *job != 1);
-        assert_eq!(lanes.len(), 1);
+        assert_eq!(lanes.ahead_of(&tenant("b")), 1);
         assert!(lanes.push(&tenant("c"), 3));
         assert_eq!(all(&mut lanes), [2, 3]);
     }

@@ -173,7 +173,7 @@ fn environment(library: Option<&Path>) -> Result<&'static Environment, ClassifyE
 }
 
 /// One thread, which is the caller's; no memory pattern, which would be kept for each length of prompt. With an `arena`
-/// the memory of a run is kept for the next one: for a network that is faster, for the linear head it is only memory.
+/// the memory of a run is kept for the next one: a few hundredths faster for a network, only memory for the linear head.
 fn session(environment: &Environment, model: &[u8], arena: bool) -> ort::Result<Session> {
     let cpu = ort::ep::CPU::default().with_arena_allocator(arena).build();
     let mut builder: SessionBuilder = Session::builder(environment)?

@@ -333,7 +333,11 @@ impl Scorer for Held {
 fn held(deadline: Duration, queue: usize) -> (Classifier, mpsc::Receiver<()>, mpsc::Sender<()>) {
     let (begun, begins) = mpsc::channel();
     let (go, gone) = mpsc::channel();
-    let network: Box<dyn Scorer> = Box::new(Held { begun, go: gone });
+    (behind(Box::new(Held { begun, go: gone }), deadline, queue), begins, go)
+}
+
+/// The real linear head before this network.
+fn behind(network: Box<dyn Scorer>, deadline: Duration, queue: usize) -> Classifier {
     let files = Files::read(&ModelSource::Linear).unwrap().linear;
     let reading = files.declaration.reading().unwrap();
     let workers = Workers::start(vec![network], queue).unwrap();
@@ -346,7 +350,7 @@ fn held(deadline: Duration, queue: usize) -> (Classifier, mpsc::Receiver<()>, mp
         spare: Mutex::default(),
         name: "held".to_owned(),
     };
-    (Classifier { running: Some(Arc::new(running)) }, begins, go)
+    Classifier { running: Some(Arc::new(running)) }
 }
 
 #[tokio::test]
@@ -423,6 +427,63 @@ async fn a_prompt_that_would_come_late_does_not_wait() {
     assert_eq!((second.stage, second.reason), (Stage::Linear, Some(Unscored::Late)));
     go.send(()).unwrap();
     first.await;
+}
+
+/// A network that panics at its first prompt.
+struct Fragile(bool);
+
+impl Scorer for Fragile {
+    fn score(&mut self, _: &Seen) -> Result<Verdict, ClassifyError> {
+        assert!(std::mem::replace(&mut self.0, true), "the first prompt is too much");
+        Ok(Verdict { difficulty: 0.5, embedding: None })
+    }
+}
+
+#[tokio::test]
+async fn a_network_that_panics_fails_for_that_prompt_alone() {
+    let classifier = behind(Box::new(Fragile(false)), Duration::from_secs(30), 4);
+    stands(&classifier.score(&acme(), &Prompt { texts: &hi(), tools: 0, images: 0 }).await, Unscored::Failed);
+    let other = [part(Role::User, "another one")];
+    let score = classifier.score(&acme(), &Prompt { texts: &other, tools: 0, images: 0 }).await;
+    assert_eq!((score.difficulty, score.stage), (Some(0.5), Stage::Network));
+}
+
+#[tokio::test]
+async fn a_crowd_makes_nobody_else_late() {
+    let (classifier, begins, go) = held(Duration::from_secs(3600), 8);
+    let texts: Vec<[Text; 1]> = (0..5).map(|n| [part(Role::User, &format!("prompt {n}"))]).collect();
+    let prompts: Vec<Prompt<'_>> = texts.iter().map(|texts| Prompt { texts, tools: 0, images: 0 }).collect();
+    let network = classifier.running.as_ref().unwrap().network.as_ref().unwrap();
+    // Three rounds fit into the hour, a fourth does not.
+    network.workers.expect(Duration::from_secs(1000));
+    let (busy, quiet) = (TenantName::from("busy"), TenantName::from("quiet"));
+    let mut taken = Vec::new();
+    for prompt in &prompts[..3] {
+        let mut score = Box::pin(classifier.score(&busy, prompt));
+        assert!(futures_poll(score.as_mut()).await.is_none());
+        taken.push(score);
+        if taken.len() == 1 {
+            begins.recv().unwrap();
+        }
+    }
+    assert_eq!(classifier.score(&busy, &prompts[3]).await.reason, Some(Unscored::Late));
+    let mut other = Box::pin(classifier.score(&quiet, &prompts[4]));
+    assert!(futures_poll(other.as_mut()).await.is_none(), "another tenant's crowd made it late");
+    for _ in 0..4 {
+        go.send(()).unwrap();
+    }
+    assert_eq!(other.await.difficulty, Some(0.5));
+}
+
+#[test]
+fn any_number_of_empty_parts_is_read_as_none() {
+    let network = both();
+    let running = network.running.as_ref().unwrap();
+    let mut texts = vec![part(Role::Assistant, ""); 10_000];
+    texts.push(part(Role::User, "hi"));
+    let seen = running.first(&Prompt { texts: &texts, tools: 0, images: 0 }).unwrap();
+    let pieces = format!("{:?}", seen.excerpt);
+    assert!(pieces.len() < 200, "{} bytes to read \"hi\"", pieces.len());
 }
 
 #[tokio::test]

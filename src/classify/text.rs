@@ -80,8 +80,11 @@ impl Excerpt {
                 break;
             }
             let piece = end_of(&part.text, reading.part_bytes.min(room));
-            room -= piece.len();
-            pieces.push(piece);
+            // Takes no room, so there might be any number of them.
+            if !piece.is_empty() {
+                room -= piece.len();
+                pieces.push(piece);
+            }
         }
         pieces.iter().rev().for_each(|piece| self.push(piece));
     }

@@ -3,6 +3,7 @@
 //! They run at a lower priority than the threads that relay answers: on a busy machine scores come late, not answers.
 
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -94,16 +95,16 @@ impl Workers {
         seen: Seen,
         left: Duration,
     ) -> (Option<Seen>, Result<Verdict, Unscored>) {
-        let key = self.shared.key(&seen);
+        let key = self.shared.key(tenant, &seen);
         if let Some(verdict) = self.shared.remembered.get(&key) {
             return (Some(seen), Ok(verdict));
         }
-        if left.is_zero() || self.shared.wait() > left {
+        if left.is_zero() {
             return (Some(seen), Err(Unscored::Late));
         }
         let (reply, answer) = oneshot::channel();
-        if !self.shared.submit(tenant, Job { seen, key, reply }) {
-            return (None, Err(Unscored::QueueFull));
+        if let Err((seen, reason)) = self.shared.submit(tenant, Job { seen, key, reply }, left) {
+            return (seen, Err(reason));
         }
         match tokio::time::timeout(left, answer).await {
             Err(_) => (None, Err(Unscored::Late)),
@@ -133,9 +134,10 @@ impl Drop for Workers {
 }
 
 impl Shared {
-    /// All that a scorer looks at.
-    fn key(&self, seen: &Seen) -> u64 {
+    /// All that a scorer looks at, and the tenant: no other one can find out by the time it takes what was asked.
+    fn key(&self, tenant: &TenantName, seen: &Seen) -> u64 {
         let mut hasher = self.hashed.build_hasher();
+        tenant.hash(&mut hasher);
         seen.excerpt.hash(&mut hasher);
         for value in seen.features.surface.iter().chain([&seen.linear]) {
             hasher.write_u32(value.to_bits());
@@ -143,26 +145,22 @@ impl Shared {
         hasher.finish()
     }
 
-    /// How long a prompt that came now would take by the pace of late; nothing where it would be begun at once, so that
-    /// the pace is found out again after every jam.
-    fn wait(&self) -> Duration {
-        let ahead = self.waiting.lock().lanes.len() + self.busy.load(Relaxed);
-        if ahead < self.threads {
-            return Duration::ZERO;
-        }
-        let rounds = (ahead / self.threads.max(1)) as u64 + 1;
-        Duration::from_nanos(self.pace.load(Relaxed).saturating_mul(rounds))
-    }
-
-    fn submit(&self, tenant: &TenantName, job: Job) -> bool {
+    /// Lets a prompt wait, unless it would come late by the pace of late or finds no place. One that is begun at once is
+    /// always taken, so that the pace is found out again after every jam.
+    fn submit(&self, tenant: &TenantName, job: Job, left: Duration) -> Result<(), (Option<Seen>, Unscored)> {
         let mut waiting = self.waiting.lock();
         waiting.lanes.keep(|job| !job.reply.is_closed());
-        let taken = waiting.lanes.push(tenant, job);
-        drop(waiting);
-        if taken {
-            self.ready.notify_one();
+        let ahead = waiting.lanes.ahead_of(tenant) + self.busy.load(Relaxed);
+        let rounds = if ahead < self.threads { 0 } else { (ahead / self.threads.max(1)) as u64 + 1 };
+        if Duration::from_nanos(self.pace.load(Relaxed).saturating_mul(rounds)) > left {
+            return Err((Some(job.seen), Unscored::Late));
         }
-        taken
+        if !waiting.lanes.push(tenant, job) {
+            return Err((None, Unscored::QueueFull));
+        }
+        drop(waiting);
+        self.ready.notify_one();
+        Ok(())
     }
 
     /// The next prompt that somebody waits for; `None` at the end.
@@ -200,7 +198,12 @@ fn serve(scorer: &Mutex<Box<dyn Scorer>>, shared: &Shared) {
     }
     while let Some(Job { seen, key, reply }) = shared.next() {
         let started = Instant::now();
-        let verdict = scorer.lock().score(&seen);
+        // A thread that died would take the network with it.
+        let run = catch_unwind(AssertUnwindSafe(|| scorer.lock().score(&seen)));
+        let verdict = run.unwrap_or(Err(ClassifyError::Panicked));
+        if matches!(verdict, Err(ClassifyError::Panicked)) {
+            tracing::error!("the difficulty network panicked; the linear score stands for this prompt");
+        }
         shared.took(started.elapsed());
         shared.busy.fetch_sub(1, Relaxed);
         if let Ok(verdict) = &verdict {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::block_in_place;
 
 use super::watch::Watch;
 use super::{banner, fail, load, say};
@@ -93,11 +94,12 @@ async fn reload_when_told(running: Arc<Running>, hangup: std::io::Result<Signal>
             () = watch.changed() => "files",
         };
         tracing::info!(cause, "loading the configuration anew");
-        watch.look();
+        // Both read every file, which may take its time.
+        block_in_place(|| watch.look());
         let reloading = Arc::clone(&running);
         // It has logged what it did; one that panicked has changed nothing.
         let _ = tokio::task::spawn_blocking(move || reloading.reload().is_ok()).await;
-        watch.follow(running.gateway().config());
+        block_in_place(|| watch.follow(running.gateway().config()));
     }
 }
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout_at};
 
 use crate::config::{self, Config};
@@ -19,6 +20,9 @@ use crate::config::{self, Config};
 const QUIET: Duration = Duration::from_millis(200);
 /// Longest wait for it where something stirs all the time, as a log in the same folder does.
 const AT_MOST: Duration = Duration::from_secs(2);
+
+/// Most links that are followed from one name: what the kernel allows (path_resolution(7)).
+const MOST_LINKS: usize = 40;
 
 /// Watches what a configuration is made of.
 pub(super) struct Watch {
@@ -35,7 +39,7 @@ pub(super) struct Watch {
 type Digest = [u8; 32];
 
 /// What a configuration is made of.
-#[derive(Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 struct Parts {
     files: BTreeSet<PathBuf>,
     /// Every YAML file in these is a policy.
@@ -90,7 +94,10 @@ impl Watch {
                     break;
                 }
             }
-            if self.parts.content() != self.content {
+            // Files may be large, or far away.
+            let parts = self.parts.clone();
+            let content = spawn_blocking(move || parts.content()).await;
+            if content.is_ok_and(|content| content != self.content) {
                 return;
             }
         }
@@ -181,11 +188,23 @@ impl Parts {
                     watched.insert(path);
                 }
             }
-            let links = named.ancestors().skip(1).filter(|folder| folder.is_symlink());
-            watched.extend(links.filter_map(Path::parent).map(Path::to_owned));
+            where_links_stand(named, &mut BTreeSet::new(), &mut watched);
         }
         watched.retain(|folder| folder.is_dir());
         watched
+    }
+}
+
+/// The folders of all links that lead on from a path: its own, and those of where they lead.
+fn where_links_stand(path: &Path, seen: &mut BTreeSet<PathBuf>, folders: &mut BTreeSet<PathBuf>) {
+    if seen.len() > MOST_LINKS || !seen.insert(path.to_owned()) {
+        return;
+    }
+    for link in path.ancestors().filter(|part| part.is_symlink()) {
+        let (Some(folder), Ok(to)) = (link.parent(), link.read_link()) else { continue };
+        folders.insert(if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_owned() });
+        let rest = path.strip_prefix(link).unwrap_or(Path::new(""));
+        where_links_stand(&folder.join(to).join(rest), seen, folders);
     }
 }
 
@@ -229,6 +248,24 @@ mod tests {
         watch.follow(&config::load(&path).unwrap().config);
         std::fs::write(at("two").join("config.yaml"), format!("{CONFIG}# three\n")).unwrap();
         notices(&mut watch, "a change where it leads now").await;
+    }
+
+    #[tokio::test]
+    async fn a_link_behind_a_link_is_noticed_when_it_moves() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for name in ["named", "releases", "releases/one", "releases/two"] {
+            std::fs::create_dir(at(name)).unwrap();
+        }
+        for release in ["one", "two"] {
+            std::fs::write(at("releases").join(release).join("c.yaml"), format!("{CONFIG}# {release}\n")).unwrap();
+        }
+        symlink("one", at("releases/current")).unwrap();
+        symlink(at("releases/current/c.yaml"), at("named/c.yaml")).unwrap();
+        let mut watch = following(&at("named/c.yaml"));
+        symlink("two", at("releases/next")).unwrap();
+        std::fs::rename(at("releases/next"), at("releases/current")).unwrap();
+        notices(&mut watch, "the link that the named one leads through").await;
     }
 
     #[tokio::test]

@@ -43,8 +43,11 @@ fn scalar(key: &str, text: &str) -> String {
     if SECRET.contains(&key) && !is_reference(text) {
         return HIDDEN.to_owned();
     }
-    // `redis://user:password@host`: whatever stands before the host.
+    // `redis://user:password@host`: whatever stands before the host. `https://idp/keys?token=…`: whatever is asked for.
     let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
+    if let Some((before, _)) = rest.split_once('?') {
+        return format!("{}?{HIDDEN}", scalar(key, &format!("{scheme}://{before}")));
+    }
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     match authority.rfind('@') {
         Some(at) => format!("{scheme}://{HIDDEN}{}", rest.get(at..).unwrap_or_default()),
@@ -68,7 +71,7 @@ mod tests {
 
     #[test]
     fn secrets_are_hidden_and_their_names_are_not() {
-        let text = "providers:\n  - name: a\n    endpoints: ['https://u:hunter2@h/p?x=@']\n    credentials:\n      - api_key: sk-hunter2\n      \
+        let text = "providers:\n  - name: a\n    endpoints: ['https://u:hunter2@h/p?key=hunter2']\n    credentials:\n      - api_key: sk-hunter2\n      \
                     - api_key: ${KEY}\n      - api_key: ${KEY:-hunter2}\n      - api_key: ${A}hunter2${B}\n      - api_key: file:k\n\
                     store: { url: 'rediss://:hunter2@r:6379/0' }\nauth: { keys: [{ id: k1, hash: 'hmac-sha256:hunter2' }] }\n";
         let report = Report::new(Path::new("c.yaml"), text);
@@ -77,7 +80,7 @@ mod tests {
         let keys: Vec<&Json> =
             json["providers"][0]["credentials"].as_array().unwrap().iter().map(|one| &one["api_key"]).collect();
         assert_eq!(keys, [HIDDEN, "${KEY}", HIDDEN, HIDDEN, "file:k"]);
-        assert_eq!(json["providers"][0]["endpoints"][0], "https://(hidden)@h/p?x=@");
+        assert_eq!(json["providers"][0]["endpoints"][0], "https://(hidden)@h/p?(hidden)");
         assert_eq!(json["store"]["url"], "rediss://(hidden)@r:6379/0");
         assert_eq!(json["auth"]["keys"][0]["id"], "k1");
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Gateway;
 use super::decide::Constrained;
+use super::decode::aside;
 use super::headers::{CacheWish, Wishes};
 use super::relay::Whole;
 use crate::cache::{self, Entry, Key};
@@ -66,7 +67,8 @@ async fn ask(gateway: &Gateway, constrained: &Constrained<'_>, wishes: &Wishes, 
     // Bodies of two formats may be the same to the byte, and their answers are not.
     let mut view = vec![request.format.as_str().as_bytes()];
     view.extend(wire::ask::cache_view(request));
-    let key = Key::new(&constrained.tenant, &policy.name, &policy.hash, &request.model, &view);
+    let key =
+        aside(request.body.len(), || Key::new(&constrained.tenant, &policy.name, &policy.hash, &request.model, &view));
     if wishes.cache == CacheWish::NoCache {
         return Lookup::Miss(Slot(key));
     }
@@ -78,7 +80,8 @@ async fn ask(gateway: &Gateway, constrained: &Constrained<'_>, wishes: &Wishes, 
     };
     match gateway.cache.get(&key, permit).await {
         cache::Lookup::Hit { entry, permitted }
-            if entry.upstream == permitted.upstream && passage::is_good(request.format, &entry.body) =>
+            if entry.upstream == permitted.upstream
+                && aside(entry.body.len(), || passage::is_good(request.format, &entry.body)) =>
         {
             Lookup::Hit(Hit { target: permitted, entry })
         }

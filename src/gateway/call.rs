@@ -15,8 +15,8 @@ use tokio::time::sleep_until;
 
 use self::attempt::attempt;
 pub(super) use self::attempt::counter;
-use self::failed::Failed;
 pub(super) use self::failed::bad_answer;
+use self::failed::{Failed, revoked};
 use super::client::Client;
 use super::decide::Step;
 use super::error::{Code, GatewayError};
@@ -127,7 +127,7 @@ async fn attempts(
         loop {
             tries += 1;
             if !record.is_welcome() {
-                return Err(GatewayError::new(Code::InvalidApiKey, crate::auth::REFUSED));
+                return Err(revoked());
             }
             let failed = match attempt(gateway, step, wishes, ask, record, by).await {
                 Ok(answer) => return Ok(answer),

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::client::{Client, HungUp};
+use super::decode::aside;
 use super::headers::{Notes, Wishes};
 use super::record::Record;
 use super::{Gateway, Stop, admit, authenticate, call, decide, decode, detect, headers, other, refuse, while_there};
@@ -51,7 +52,10 @@ pub(super) async fn serve<C: Client>(gateway: &Gateway, client: &mut C) -> Resul
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
             Notes { rate, estimated: count.estimated, ..record.notes() }.write(&mut headers);
             headers::allow_origin(&client.head().headers, &mut headers);
-            client.respond(StatusCode::OK, headers, count.body).await?;
+            let writing = Instant::now();
+            let written = client.respond(StatusCode::OK, headers, count.body).await;
+            record.waited(writing.elapsed());
+            written?;
             record.completed();
             Ok(())
         }
@@ -78,7 +82,7 @@ async fn count<'g, C: Client>(
     let detected = detect::detect(gateway, principal, request, record);
     let constrained = decide::constrain(gateway, principal, &wishes, request, &detected, record)?;
     if constrained.asked.meant == Meant::Auto {
-        return Ok(estimated(request));
+        return Ok(aside(request.body.len(), || estimated(request)));
     }
     let first = constrained.allowed.permitted().next().and_then(|id| constrained.allowed.permit(id));
     match first.filter(counts) {
@@ -87,7 +91,7 @@ async fn count<'g, C: Client>(
             let body = while_there(client, asked).await??;
             Ok(Count { body, estimated: false })
         }
-        None => Ok(estimated(request)),
+        None => Ok(aside(request.body.len(), || estimated(request))),
     }
 }
 

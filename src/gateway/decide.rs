@@ -158,7 +158,7 @@ pub(super) async fn classify(
     if constrained.asked.meant != Meant::Auto {
         return None;
     }
-    let texts = ask::prompt(request);
+    let texts = aside(request.body.len(), || ask::prompt(request));
     let prompt = Prompt { texts: &texts, tools: request.tools, images: request.media };
     Some(gateway.classifier.score(&constrained.tenant, &prompt).await)
 }

@@ -53,8 +53,9 @@ pub(super) async fn body<C: Client>(
     let reading = Instant::now();
     // Counted as it comes: many slow uploads at once must not add up unseen.
     let mut room = |bytes| held.holds(bytes) <= listen.max_inflight;
-    let body = client.body(listen.max_body, listen.body_timeout, &mut room).await?;
+    let read = client.body(listen.max_body, listen.body_timeout, &mut room).await;
     record.waited(reading.elapsed());
+    let body = read?;
     let request = checked(aside(body.len(), || judge(body)))?;
     record.asked(&request.model);
     Ok(Decoded { request, _held: held })

@@ -1,8 +1,8 @@
 //! The request path, told from top to bottom.
 //!
-//! [`serve`] finds the operation; [`answer`] is the life of a request for a model's answer, whatever format it speaks. Each step takes a value that only the step
-//! before can make, so the order cannot be got wrong: no upstream can be called without a target that `constrain` has
-//! permitted, and nothing is permitted before the principal is known.
+//! [`serve`] finds the operation; [`answer`] is the life of a request for a model's answer, whatever format it speaks.
+//! Each step takes a value that only the step before can make, so the order cannot be got wrong: no upstream can be called
+//! without a target that `constrain` has permitted, and nothing is permitted before the principal is known.
 
 mod asked;
 mod build;
@@ -132,11 +132,6 @@ pub async fn serve<C: Client>(gateway: &Gateway, client: &mut C) -> Result<(), H
         Found::Nothing => other::Asked::Nothing(not_served(path)),
     };
     other::serve(gateway, client, asked).await
-}
-
-/// The format in which a path's errors are told.
-fn format_of(path: &str) -> Format {
-    if path.starts_with("/v1/messages") { Format::Messages } else { Format::Chat }
 }
 
 /// A request for a model's answer: answered, or refused in the client's own shape.

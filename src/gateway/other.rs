@@ -1,4 +1,5 @@
-//! What is served beside chat: the models a key may use, kept decisions, and the dry run of a decision.
+//! What is served beside answers: the models a key may use, kept decisions, feedback, the dry run of a decision, and
+//! paths that are not there.
 
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -38,6 +39,11 @@ pub(super) enum Asked {
     Nothing(GatewayError),
 }
 
+/// The format in which a path's errors are told.
+fn format_of(path: &str) -> Format {
+    if path.starts_with("/v1/messages") { Format::Messages } else { Format::Chat }
+}
+
 /// Answers what is no chat request, with a line in the log.
 pub(super) async fn serve<C: Client>(gateway: &Gateway, client: &mut C, asked: Asked) -> Result<(), HungUp> {
     let started = Instant::now();
@@ -61,7 +67,7 @@ pub(super) async fn serve<C: Client>(gateway: &Gateway, client: &mut C, asked: A
             client.respond(StatusCode::OK, headers, body.into()).await
         }
         Err(error) => {
-            let format = super::format_of(client.head().uri.path());
+            let format = format_of(client.head().uri.path());
             refuse(client, &error, format, &request_id, &notes).await
         }
     }

@@ -7,6 +7,7 @@
 //! of this process. They are in memory and bounded: after a restart, or at another replica, the policy chooses anew.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ring::hmac;
@@ -30,14 +31,21 @@ const WARM: Duration = Duration::from_mins(5);
 /// What is under way.
 pub(super) struct Pins {
     key: hmac::Key,
-    /// By name: places are one configuration's own, and what is remembered outlives it.
-    turns: moka::sync::Cache<Known, (TargetName, Option<Effort>)>,
+    turns: moka::sync::Cache<Known, (Model, Option<Effort>)>,
     /// With the tokens that are cached.
-    conversations: moka::sync::Cache<Known, (TargetName, u64)>,
-    places: HashMap<TargetName, TargetId>,
-    names: Vec<TargetName>,
+    conversations: moka::sync::Cache<Known, (Model, u64)>,
+    places: HashMap<Model, TargetId>,
+    models: Vec<Model>,
     /// Whether any price makes a warm cache worth anything.
     caches: bool,
+}
+
+/// A target by its name and the model behind it: places are one configuration's own and what is remembered outlives it,
+/// but another model under the same name cannot go on with what this one began.
+type Model = (TargetName, Arc<str>);
+
+fn model(target: &Target) -> Model {
+    (target.name.clone(), target.upstream.as_str().into())
 }
 
 /// How a target is asked.
@@ -68,45 +76,47 @@ impl Pins {
 
     fn with(
         key: hmac::Key,
-        turns: moka::sync::Cache<Known, (TargetName, Option<Effort>)>,
-        conversations: moka::sync::Cache<Known, (TargetName, u64)>,
+        turns: moka::sync::Cache<Known, (Model, Option<Effort>)>,
+        conversations: moka::sync::Cache<Known, (Model, u64)>,
         config: &Config,
     ) -> Self {
         let priced = config.targets.iter().filter_map(|target| target.price.as_ref());
+        let models: Vec<Model> = config.targets.iter().map(|target| model(target)).collect();
         Self {
             key,
             turns,
             conversations,
-            places: config.targets.iter().map(|target| (target.name.clone(), target.id)).collect(),
-            names: config.targets.iter().map(|target| target.name.clone()).collect(),
+            places: models.iter().cloned().zip(config.targets.iter().map(|target| target.id)).collect(),
+            models,
             caches: priced.map(|price| price.base()).any(|rates| rates.cached_input < rates.input),
         }
     }
 
     /// Who began this turn, and how, if it is known.
     pub(super) fn turn(&self, turn: &Known) -> Option<Way> {
-        let (name, effort) = self.turns.get(turn)?;
-        Some(Way { target: *self.places.get(&name)?, effort })
+        let (model, effort) = self.turns.get(turn)?;
+        Some(Way { target: *self.places.get(&model)?, effort })
     }
 
     /// A target answers in this turn.
     pub(super) fn answers(&self, turn: Known, way: Way) {
-        if let Some(name) = self.names.get(way.target.index()) {
-            self.turns.insert(turn, (name.clone(), way.effort));
+        if let Some(model) = self.models.get(way.target.index()) {
+            self.turns.insert(turn, (model.clone(), way.effort));
         }
     }
 
     /// Where this conversation is cached.
     pub(super) fn warm(&self, conversation: &Known) -> Option<Warm> {
-        let (name, tokens) = self.conversations.get(conversation).filter(|(_, tokens)| *tokens > 0)?;
-        Some(Warm { target: *self.places.get(&name)?, tokens })
+        let (model, tokens) = self.conversations.get(conversation).filter(|(_, tokens)| *tokens > 0)?;
+        Some(Warm { target: *self.places.get(&model)?, tokens })
     }
 
     /// A target has answered in this conversation.
     pub(super) fn served(&self, conversation: Known, target: &Target, usage: &Usage) {
-        let before = self.conversations.get(&conversation).filter(|(name, _)| *name == target.name);
+        let Some(model) = self.models.get(target.id.index()) else { return };
+        let before = self.conversations.get(&conversation).filter(|(before, _)| before == model);
         let tokens = cached(target, usage, before.is_some());
-        self.conversations.insert(conversation, (target.name.clone(), tokens));
+        self.conversations.insert(conversation, (model.clone(), tokens));
     }
 
     /// The turn a request belongs to; `None` where no tool can be called.
@@ -225,6 +235,20 @@ mod tests {
         assert_eq!(tokens(&openai, &[usage(9000, 0)]), 5000, "never more than there was");
         assert_eq!(tokens(&anthropic, &[usage(0, 0)]), 0, "nobody asked for it to be kept");
         assert_eq!(tokens(&anthropic, &[usage(1000, 3000)]), 4000);
+    }
+
+    #[test]
+    fn another_model_under_the_same_name_goes_on_with_nothing() {
+        let mut config = with(rates(10, 1, 10));
+        let pins = Pins::new(&config);
+        let conversation = pins.conversation_of(&"acme".into(), &asked(ASKED)).unwrap();
+        pins.served(conversation, &config.targets[0], &Usage { input: 5000, ..Usage::default() });
+        pins.answers(conversation, Way { target: config.targets[0].id, effort: None });
+        let same = pins.renewed(&config);
+        assert!(same.warm(&conversation).is_some() && same.turn(&conversation).is_some());
+        std::sync::Arc::make_mut(&mut config.targets[0]).upstream = "another".to_owned();
+        let other = pins.renewed(&config);
+        assert!(other.warm(&conversation).is_none() && other.turn(&conversation).is_none());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod considered;
 mod settle;
+mod told;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -15,10 +16,9 @@ use super::Gateway;
 use super::call::Content;
 use super::decide::Step;
 use super::error::GatewayError;
-use super::headers::Notes;
 use super::pins::Known;
 use crate::auth::Principal;
-use crate::chat::{self, Effort, Format, Outcome, Usage};
+use crate::chat::{self, Effort, Outcome, Usage};
 use crate::config::Target;
 use crate::cost;
 use crate::detect::Found;
@@ -28,7 +28,6 @@ use crate::money::NanoUsd;
 use crate::policy::{Allowed, Labels, Policy};
 use crate::route::{Basis, Plan};
 use crate::wire::passage::Relay;
-use crate::wire::{Envelope, responses};
 
 /// One authenticated request.
 pub(super) struct Record<'g> {
@@ -249,13 +248,18 @@ impl<'g> Record<'g> {
 
     /// The request is on its way to a target: from here it may cost something, whatever comes back.
     pub(super) fn sent(&mut self, step: &Step, bytes: usize, request: &chat::Request) {
-        self.target = Some(Arc::clone(&step.target));
-        self.effort = step.effort;
+        self.asks(step, bytes);
         self.answers = request.n.max(1);
-        self.sent_at = Some(Instant::now());
-        self.under_way = Some(bytes);
         self.max_output = request.max_output_tokens.map(|tokens| tokens.saturating_mul(u64::from(request.n)));
         self.usage = Some(Usage { input: request.input_tokens_estimate, estimated: true, ..Usage::default() });
+    }
+
+    /// The request is on its way to a target that is asked something free.
+    pub(super) fn asks(&mut self, step: &Step, bytes: usize) {
+        self.target = Some(Arc::clone(&step.target));
+        self.effort = step.effort;
+        self.sent_at = Some(Instant::now());
+        self.under_way = Some(bytes);
     }
 
     /// What became of the attempt, as far as its first content.
@@ -345,28 +349,6 @@ impl<'g> Record<'g> {
         self.free = true;
     }
 
-    /// What an answer's headers say of all this.
-    pub(super) fn notes(&self) -> Notes<'_> {
-        Notes {
-            served_by: self.target.as_ref().map(|target| &self.gateway.served_by[target.id.index()]),
-            reason: self.reason,
-            attempts: (!self.attempts.is_empty()).then_some(self.attempts.len()),
-            dropped: &self.dropped,
-            ..self.early_notes()
-        }
-    }
-
-    /// The same before it is known who will answer.
-    pub(super) fn early_notes(&self) -> Notes<'_> {
-        Notes {
-            request_id: Some(&self.request_id),
-            decision: Some(self.id),
-            difficulty: self.difficulty(),
-            cache: self.cache,
-            ..Notes::default()
-        }
-    }
-
     /// Time that was spent waiting for somebody else.
     pub(super) fn waited(&mut self, duration: Duration) {
         self.waited += duration;
@@ -387,33 +369,6 @@ impl<'g> Record<'g> {
             .as_ref()
             .and_then(|target| target.price.as_ref())
             .map_or(NanoUsd::ZERO, |price| cost::cost(&usage, price))
-    }
-
-    /// What stands around an answer of this target.
-    pub(super) fn envelope(&self, target: &Target, request: &chat::Request) -> Envelope {
-        let price = target.price.clone();
-        Envelope {
-            model: target.upstream.clone(),
-            cost: Arc::new(move |usage| price.as_ref().map(|price| cost::cost(usage, price))),
-            ..self.early_envelope(request)
-        }
-    }
-
-    /// The same before it is known who will answer.
-    pub(super) fn early_envelope(&self, request: &chat::Request) -> Envelope {
-        let prefix = match request.format {
-            Format::Responses => "resp_",
-            Format::Messages => "msg_",
-            Format::Chat | Format::Gemini | Format::Completions | Format::Embeddings => "chatcmpl-",
-        };
-        Envelope {
-            id: format!("{prefix}{}", self.id),
-            model: request.model.clone(),
-            created: self.at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs(),
-            show_usage: request.include_usage,
-            echo: (request.format == Format::Responses).then(|| responses::echo::echo(request)),
-            cost: Arc::new(|_| None),
-        }
     }
 
     /// The client has its whole answer.

@@ -50,8 +50,9 @@ pub(super) async fn answer<C: Client>(
             let notes = Notes { upstream_id, rate, cost: Some(record.cost()), ..record.notes() };
             incoming.release().await;
             let writing = Instant::now();
-            respond(client, &notes, record, whole.body.clone()).await?;
+            let written = respond(client, &notes, record, whole.body.clone()).await;
             record.waited(writing.elapsed());
+            written?;
             record.completed();
             Ok((keep && whole.good).then(|| Whole { target, body: whole.body, usage: record.usage() }))
         }
@@ -190,7 +191,10 @@ pub(super) async fn cached<C: Client>(
     let body = &hit.entry.body;
     let notes = Notes { rate, cost: Some(record.cost()), ..record.notes() };
     if !request.stream {
-        respond(client, &notes, record, body.clone()).await?;
+        let writing = Instant::now();
+        let written = respond(client, &notes, record, body.clone()).await;
+        record.waited(writing.elapsed());
+        written?;
         record.completed();
         return Ok(());
     }
@@ -198,8 +202,11 @@ pub(super) async fn cached<C: Client>(
     let events = passage::replay(request.format, body, envelope)
         .map_err(|error| GatewayError::new(Code::UpstreamError, format!("a kept answer cannot be read: {error}")))?;
     client.start(StatusCode::OK, stream_headers(client, &notes, record)).await?;
-    client.write(events).await?;
-    client.end().await?;
+    let writing = Instant::now();
+    let written = client.write(events).await;
+    let ended = client.end().await;
+    record.waited(writing.elapsed());
+    written.and(ended)?;
     record.completed();
     Ok(())
 }

@@ -35,6 +35,8 @@ impl<C: Clock + Clone> Rate<C> {
         }
         let [old, new] = [before.quota, quota].map(|quota| quota.replenish_interval().as_nanos().max(1));
         let owed = before.state(0).reset.as_nanos().saturating_mul(new) / old;
+        // Nobody ever owes more than a whole minute's worth.
+        let owed = owed.min(quota.burst_size_replenished_in().as_nanos());
         let arrival = Arrival(Arc::new(AtomicU64::new(u64::try_from(owed).unwrap_or(u64::MAX))));
         Some(Arc::new(Self::of(quota, arrival, clock)))
     }

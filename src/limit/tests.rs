@@ -195,6 +195,15 @@ fn a_reload_gives_nobody_a_second_minute() {
 }
 
 #[test]
+fn a_lower_rate_keeps_nobody_out_for_more_than_a_minute() {
+    let (old, clock) = limiter(rate(600), Limits::default());
+    (0..600).for_each(|_| drop(ask(&old, "k1").unwrap()));
+    let narrower = renewed(&old, &clock, rate(10), Limits::default());
+    let error = ask(&narrower, "k1").err().expect("all of the minute is used up");
+    assert!(error.retry_after() <= Duration::from_secs(60), "{:?}", error.retry_after());
+}
+
+#[test]
 fn requests_that_run_count_against_the_new_limit_and_leave_it_when_they_end() {
     let (old, clock) = limiter(Limits::default(), at_once(3));
     let running: Vec<_> = (0..3).map(|_| ask(&old, "k1").unwrap()).collect();

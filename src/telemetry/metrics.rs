@@ -1,7 +1,7 @@
 //! Metrics in Prometheus form: OpenTelemetry's GenAI names where they exist, `waypost_…` for what is ours.
 //!
-//! One registry per gateway instance, whatever it is configured to do. Series that a request touches are looked up by index in tables that fill as they
-//! are used, so the request path neither hashes label values nor allocates for them.
+//! One registry per gateway instance, whatever it is configured to do. Series that a request touches are looked up by
+//! index in tables that fill as they are used, so the request path neither hashes label values nor allocates for them.
 
 mod buckets;
 mod families;

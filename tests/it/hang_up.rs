@@ -1,6 +1,6 @@
 //! A client that hangs up cancels the upstream at once, however it leaves and whatever it waited for, and is charged.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{Curl, Gateway, Gone, Setup, Upstream, chat, chat_stream};
 
@@ -135,4 +135,49 @@ fn a_body_that_is_never_finished_reaches_nobody() {
     assert_ne!(gateway.line_of("half")["outcome"], "ok");
     upstream.must_be_untouched();
     assert_eq!(gateway.chat(&chat("small", "hi")).send().status, 200);
+}
+
+/// A provider that counts tokens itself, and does so like this.
+fn counts(behaviour: &str) -> (Upstream, Gateway) {
+    let upstream = Upstream::that(behaviour);
+    let gateway = Setup::new()
+        .provider("counter", &upstream, "kind: anthropic, credentials: [{ api_key: k }]")
+        .model("claude", "counter", "tier: mid")
+        .start();
+    (upstream, gateway)
+}
+
+const COUNT: &str = "/v1/messages/count_tokens";
+
+fn claude() -> Value {
+    json!({ "model": "claude", "messages": [{ "role": "user", "content": "What is the answer?" }] })
+}
+
+#[test]
+fn a_prompt_that_left_to_be_counted_is_recorded_though_nobody_waited_for_the_count() {
+    let (upstream, gateway) = counts("stall_after: head");
+    let waiting = gateway.post(COUNT, &claude()).header("x-request-id", "leaving").begin();
+    upstream.wait_for("the upstream has the prompt", |stats| stats.last_request.is_some());
+    waiting.leave(Gone::Rst);
+    upstream.wait_for("the upstream sees the hang-up", |stats| stats.cancelled == 1);
+    let line = gateway.line_of("leaving");
+    let record = gateway.decision(line["decision"].as_str().unwrap());
+    assert_eq!((&record["outcome"], &record["cost_nusd"]), (&json!("cancelled"), &json!(0)), "counting is free");
+    assert_eq!(record["attempts"][0]["target"], "claude@counter", "{record}");
+    assert!(record["attempts"][0]["bytes_sent"].as_u64() > Some(0), "{record}");
+}
+
+#[test]
+fn a_count_that_fails_is_recorded_by_how_it_failed() {
+    let (_upstream, gateway) = counts("status: 429");
+    let answer = gateway.post(COUNT, &claude()).send();
+    assert_eq!(answer.status, 429);
+    let attempt = &gateway.decision_of(&answer)["attempts"][0];
+    assert_eq!((&attempt["status"], &attempt["result"]), (&json!(429), &json!("rate_limited")), "{attempt}");
+    let (upstream, gateway) = counts("text: hi");
+    drop(upstream);
+    let answer = gateway.post(COUNT, &claude()).send();
+    assert!(answer.status >= 502, "{}", answer.text());
+    let attempt = &gateway.decision_of(&answer)["attempts"][0];
+    assert_eq!((&attempt["bytes_sent"], &attempt["result"]), (&json!(0), &json!("connect")), "{attempt}");
 }

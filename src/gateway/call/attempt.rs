@@ -1,12 +1,13 @@
 //! One call to one target, as far as its first content.
 
 use std::borrow::Cow;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::failed::{Failed, bad_answer, full, speechless};
+use super::failed::{Failed, bad_answer, full, revoked, speechless};
 use super::{Answer, Ask, Content};
 use crate::chat::{self, Effort, Format};
 use crate::config::Target;
@@ -94,16 +95,7 @@ pub(super) async fn attempt(
         }
     };
     let elapsed = sent.elapsed();
-    let (status, word) = match &result {
-        Ok(_) => (Some(200), "ok"),
-        Err(Failed::Exchange(failure)) => (failure.status, failure.word()),
-        Err(Failed::Inside(failure)) => (Some(200), failure.word()),
-        Err(Failed::Answer(_) | Failed::Unsendable(_)) => (Some(200), "bad_answer"),
-    };
-    let bytes_sent = if UNSENT.contains(&word) { 0 } else { bytes_sent };
-    let name = target.name.clone();
-    let effort = step.effort.map(Effort::as_str);
-    let attempt = Attempt { target: name, effort, peer, tls_sha256, bytes_sent, status, result: word, elapsed };
+    let attempt = over(step, result.as_ref().err(), (peer, tls_sha256), bytes_sent, elapsed);
     record.attempted(attempt, target.id);
     match &result {
         Ok(answer) => {
@@ -122,6 +114,25 @@ pub(super) async fn attempt(
         }
     }
     result
+}
+
+/// What is told of an attempt that is over. `failed`: how it failed, if it did.
+fn over(
+    step: &Step,
+    failed: Option<&Failed>,
+    (peer, tls_sha256): (Option<SocketAddr>, Option<[u8; 32]>),
+    bytes_sent: usize,
+    elapsed: Duration,
+) -> Attempt {
+    let (status, result) = match failed {
+        None => (Some(200), "ok"),
+        Some(Failed::Exchange(failure)) => (failure.status, failure.word()),
+        Some(Failed::Inside(failure)) => (Some(200), failure.word()),
+        Some(Failed::Answer(_) | Failed::Unsendable(_)) => (Some(200), "bad_answer"),
+    };
+    let bytes_sent = if UNSENT.contains(&result) { 0 } else { bytes_sent };
+    let effort = step.effort.map(Effort::as_str);
+    Attempt { target: step.target.name.clone(), effort, peer, tls_sha256, bytes_sent, status, result, elapsed }
 }
 
 async fn read_until_content(
@@ -184,31 +195,35 @@ pub(in crate::gateway) async fn counter(
     request: &chat::Request,
     record: &mut Record<'_>,
 ) -> Result<Bytes, GatewayError> {
-    let Encoded { body, dropped } = anthropic::request::pass(request, &target.shape(Format::Messages));
+    if !record.is_welcome() {
+        return Err(revoked());
+    }
+    let encoded = aside(request.body.len(), || anthropic::request::pass(request, &target.shape(Format::Messages)));
+    let Encoded { body, dropped } = encoded;
     record.dropped(dropped);
     let bytes_sent = body.len();
+    let Some(_place) = gateway.places.enter(target.id) else { return Err(full(target)) };
     let passed = suited(&wishes.passed, Format::Messages);
     let path = target.provider.native.counter.unwrap_or_default();
     let by = Instant::now() + target.provider.timeouts.total;
+    let step = Step { target: target.clone(), effort: None };
     let sent = Instant::now();
+    record.asks(&step, bytes_sent);
     let exchange = Exchange { path, body, stream: false, passed: &passed, by: Some(by) };
-    let (status, peer, tls_sha256, answered) = match gateway.calls.call(target, &exchange).await {
+    let (peer, tls_sha256, counted) = match gateway.calls.call(target, &exchange).await {
         Ok(mut incoming) => {
-            let (status, peer, tls_sha256) = (Some(incoming.status), Some(incoming.peer), incoming.tls_sha256());
             let body = incoming.whole(MAX_HELD).await.map_err(Failed::from);
+            let (peer, tls_sha256) = (Some(incoming.peer), incoming.tls_sha256());
             incoming.release().await;
-            (status, peer, tls_sha256, body)
+            let none = || Failed::Answer(bad_answer(target, &"its count of tokens is none"));
+            let counted = body.and_then(|body| anthropic::count::decode(&body).map(|_| body).ok_or_else(none));
+            (peer, tls_sha256, counted)
         }
-        Err(failure) => (failure.status, failure.peer, failure.tls_sha256, Err(Failed::Exchange(failure))),
+        Err(failure) => (failure.peer, failure.tls_sha256, Err(Failed::Exchange(failure))),
     };
-    let result = if answered.is_ok() { "ok" } else { "status" };
-    let name = target.name.clone();
-    let elapsed = sent.elapsed();
-    let attempt = Attempt { target: name, effort: None, peer, tls_sha256, bytes_sent, status, result, elapsed };
+    let attempt = over(&step, counted.as_ref().err(), (peer, tls_sha256), bytes_sent, sent.elapsed());
     record.attempted(attempt, target.id);
-    let body = answered.map_err(|failed| failed.into_error(target))?;
-    match anthropic::count::decode(&body) {
-        Some(_) => Ok(body),
-        None => Err(bad_answer(target, &"its count of tokens is none")),
-    }
+    // Counting is free, and whoever counts is no answer's target.
+    record.not_answered();
+    counted.map_err(|failed| failed.into_error(target))
 }

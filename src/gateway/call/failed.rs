@@ -45,12 +45,18 @@ impl From<CallError> for Failed {
     }
 }
 
+/// It is full, or was taken away while the request was under way.
 pub(super) fn full(target: &Target) -> GatewayError {
     GatewayError::new(
         Code::NoHealthyTarget,
-        format!("`{}` has as many requests as it may have (max_concurrent)", target.name),
+        format!("`{}` takes no more requests at the moment (max_concurrent)", target.name),
     )
     .retry_after(Duration::from_secs(1))
+}
+
+/// The key of a request that is under way was revoked: it goes nowhere any more.
+pub(super) fn revoked() -> GatewayError {
+    GatewayError::new(Code::InvalidApiKey, crate::auth::REFUSED)
 }
 
 pub(super) fn speechless(target: &Target, request: &chat::Request) -> GatewayError {

@@ -1,0 +1,62 @@
+//! What the client is told of a record: in headers, and around the answer.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::Record;
+use crate::chat::{self, Format};
+use crate::config::Target;
+use crate::cost;
+use crate::gateway::headers::Notes;
+use crate::wire::{Envelope, responses};
+
+impl Record<'_> {
+    /// What an answer's headers say of all this.
+    pub(in crate::gateway) fn notes(&self) -> Notes<'_> {
+        Notes {
+            served_by: self.target.as_ref().map(|target| &self.gateway.served_by[target.id.index()]),
+            reason: self.reason,
+            attempts: (!self.attempts.is_empty()).then_some(self.attempts.len()),
+            dropped: &self.dropped,
+            ..self.early_notes()
+        }
+    }
+
+    /// The same before it is known who will answer.
+    pub(in crate::gateway) fn early_notes(&self) -> Notes<'_> {
+        Notes {
+            request_id: Some(&self.request_id),
+            decision: Some(self.id),
+            difficulty: self.difficulty(),
+            cache: self.cache,
+            ..Notes::default()
+        }
+    }
+
+    /// What stands around an answer of this target.
+    pub(in crate::gateway) fn envelope(&self, target: &Target, request: &chat::Request) -> Envelope {
+        let price = target.price.clone();
+        Envelope {
+            model: target.upstream.clone(),
+            cost: Arc::new(move |usage| price.as_ref().map(|price| cost::cost(usage, price))),
+            ..self.early_envelope(request)
+        }
+    }
+
+    /// The same before it is known who will answer.
+    pub(in crate::gateway) fn early_envelope(&self, request: &chat::Request) -> Envelope {
+        let prefix = match request.format {
+            Format::Responses => "resp_",
+            Format::Messages => "msg_",
+            Format::Chat | Format::Gemini | Format::Completions | Format::Embeddings => "chatcmpl-",
+        };
+        Envelope {
+            id: format!("{prefix}{}", self.id),
+            model: request.model.clone(),
+            created: self.at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs(),
+            show_usage: request.include_usage,
+            echo: (request.format == Format::Responses).then(|| responses::echo::echo(request)),
+            cost: Arc::new(|_| None),
+        }
+    }
+}
