@@ -39,15 +39,7 @@ pub(super) struct Checked {
 
 /// A problem of the configuration as a whole.
 pub(super) fn problem(config: &Config, message: String, remedy: &str) -> Problem {
-    Problem {
-        file: config.path.clone().unwrap_or_default(),
-        line: 0,
-        column: 0,
-        message,
-        remedy: remedy.to_owned(),
-        severity: Severity::Error,
-        snippet: String::new(),
-    }
+    Problem::of_file(config.path.as_deref().unwrap_or(Path::new("")), message, remedy)
 }
 
 /// A check of something that the configuration names: policies, the classifier. It may be handed a configuration

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::config::{self, Config, Problem, Severity};
+use crate::config::{self, Config, Problem};
 use crate::config::{Discovered, Found, discover};
 use crate::policy::Policies;
 use crate::scripted::{Script, Server};
@@ -63,15 +63,11 @@ fn bind_scripted(config: &mut Config) -> std::io::Result<Option<Server>> {
 }
 
 fn no_scripted(path: Option<&Path>, error: &std::io::Error) -> Problem {
-    Problem {
-        file: path.unwrap_or(Path::new("environment")).to_owned(),
-        line: 0,
-        column: 0,
-        message: format!("the scripted provider cannot listen on 127.0.0.1: {error}"),
-        remedy: "give the provider an endpoint, such as that of `waypost upstream`".to_owned(),
-        severity: Severity::Error,
-        snippet: String::new(),
-    }
+    Problem::of_file(
+        path.unwrap_or(Path::new("environment")),
+        format!("the scripted provider cannot listen on 127.0.0.1: {error}"),
+        "give the provider an endpoint, such as that of `waypost upstream`",
+    )
 }
 
 /// Prints problems one after another.

@@ -10,6 +10,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::environment::Lookup;
+use super::names::free_name;
 use super::problem::Problem;
 use super::running::{Config, Tier};
 use crate::catalog;
@@ -170,7 +171,7 @@ fn write_local(local: &Local, served: &[Served], providers: &mut String, models:
     let _ = writeln!(providers, "  - {{ name: {name}, kind: {kind}, endpoints: [\"http://127.0.0.1:{port}\"] }}");
     let mut taken = Vec::new();
     for model in served {
-        let model_name = model_name(&model.id, &taken);
+        let model_name = free_name(&model.id, &taken);
         let _ = write!(
             models,
             "  - {{ name: {}, provider: {name}, upstream: {}, tier: {}, price: {{ input: 0, output: 0 }}",
@@ -254,25 +255,6 @@ fn served(body: &[u8]) -> Vec<Served> {
     });
     data.truncate(MOST);
     data
-}
-
-/// A name for a model: the last part of its id, in letters that names may have, not taken yet.
-fn model_name(id: &str, taken: &[String]) -> String {
-    let last = id.rsplit('/').find(|part| !part.is_empty()).unwrap_or(id);
-    let last = last.strip_suffix(".gguf").unwrap_or(last);
-    let fine = |c: char| {
-        if c.is_ascii_alphanumeric() || "._-:+".contains(c) { c } else { '-' }
-    };
-    let name: String = last.chars().take(100).map(fine).collect();
-    let name = name.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
-    let name = if name.is_empty() || name == "auto" { "model" } else { name };
-    let mut candidate = name.to_owned();
-    let mut number = 2;
-    while taken.contains(&candidate) {
-        candidate = format!("{name}-{number}");
-        number += 1;
-    }
-    candidate
 }
 
 /// A first guess from the size in a model's name (`7b`, `135M`): up to 8 billion parameters weak, up to 40 mid. A

@@ -10,7 +10,7 @@ use serde::Deserialize as _;
 
 pub use discover::{Discovered, Found, discover};
 pub use facts::{Fact, FactName, Facts};
-pub use names::Meant;
+pub use names::{Meant, free_name};
 pub use problem::{Problem, Severity};
 pub use resolve::{NAME_REMEDY, is_name};
 pub use running::*;
@@ -70,16 +70,8 @@ pub fn examine(path: &Path) -> (Option<Config>, Vec<Problem>) {
     match text {
         Ok(text) => examine_text(path, Some(path), &text, &|name| std::env::var(name).ok()),
         Err(error) => {
-            let problem = Problem {
-                file: path.to_owned(),
-                line: 0,
-                column: 0,
-                message: format!("cannot read this file: {error}"),
-                remedy: "name a readable file with `--config FILE`".to_owned(),
-                severity: Severity::Error,
-                snippet: String::new(),
-            };
-            (None, vec![problem])
+            let message = format!("cannot read this file: {error}");
+            (None, vec![Problem::of_file(path, message, "name a readable file with `--config FILE`")])
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What is wrong with a configuration or policy: where, what, and what to write instead.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -23,6 +23,22 @@ pub struct Problem {
     /// The source lines around the place with a caret, ready to print; empty where there is no place.
     #[serde(skip)]
     pub snippet: String,
+}
+
+impl Problem {
+    /// An error of a file as a whole, which has no place in it: one that cannot be read, say.
+    #[must_use]
+    pub fn of_file(file: &Path, message: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self {
+            file: file.to_owned(),
+            line: 0,
+            column: 0,
+            message: message.into(),
+            remedy: remedy.into(),
+            severity: Severity::Error,
+            snippet: String::new(),
+        }
+    }
 }
 
 /// How bad it is.

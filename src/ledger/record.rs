@@ -35,7 +35,7 @@ pub struct Decision {
     /// Id of the virtual key; null for tokens and open mode.
     #[schemars(with = "Option<String>")]
     pub key: Option<KeyId>,
-    /// `chat`
+    /// `chat`, `responses`, `messages`, `completions`, `embeddings` or `count_tokens`.
     pub operation: &'static str,
     /// The model name the client asked for.
     pub model: Option<String>,

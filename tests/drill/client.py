@@ -46,7 +46,8 @@ class Client:
             return headers | {"x-api-key": self.keys[ask.key], "anthropic-version": "2023-06-01"}
         return headers | {"authorization": f"Bearer {self.keys[ask.key]}"}
 
-    def send(self, ask):
+    def send(self, ask, begun=lambda: None):
+        """`begun` is called at the first byte of the answer's body."""
         result = Result(ask)
         began = time.monotonic()
         data = json.dumps(ask.body).encode() if ask.body else None
@@ -57,7 +58,7 @@ class Client:
             try:
                 connection.request("POST" if data else "GET", ask.path, data, self.headers(ask))
                 first = connection.getresponse()
-                self.take(result, first, connection)
+                self.take(result, first, begun)
             except TimeoutError:
                 result.breach(f"hung: no byte for {HUNG} s")
             except PLAIN as error:
@@ -83,7 +84,7 @@ class Client:
             result.breach(f"status {result.status} {result.code} without x-waypost-decision")
         return result
 
-    def take(self, result, response, connection):
+    def take(self, result, response, begun):
         ask = result.ask
         result.status = response.status
         result.decision = response.getheader("x-waypost-decision", "")
@@ -93,7 +94,9 @@ class Client:
             response.read(1)
             result.outcome = "left"
             return
-        result.body = response.read()
+        first = response.read(1)
+        begun()
+        result.body = first + response.read()
         judge(result, result.body)
         if self.judged:
             judge_origin(result, result.body)

@@ -6,7 +6,7 @@ import time
 
 import asks
 from cast import Cast
-from client import Client, Gate, Load, redis
+from client import HUNG, Client, Gate, Load, redis
 from faults import Faults
 from report import summary
 from world import Broken
@@ -129,11 +129,12 @@ class Drill:
         begun = []
 
         def before():
-            slow = [threading.Thread(target=lambda: begun.append(client.send(asks.slow(next(numbers))))) for _ in range(8)]
+            streaming = threading.Semaphore(0)
+            slow = [threading.Thread(target=lambda: begun.append(client.send(asks.slow(next(numbers)), streaming.release))) for _ in range(8)]
             begun.extend(client.send(ask) for ask in loops)
             for thread in slow:
                 thread.start()
-            time.sleep(0.7)
+            self.must(all(streaming.acquire(timeout=HUNG) for _ in slow), f"reload: not every stream had a byte within {HUNG} s")
             self.cast.reload("as it was")
             self.must(any(thread.is_alive() for thread in slow), "reload: no stream was under way")
             for thread in slow:

@@ -4,23 +4,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Setup, Upstream, VirtualKey, chat, eventually, waypost, with};
+use crate::harness::{Setup, Upstream, VirtualKey, chat, eventually, prompt, text, waypost, with};
 
-/// Sums are easy and proofs are hard, for both models; the cheap one fails on most proofs.
-fn prompt(number: usize) -> (String, bool) {
-    let hard = number % 2 == 1;
-    let text = if hard {
-        format!(
-            "Prove rigorously that every integer n > {number} has the property stated, and generalise the argument to \
-                 arbitrary commutative rings; discuss each counterexample and its cohomological obstruction."
-        )
-    } else {
-        format!("What is {number} + 2?")
-    };
-    (text, hard)
-}
-
-/// Labels of `small@own` and `large@paid`, as many as wanted.
+/// Labels of `small@own` and `large@paid`, as many as wanted. Proofs are hard for both; the cheap one fails on most.
 fn labels(count: usize) -> String {
     let mut lines = String::new();
     for number in 0..count {
@@ -38,10 +24,6 @@ fn labels(count: usize) -> String {
 
 fn setup(own: &Upstream, paid: &Upstream) -> Setup {
     Setup::own_and_paid(own, paid).section("classifier: { model: embedded, deadline: 5s }")
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
 }
 
 /// A calibration of this configuration, from so many labels.

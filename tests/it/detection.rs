@@ -171,11 +171,12 @@ fn a_past_request_is_looked_through_as_well() {
     let tried = waypost(&["try", history.to_str().unwrap(), "--config", config.to_str().unwrap(), "--json"], &[]);
     assert_eq!(tried.code, 0, "{tried}");
     assert!(!is_shown(&tried.all()), "{tried}");
-    let page = tried.json();
-    let rules = &page["policy"];
-    assert!(
-        page.to_string().contains("personal-data-stays-in-the-eea"),
-        "one of two would be kept from abroad: {rules} in {page}"
+    let policy = &tried.json()["policy"];
+    assert_eq!(policy["model_denied"], 1, "one of two would be kept from abroad: {policy}");
+    assert_eq!(
+        policy["model_denied_by"],
+        json!([{ "name": "personal-data-stays-in-the-eea", "lines": 1 }]),
+        "{policy}"
     );
 }
 

@@ -4,21 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Gateway, Ran, Setup, Upstream, chat, eventually, waypost, with};
-
-/// Sums are easy and proofs are hard.
-fn prompt(number: usize) -> (String, bool) {
-    let hard = number % 2 == 1;
-    let text = if hard {
-        format!(
-            "Prove rigorously that every integer n > {number} has the property stated, and generalise the argument to \
-                 arbitrary commutative rings; discuss each counterexample and its cohomological obstruction."
-        )
-    } else {
-        format!("What is {number} + 2?")
-    };
-    (text, hard)
-}
+use crate::harness::{Answer, Gateway, Ran, Setup, Upstream, chat, eventually, prompt, text, waypost, with};
 
 /// Labels of `thinker@own` at two efforts and of `large@paid`: proofs need the high effort, or the other model.
 fn labels(count: usize, both: bool) -> String {
@@ -53,10 +39,6 @@ fn setup(own: &Upstream, paid: &Upstream) -> Setup {
             "default",
             "policy: default\nobjective: { minimise: cost, quality: { at_least: 0.9, confidence: 0.9 } }\n",
         )
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
 }
 
 fn calibrate(config: &Path, labels: &str) -> (PathBuf, Ran) {

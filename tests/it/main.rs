@@ -44,6 +44,7 @@ mod policy_choice;
 mod policy_reference;
 mod prices;
 mod provider_errors;
+mod readme;
 mod reload;
 mod reload_keeps;
 mod reload_tls;

@@ -4,7 +4,7 @@ use std::os::unix::fs::symlink;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Gateway, Setup, Upstream, VirtualKey, chat, chat_stream, eventually, is_done, said};
+use crate::harness::{Gateway, Held, Setup, Upstream, VirtualKey, chat, chat_stream, eventually, is_done, said};
 
 /// With an alias of this name, by which it can be told which configuration runs.
 fn named(setup: Setup, alias: &str) -> Setup {
@@ -243,29 +243,33 @@ fn a_revoked_key_is_refused_at_once_and_its_stream_is_not_cut() {
 
 #[test]
 fn a_request_of_a_key_that_is_revoked_meanwhile_is_sent_nowhere_again() {
-    let upstream = Upstream::that("text: hi, status: 503, before_headers: 1500ms");
+    let upstream = Held::start();
     let goes = VirtualKey::create();
     let with = |keys: &str| {
-        Setup::one(&upstream)
+        Setup::new()
+            .provider_at("own", upstream.origin(), "")
+            .model("small", "own", "tier: weak")
             .section("retry: { attempts: 3, budget: 1.0 }")
             .section(&format!("auth: {{ keys: [{keys}] }}"))
     };
     let gateway = with(&goes.entry("goes", "")).start();
     let mut waiting = gateway.chat(&chat("small", "hi")).key(&goes.secret).begin();
-    upstream.wait_for("it is under way", |stats| stats.open == 1);
+    upstream.wait_for(1);
     assert_eq!(gateway.reload(&with(&VirtualKey::create().entry("new", "")).text()).status, 200);
+    upstream.release();
     waiting.answer().must_be_error(401, "invalid_api_key");
     assert_eq!(upstream.requests(), 1, "the 503 is not tried again");
 }
 
 #[test]
 fn a_request_under_way_does_not_fall_back_to_a_target_that_was_taken_away() {
-    let (first, second) = (Upstream::that("text: hi, status: 503, before_headers: 1500ms"), Upstream::plain());
-    let one = || Setup::new().provider("first", &first, "").model("small", "first", "tier: weak");
+    let (first, second) = (Held::start(), Upstream::plain());
+    let one = || Setup::new().provider_at("first", first.origin(), "").model("small", "first", "tier: weak");
     let gateway = one().provider("second", &second, "").model("small", "second", "tier: weak").start();
     let mut waiting = gateway.chat(&chat("small", "hi")).begin();
-    first.wait_for("it is under way", |stats| stats.open == 1);
+    first.wait_for(1);
     assert_eq!(gateway.reload(&one().text()).status, 200);
+    first.release();
     assert!(waiting.answer().status >= 500);
     second.must_be_untouched();
 }

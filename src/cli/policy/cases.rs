@@ -16,7 +16,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::chat::{Role, Text};
-use crate::config::{Problem, Severity};
+use crate::config::Problem;
 use crate::money::NanoUsd;
 use crate::policy::node::{Node, Source, Value, did_you_mean, get, place};
 use crate::policy::{Condition, Operation, RequestFacts, read_never};
@@ -91,20 +91,11 @@ const REQUEST: [&str; 11] = [
 
 /// Reads every case file of a folder; files that another names as its `config` are none.
 pub(super) fn read_all(folder: &Path, config: Option<&Path>) -> Result<Vec<CaseFile>, Vec<Problem>> {
-    let unreadable = |path: &Path, message: String, remedy: &str| Problem {
-        file: path.to_owned(),
-        line: 0,
-        column: 0,
-        message,
-        remedy: remedy.to_owned(),
-        severity: Severity::Error,
-        snippet: String::new(),
-    };
     let mut paths: Vec<PathBuf> = match fs::read_dir(folder) {
         Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())).collect(),
         Err(error) => {
             let remedy = "put cases such as default.yaml there";
-            return Err(vec![unreadable(folder, format!("cannot read the folder of cases: {error}"), remedy)]);
+            return Err(vec![Problem::of_file(folder, format!("cannot read the folder of cases: {error}"), remedy)]);
         }
     };
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "yaml"));
@@ -117,7 +108,7 @@ pub(super) fn read_all(folder: &Path, config: Option<&Path>) -> Result<Vec<CaseF
         let text = match fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) => {
-                problems.push(unreadable(path, format!("cannot be read: {error}"), "check its permissions"));
+                problems.push(Problem::of_file(path, format!("cannot be read: {error}"), "check its permissions"));
                 continue;
             }
         };
@@ -133,7 +124,7 @@ pub(super) fn read_all(folder: &Path, config: Option<&Path>) -> Result<Vec<CaseF
     }
     for path in without_cases {
         if !files.iter().any(|file: &CaseFile| file.config == path) {
-            problems.push(unreadable(
+            problems.push(Problem::of_file(
                 &path,
                 "holds no cases".to_owned(),
                 "add cases: [], or name it as another's config",

@@ -40,7 +40,7 @@ pub(super) fn written(survey: &Survey) -> String {
             kinds.push(kind);
             let _ = writeln!(providers, "  - {{ name: {kind}, kind: {kind} }}");
         }
-        let name = name(upstream, &names);
+        let name = config::free_name(upstream, &names);
         // As JSON it is YAML, whatever is in it.
         let quoted = |text: &str| serde_json::Value::from(text).to_string();
         let _ = writeln!(
@@ -60,21 +60,6 @@ pub(super) fn written(survey: &Survey) -> String {
 /// It is no configuration: a mistake in this program.
 pub(super) fn load(written: &str) -> Result<Loaded, Vec<Problem>> {
     config::load_made(Path::new("the assumed set-up"), written)
-}
-
-/// A name for a model in letters that names may have, not taken yet.
-fn name(upstream: &str, taken: &[String]) -> String {
-    let fine = |c: char| if c.is_ascii_alphanumeric() || "._-:+".contains(c) { c } else { '-' };
-    let name: String = upstream.rsplit('/').next().unwrap_or(upstream).chars().take(100).map(fine).collect();
-    let name = name.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
-    let name = if name.is_empty() || name == "auto" { "model" } else { name };
-    let mut candidate = name.to_owned();
-    let mut number = 2;
-    while taken.contains(&candidate) {
-        candidate = format!("{name}-{number}");
-        number += 1;
-    }
-    candidate
 }
 
 #[cfg(test)]

@@ -44,16 +44,16 @@ const PROVIDER_KEYS: [&str; 8] = [
 
 /// Runs `waypost` in the repository's folder.
 pub(crate) fn waypost(arguments: &[&str], environment: &[(&str, &str)]) -> Ran {
+    waypost_in(Path::new(env!("CARGO_MANIFEST_DIR")), arguments, environment)
+}
+
+/// Runs `waypost` in a folder.
+pub(crate) fn waypost_in(folder: &Path, arguments: &[&str], environment: &[(&str, &str)]) -> Ran {
     let mut command = Command::new(env!("CARGO_BIN_EXE_waypost"));
     for name in PROVIDER_KEYS {
         command.env_remove(name);
     }
-    let ran = command
-        .args(arguments)
-        .envs(environment.iter().copied())
-        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")))
-        .output()
-        .unwrap();
+    let ran = command.args(arguments).envs(environment.iter().copied()).current_dir(folder).output().unwrap();
     Ran {
         code: ran.status.code().expect("it ended by itself"),
         stdout: String::from_utf8_lossy(&ran.stdout).into_owned(),

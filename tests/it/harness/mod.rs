@@ -3,19 +3,23 @@
 mod command;
 mod curl;
 mod gateway;
+mod held;
 mod http;
 mod llama;
+mod outcomes;
 mod poll;
 mod recorded;
 mod redis;
 mod setup;
 mod upstream;
 
-pub(crate) use self::command::{Ran, VirtualKey, waypost};
+pub(crate) use self::command::{Ran, VirtualKey, waypost, waypost_in};
 pub(crate) use self::curl::{Curl, curl};
 pub(crate) use self::gateway::{Gateway, repository, timed};
+pub(crate) use self::held::Held;
 pub(crate) use self::http::{Answer, Connection, Gone, data, error_in, is_done, said};
 pub(crate) use self::llama::{LlamaCpp, TEXT, python};
+pub(crate) use self::outcomes::{prompt, text};
 pub(crate) use self::poll::{PATIENCE, eventually};
 pub(crate) use self::recorded::{Cut, Exchange, Replay, exchanges, fixtures};
 pub(crate) use self::redis::Redis;
