@@ -129,3 +129,34 @@ fn a_pattern_matches_without_case_and_anywhere_it_says() {
         assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
     }
 }
+
+#[test]
+fn a_tag_has_no_licence_that_only_others_of_its_name_have() {
+    let licence = |name: &str| origin(name, None, "ollama").and_then(|origin| origin.licence.as_deref());
+    for (name, wanted) in [
+        ("mistral-small:24b-instruct-2501-q4_K_M", "Apache-2.0"),
+        ("mistral-small3.2:24b", "Apache-2.0"),
+        ("mixtral:8x22b", "Apache-2.0"),
+        ("llama3.2:3b", "LicenseRef-Llama-3.2"),
+        ("gemma3:1b", "LicenseRef-Gemma"),
+        ("phi3:mini", "MIT"),
+        ("nomic-embed-text", "Apache-2.0"),
+    ] {
+        assert_eq!(licence(name), Some(wanted), "{name}");
+    }
+    for name in ["mistral-small", "mistral-small:latest", "mistral-small:22b", "mistral-small-mine", "mixtral-mine"] {
+        assert_eq!(licence(name), None, "{name}");
+    }
+    for name in ["llama3.2-mine:3b", "phi3-mine", "gemma2-mine", "granite3-mine", "llama3.10"] {
+        assert_eq!(licence(name), None, "{name}");
+    }
+    let at = |name: &str| {
+        origin(name, Some("Fireworks AI"), "openai-compatible").and_then(|origin| origin.licence.as_deref())
+    };
+    assert_eq!(at("accounts/fireworks/models/deepseek-r1"), Some("MIT"));
+    assert_eq!(at("accounts/fireworks/models/deepseek-r1-distill-llama-70b"), None, "Meta's licence goes with it");
+    for origin in super::origins::origins().iter().filter(|origin| origin.kinds.iter().any(|kind| kind == "ollama")) {
+        let bare = origin.names.iter().find(|name| name.ends_with('*') && !name.contains(':'));
+        assert_eq!(bare, None, "a name that only begins so is somebody's own");
+    }
+}

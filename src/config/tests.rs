@@ -443,3 +443,58 @@ mod any_edit {
         }
     }
 }
+
+/// What is said of these sections, beside a provider and a model.
+fn said_of(sections: &str) -> Vec<(u32, u32, String)> {
+    problems(&format!("{sections}{MINIMAL}"))
+}
+
+#[test]
+fn nothing_is_enforced_on_a_label_without_order() {
+    let labels = "labels: { data-class: { values: [public, personal, secret] } }\n";
+    for detector in ["iban: enforce", "iban: { value: personal, mode: enforce }"] {
+        let said = said_of(&format!("{labels}detection:\n  detectors:\n    {detector}\n"));
+        let column = detector.find("enforce").unwrap() as u32 + 5;
+        assert_eq!(said, [(4, column, "label `data-class` has no order, so nothing can raise it".to_owned())]);
+    }
+    assert_eq!(said_of(&format!("{labels}detection: {{ detectors: {{ iban: observe }} }}\n")), []);
+}
+
+#[test]
+fn an_exception_that_covers_everything_or_nothing_is_refused_in_whatever_way_it_is_written() {
+    for (detector, except) in [
+        ("phone", "+*"),
+        ("phone", "*-*"),
+        ("iban", "--"),
+        ("card", "é"),
+        ("email", "*@*"),
+        ("email", "*@*.*"),
+        ("email", "**"),
+        ("api_key", "*"),
+    ] {
+        let said = said_of(&format!("detection:\n  detectors:\n    {detector}: {{ except: ['{except}'] }}\n"));
+        let column = detector.len() as u32 + 18;
+        assert_eq!(said, [(3, column, format!("`{except}` excepts everything or nothing"))]);
+    }
+    for (detector, except) in [("phone", "+49 30*"), ("email", "*@example.com"), ("api_key", "sk-test-*")] {
+        assert_eq!(said_of(&format!("detection: {{ detectors: {{ {detector}: {{ except: ['{except}'] }} }} }}\n")), []);
+    }
+    let except = "detection: { detectors: { phone: { except: ['+49 (30) 123-*'] }, email: { except: ['A.B@*'] } } }\n";
+    let config = read(&format!("{except}{MINIMAL}")).unwrap().config;
+    let like = |detector: Detector| match config.detection.detectors[detector.place()].except.as_slice() {
+        [Except::Like(pattern)] => pattern.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!([like(Detector::Phone), like(Detector::Email)], ["4930123*", "a.b@*"]);
+}
+
+#[test]
+fn an_expression_that_is_none_by_itself_is_refused() {
+    for pattern in ["/a)|(?:b/", "/(/", "/a)(b/"] {
+        let said = said_of(&format!("detection: {{ detectors: {{ email: {{ except: ['{pattern}'] }} }} }}\n"));
+        assert!(
+            matches!(said.as_slice(), [(1, 45, message)] if message.contains("is no regular expression")),
+            "{said:?}"
+        );
+    }
+}

@@ -55,6 +55,12 @@ impl<'t> Lazy<'t> {
     }
 }
 
+/// The end of a key, as far back as words are looked for: its client chooses how long it is and how many values stand
+/// under it.
+pub(super) fn telling(key: &str) -> &str {
+    key.get(key.ceil_char_boundary(key.len().saturating_sub(WINDOW))..).unwrap_or_default()
+}
+
 /// What the words before a place say.
 fn before(text: Text<'_>, at: usize) -> Context {
     let from = at.saturating_sub(WINDOW);

@@ -368,3 +368,18 @@ fn time_grows_with_the_text_and_not_faster() {
         assert!(took.as_secs() < 10, "{piece:?} took {took:?}");
     }
 }
+
+#[test]
+fn of_a_key_only_its_end_is_read_however_many_values_stand_under_it() {
+    let key = "telefon-".repeat(1 << 17);
+    let (told, untold) = (format!("{}tel", "ü".repeat(1 << 19)), format!("tel{}", "-".repeat(1 << 20)));
+    let mut hits = [0; 3];
+    // Were a whole key read for each number, this would be some 10^11 steps.
+    for number in 0..50_000 {
+        let text = format!("030 {}", 1_234_567 + number);
+        for (hits, key) in hits.iter_mut().zip([&key, &told, &untold]) {
+            find(&text, key, &mut |detector, _| *hits += usize::from(detector == Detector::Phone));
+        }
+    }
+    assert_eq!(hits, [50_000, 0, 0], "a word that is longer than any known says nothing, nor does one that is far off");
+}

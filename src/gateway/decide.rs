@@ -108,7 +108,9 @@ pub(super) fn resolve_labels(
 ) -> Result<Labels, GatewayError> {
     let refused = |error: policy::LabelError| {
         let code = if error.is_permission() { Code::PermissionDenied } else { Code::LabelInvalid };
-        GatewayError::new(code, error.to_string()).param("x-waypost-labels")
+        let refusal = GatewayError::new(code, error.to_string());
+        // A client that sent none has nothing to mend there: it is its key's or its token's label.
+        if wishes.labels.is_some() { refusal.param("x-waypost-labels") } else { refusal }
     };
     let client = match &wishes.labels {
         Some(header) => labels::parse_header(header).map_err(refused)?,

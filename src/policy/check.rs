@@ -307,6 +307,9 @@ impl Walk<'_> {
                 if of.is_none() && function != "matches" {
                     self.error(function, format!("`{function}` is a method"), format!("write text.{function}(\"x\")"));
                 }
+                if function == "matches" {
+                    self.pattern(call);
+                }
                 Kind::Bool
             }
             (function, _) => {
@@ -314,6 +317,22 @@ impl Walk<'_> {
                 self.error(function, format!("unknown function `{function}`"), remedy);
                 Kind::Unknown
             }
+        }
+    }
+
+    /// A pattern that is none would fail for every request.
+    fn pattern(&mut self, call: &CallExpr) {
+        let Some(Expr::Literal(LiteralValue::String(literal))) = call.args.last().map(|pattern| &pattern.expr) else {
+            return;
+        };
+        let pattern = literal.inner();
+        if let Err(error) = regex::Regex::new(pattern) {
+            let said = error.to_string();
+            let why = said.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            let message = format!("`{pattern}` is no regular expression: {why}");
+            // One mark may stand anywhere.
+            let word = if pattern.len() > 1 { pattern } else { "matches" };
+            self.error(word, message, "correct it, or compare with startsWith, endsWith or contains");
         }
     }
 

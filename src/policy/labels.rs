@@ -48,6 +48,11 @@ impl Declaration {
     pub(crate) fn may_be_set_by(&self, source: LabelSource) -> bool {
         self.ordered || self.from.is_empty() || self.from.contains(&source)
     }
+
+    /// Who may set it, its client aside: the key, else the token. Without either it is the tenant's floor or its default.
+    pub(crate) fn set_by_operator(&self) -> Option<LabelSource> {
+        [LabelSource::Key, LabelSource::Claim].into_iter().find(|source| self.may_be_set_by(*source))
+    }
 }
 
 impl Declared {

@@ -198,10 +198,14 @@ fn read_test(source: &mut Source<'_>, fact: FactName, op: &str, value: &Node, se
             None
         }
         Sort::Number => {
-            if let Value::Number(number) = value.value {
-                return number_test(op, number);
+            match value.value {
+                Value::Number(number) if number.is_finite() => return number_test(op, number),
+                // Nothing is above infinity, and nothing compares with what is no number: the condition would be none.
+                Value::Number(_) => {
+                    source.error(value, format!("{} has no such bound", fact.path()), "write a finite number");
+                }
+                _ => source.error(value, format!("{} is a number", fact.path()), "write a number"),
             }
-            source.error(value, format!("{} is a number", fact.path()), "write a number");
             None
         }
         Sort::Duration => match &value.value {

@@ -89,11 +89,11 @@ pub fn prove(policy: &Arc<Policy>, tenants: &[Arc<Tenant>], never: &[Condition])
     let mut requests = 0;
     for tenant in tenants {
         let at = policy.scope.place(tenant);
-        for labels in labellings(policy, tenant, &places)? {
+        each_labelling(policy, tenant, &places, &mut |labels| {
             for &operation in operations {
                 requests += 1;
                 let request = RequestFacts { operation, ..RequestFacts::BARE };
-                let of = Circumstances { request, ..Circumstances::plain(tenant, &labels) };
+                let of = Circumstances { request, ..Circumstances::plain(tenant, labels) };
                 let mut left = wrong.clone();
                 let mut perhaps: Vec<&Rule> = Vec::new();
                 for rule in &policy.rules {
@@ -115,7 +115,7 @@ pub fn prove(policy: &Arc<Policy>, tenants: &[Arc<Tenant>], never: &[Condition])
                     }
                 }
             }
-        }
+        })?;
     }
     let name = |place: &usize| policy.scope.labels.get(*place).map(|label| label.name.to_string());
     let mut counterexamples: Vec<Counterexample> = found.into_values().collect();
@@ -154,54 +154,74 @@ fn counterexample(
     Some((place, counterexample))
 }
 
-/// Every way in which a request of a tenant can be labelled without its client's word, as far as rules look.
-fn labellings(policy: &Policy, tenant: &Tenant, places: &BTreeSet<usize>) -> Result<Vec<Labels>, TooMany> {
+/// A label that rules look at, who sets it, and the values that come of it, each once: one below the floor is the floor.
+struct Axis<'a> {
+    name: &'a str,
+    source: LabelSource,
+    values: Vec<Option<&'a str>>,
+}
+
+/// Hands over every way in which a request of a tenant can be labelled without its client's word, as far as rules look.
+fn each_labelling(
+    policy: &Policy,
+    tenant: &Tenant,
+    places: &BTreeSet<usize>,
+    each: &mut dyn FnMut(&Labels),
+) -> Result<(), TooMany> {
     let declared = &policy.scope.labels;
-    let mut axes: Vec<(&str, LabelSource, Vec<Option<&str>>)> = Vec::new();
+    let mut axes: Vec<Axis<'_>> = Vec::new();
     let mut combinations: u64 = 1;
     for place in places {
         let Some(label) = declared.get(*place) else { continue };
-        // Whoever may set a label: the key, else the token. Without either it is the tenant's floor or its default.
-        let source = [LabelSource::Key, LabelSource::Claim].into_iter().find(|source| label.may_be_set_by(*source));
+        let source = label.set_by_operator();
         let mut values = vec![None];
         if source.is_some() {
             values.extend(label.values.iter().map(|value| Some(&**value)));
         }
         combinations = combinations.saturating_mul(values.len() as u64);
-        axes.push((&label.name, source.unwrap_or(LabelSource::Key), values));
+        let mut axis = Axis { name: &label.name, source: source.unwrap_or(LabelSource::Key), values };
+        let mut seen: BTreeSet<Option<u16>> = BTreeSet::new();
+        let (name, source) = (axis.name, axis.source);
+        // Labels do not bear upon each other, so what is different by itself makes different combinations.
+        axis.values.retain(|value| {
+            let labels = labelled(policy, tenant, value.iter().map(|value| (name, source, *value)));
+            labels.is_some_and(|labels| seen.insert(labels.index(*place, View::Bare)))
+        });
+        axes.push(axis);
     }
     if combinations > MOST {
         return Err(TooMany { combinations });
     }
-    let mut seen: BTreeSet<Vec<Option<u16>>> = BTreeSet::new();
-    let mut labellings = Vec::new();
-    for index in 0..combinations {
+    let different: u64 = axes.iter().map(|axis| axis.values.len() as u64).product();
+    for index in 0..different {
         let mut rest = index;
-        let (mut key, mut claim) = (BTreeMap::new(), BTreeMap::new());
-        for (name, source, values) in &axes {
-            let count = values.len() as u64;
-            let value = usize::try_from(rest % count).ok().and_then(|place| values.get(place)).copied().flatten();
+        let set = axes.iter().filter_map(|axis| {
+            let count = axis.values.len() as u64;
+            let value = usize::try_from(rest % count).ok().and_then(|place| axis.values.get(place)).copied().flatten();
             rest /= count;
-            if let Some(value) = value {
-                let into = if *source == LabelSource::Key { &mut key } else { &mut claim };
-                into.insert((*name).to_owned(), value.to_owned());
-            }
-        }
-        let sources = LabelSources {
-            floor: &tenant.floor,
-            key: &key,
-            claim: &claim,
-            client: &[],
-            may_set: MaySet::All,
-            raised: &[],
-        };
-        let Ok(labels) = labels::resolve(declared, &sources) else { continue };
-        // A value below the floor is the floor.
-        if seen.insert(places.iter().map(|place| labels.index(*place, View::Bare)).collect()) {
-            labellings.push(labels);
+            value.map(|value| (axis.name, axis.source, value))
+        });
+        if let Some(labels) = labelled(policy, tenant, set) {
+            each(&labels);
         }
     }
-    Ok(labellings)
+    Ok(())
+}
+
+/// The labels of a tenant's request of which its key and its token say this.
+fn labelled<'a>(
+    policy: &Policy,
+    tenant: &Tenant,
+    said: impl Iterator<Item = (&'a str, LabelSource, &'a str)>,
+) -> Option<Labels> {
+    let (mut key, mut claim) = (BTreeMap::new(), BTreeMap::new());
+    for (name, source, value) in said {
+        let into = if source == LabelSource::Key { &mut key } else { &mut claim };
+        into.insert(name.to_owned(), value.to_owned());
+    }
+    let sources =
+        LabelSources { floor: &tenant.floor, key: &key, claim: &claim, client: &[], may_set: MaySet::All, raised: &[] };
+    labels::resolve(&policy.scope.labels, &sources).ok()
 }
 
 #[cfg(test)]

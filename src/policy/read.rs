@@ -149,6 +149,8 @@ fn read_sets(source: &mut Source<'_>, node: &Node, sets: &mut Sets, parent: Opti
     for (name, members) in entries {
         if crate::catalog::countries().sets.contains_key(&name.value) {
             source.error(name, format!("`{}` is a shipped set", name.value), "choose another name");
+        } else if crate::catalog::countries().codes.contains(name.value.as_str()) {
+            source.error(name, format!("`{}` is a country's code", name.value), "choose another name");
         } else if let Some(parent) = parent.filter(|parent| parent.sets.contains_key(&name.value)) {
             let message = format!("`{}` is a set of `{}`, whose rules use it", name.value, parent.policy.name);
             source.error(name, message, "choose another name, or use it as it is");

@@ -355,6 +355,43 @@ fn operators_and_values_that_no_fact_could_have_are_errors() {
 }
 
 #[test]
+fn a_pattern_that_is_no_regular_expression_is_an_error_at_its_place() {
+    for (when, word) in [
+        ("(request.model == 'fr') || request.model.matches('(')", "matches"),
+        ("matches(request.model, '[a')", "[a"),
+        ("tenant.region == 'eu' || ['a'].exists(t, t.matches('a{2,1}'))", "a{2,1}"),
+    ] {
+        let found = problems(&format!(
+            "  - name: r\n    when: \"{when}\"\n    require: {{ location.countries: {{ in: EEA }} }}\n"
+        ));
+        let hit = found.iter().find(|problem| problem.message.contains("is no regular expression"));
+        let hit = hit.unwrap_or_else(|| panic!("{when}:\n{}", listing(&found)));
+        let column = 12 + u32::try_from(when.find(word).unwrap()).unwrap();
+        assert_eq!((hit.severity, hit.line, hit.column), (Severity::Error, 4, column), "{when}: {hit}");
+    }
+}
+
+#[test]
+fn a_bound_that_nothing_is_beyond_is_an_error_at_its_place() {
+    for bound in [".inf", "-.inf", ".nan", "1e999", "-1e999"] {
+        let found = problems(&format!("  - {{ name: r, require: {{ price.input: {{ at_most: {bound} }} }} }}\n"));
+        let [only] = found.as_slice() else { panic!("{bound}:\n{}", listing(&found)) };
+        assert_eq!((only.severity, only.line), (Severity::Error, 3), "{bound}: {only}");
+        assert!((50..=51).contains(&only.column), "{bound}: {only}");
+    }
+}
+
+#[test]
+fn a_set_of_ones_own_has_no_countrys_code_for_a_name() {
+    let text = "policy: p\nsets: { US: [FR] }\nrules: [{ name: r, require: { location.countries: { in: US } } }]\n\
+                objective: { minimise: cost }\n";
+    let found = Policies::from_text(text, &four()).unwrap_err();
+    let [only] = found.as_slice() else { panic!("{}", listing(&found)) };
+    assert_eq!((only.line, only.column, only.severity), (2, 9, Severity::Error));
+    assert_eq!(only.message, "`US` is a country's code");
+}
+
+#[test]
 fn too_many_combinations_are_run_instead_of_tabled() {
     let mut config = four();
     for index in 0..8 {

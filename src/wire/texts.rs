@@ -2,9 +2,10 @@
 //!
 //! Unlike [`ask::prompt`](super::ask::prompt), which gives what was said, this gives all that would be sent: messages,
 //! system, the names and arguments of tool calls, results, definitions of tools, the end user's id. Texts are unescaped;
-//! one that is JSON itself (a call's arguments) is unescaped again. What is left out cannot be read as text: data URLs
-//! and long runs of base64.
+//! one that is JSON itself (a call's arguments) is unescaped again. What is left out cannot be read as text: the
+//! inside of long runs of base64, and nothing around them.
 
+use std::ops::Range;
 use std::str;
 
 use super::json::{JsonError, Key, Kind, Scanner};
@@ -16,9 +17,10 @@ const NESTED: u32 = 2;
 /// Numbers of fewer digits are no value of any sort that is looked for.
 const DIGITS: usize = 8;
 
-/// From this length on a text is asked whether it is base64, by so many bytes of its beginning and its end.
+/// So many characters of base64 in a row, some letters among them, are data rather than text, but for so many at either
+/// end: with what stands beside it an end may still be a value, or the beginning of a private key.
 const LONG: usize = 1024;
-const SAMPLE: usize = 512;
+const EDGE: usize = 64;
 
 /// Hands over every text with the name of the member that it belongs to, "" for none.
 pub fn each(request: &Request, each: &mut dyn FnMut(&str, &str)) {
@@ -40,8 +42,8 @@ fn member(
 ) -> Result<(), Box<JsonError>> {
     let name = str::from_utf8(key.name).unwrap_or_default();
     // A name may be a value itself where somebody keys by it.
-    if name.len() > DIGITS && name.bytes().any(|byte| byte.is_ascii_digit() || byte == b'@') {
-        each("", name);
+    if name.contains('@') || name.len() >= DIGITS && name.bytes().any(|byte| byte.is_ascii_digit()) {
+        readable("", name, each);
     }
     value(scanner, name, depth, each)
 }
@@ -55,9 +57,7 @@ fn value(
     match scanner.kind()? {
         Kind::String => {
             let string = scanner.string()?;
-            if !is_binary(string.raw()) {
-                text(&string.text(), key, depth, each);
-            }
+            text(&string.text(), key, depth, each);
             Ok(())
         }
         Kind::Object => scanner.object(|scanner, key| member(scanner, key, depth, each)),
@@ -82,7 +82,7 @@ fn text(text: &str, key: &str, depth: u32, each: &mut dyn FnMut(&str, &str)) {
         let _ = value(&mut Scanner::lenient(bytes), key, depth + 1, each);
         return;
     }
-    each(key, text);
+    readable(key, text, each);
 }
 
 fn is_json(bytes: &[u8]) -> bool {
@@ -90,20 +90,39 @@ fn is_json(bytes: &[u8]) -> bool {
     scanner.skip().is_ok() && scanner.end().is_ok()
 }
 
-/// Whether a string's inside is data rather than text: a data URL, or one long run of base64.
-fn is_binary(raw: &[u8]) -> bool {
-    if raw.starts_with(b"data:") {
-        let head = raw.get(..raw.len().min(SAMPLE)).unwrap_or_default();
-        if memchr::memmem::find(head, b";base64,").is_some() {
-            return true;
+/// Hands over a text without the inside of its long runs of base64.
+fn readable(key: &str, text: &str, each: &mut dyn FnMut(&str, &str)) {
+    let bytes = text.as_bytes();
+    let mut from = 0;
+    let mut probe = LONG - 1;
+    // A run of that length lies across one of the places that are so far apart; few others are ever looked at.
+    while probe < bytes.len() {
+        let Some(run) = run_at(bytes, from, probe) else {
+            probe += LONG;
+            continue;
+        };
+        probe = run.end + LONG;
+        if run.len() < LONG || !bytes.get(run.clone()).is_some_and(|run| run.iter().any(u8::is_ascii_alphabetic)) {
+            continue;
         }
+        each(key, text.get(from..run.start + EDGE).unwrap_or_default());
+        from = run.end - EDGE;
+        // Digits that were cut off from others are no number.
+        from += bytes.iter().skip(from).take_while(|byte| byte.is_ascii_digit()).count();
     }
-    if raw.len() < LONG {
-        return false;
+    let rest = text.get(from..).unwrap_or_default();
+    if from == 0 || !rest.is_empty() {
+        each(key, rest);
     }
+}
+
+/// The run of characters of base64 in which a place lies, no further back than `from`.
+fn run_at(bytes: &[u8], from: usize, place: usize) -> Option<Range<usize>> {
     let base64 = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=');
-    let (head, tail) = (raw.get(..SAMPLE), raw.get(raw.len() - SAMPLE..));
-    head.into_iter().chain(tail).all(|part| part.iter().all(base64))
+    bytes.get(place).filter(|byte| base64(byte))?;
+    let before = bytes.get(from..place)?.iter().rev().take_while(|byte| base64(byte)).count();
+    let behind = bytes.get(place..)?.iter().take_while(|byte| base64(byte)).count();
+    Some(place - before..place + behind)
 }
 
 #[cfg(test)]

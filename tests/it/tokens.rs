@@ -220,6 +220,29 @@ fn a_tokens_claims_bound_its_models() {
 }
 
 #[test]
+fn a_tokens_label_that_does_not_exist_is_not_blamed_on_a_header_that_nobody_sent() {
+    let upstream = Upstream::plain();
+    let signer = Signer::ed();
+    let issuer = Issuer::serving(json!({ "keys": [signer.jwk("k1")] }));
+    let gateway = Setup::one(&upstream)
+        .section("tenants: [{ name: acme }]")
+        .section(&format!(
+            "auth: {{ jwt: [{{ issuer: \"https://idp.example\", audience: waypost, algorithms: [EdDSA], \
+             jwks: {{ url: \"http://{}/jwks\" }}, claims: {{ tenant: /org, labels: {{ data-class: /class }} }} }}] }}",
+            issuer.address
+        ))
+        .start();
+    let token = signer.token("k1", json!({ "class": "cosmic" }));
+    let bare = gateway.chat(&chat("small", "hi")).key(&token).send();
+    assert!(bare.must_be_error(400, "label_invalid").contains("cosmic"), "{}", bare.text());
+    assert_eq!(bare.json()["error"]["param"], Value::Null);
+    let said = gateway.chat(&chat("small", "hi")).key(&token).labels("data-class=nonsense").send();
+    said.must_be_error(400, "label_invalid");
+    assert_eq!(said.json()["error"]["param"], "x-waypost-labels");
+    upstream.must_be_untouched();
+}
+
+#[test]
 fn unknown_key_ids_refetch_once_and_not_for_each_request() {
     let upstream = Upstream::plain();
     let signer = Signer::ed();

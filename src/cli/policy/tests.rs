@@ -217,6 +217,23 @@ fn a_case_may_state_whatever_a_rule_may_look_at() {
 }
 
 #[test]
+fn a_case_may_state_a_label_that_only_a_token_sets() {
+    let folder = changed("default.yaml", |text| {
+        let rule = "  - name: of-the-board\n    when: labels.rank == \"board\"\n    require: { operator.name: { equals: self } }\n";
+        text.replace("objective:", &format!("{rule}objective:"))
+    });
+    let path = folder.path().join("tests/targets.yaml");
+    let declared = "labels:\n  rank: { values: [board, staff], from: [claim] }\n";
+    fs::write(&path, fs::read_to_string(&path).unwrap().replace("labels:\n", declared)).unwrap();
+    let cases = "config: targets.yaml\npolicy: default\ncases:\n  \
+        - { name: board, given: { labels: { rank: board, data-class: internal }, request: { model: cloud-us/big } }, expect: { denied_by: of-the-board } }\n  \
+        - { name: staff, given: { labels: { rank: staff }, request: { model: cloud-us/big } }, expect: { target: big@cloud-us } }\n";
+    fs::write(folder.path().join("tests/rank.yaml"), cases).unwrap();
+    let report = test(Some(folder.path()), None).unwrap_or_else(|problems| panic!("{problems:?}"));
+    assert_eq!(report.failed(), 0, "{}", text(&report));
+}
+
+#[test]
 fn what_detectors_are_told_to_enforce_holds_in_cases_too() {
     let cases = "config: targets.yaml\ncases:\n  \
         - name: an account number stays in the EEA\n    \

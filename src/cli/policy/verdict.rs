@@ -5,12 +5,13 @@ use std::time::Instant;
 
 use super::cases::{Case, Expect, Given};
 use crate::chat::{Effort, Text};
-use crate::config::Config;
+use crate::config::{Config, LabelSource};
 use crate::detect::{Detectors, Findings};
 use crate::gateway::{Calibrated, lengths};
 use crate::id::TargetId;
+use crate::policy::labels::Declaration;
 use crate::policy::{
-    Allowed, Circumstances, LabelSources, MaySet, Policies, Raise, RequestFacts, SetBy, constrain, labels,
+    Allowed, Circumstances, Declared, LabelSources, MaySet, Policies, Raise, RequestFacts, SetBy, constrain, labels,
 };
 use crate::route::latency::{Observed, Prior};
 use crate::route::{self, Candidate, Inputs, Named, NoCandidate, Plan, Reason, Why};
@@ -89,11 +90,12 @@ fn run(
     if let Some(value) = tenant.unscanned_as.as_deref().filter(|_| unscanned) {
         raised.push(Raise { name: detectors.label(), value, by: SetBy::Unscanned });
     }
-    let nothing = BTreeMap::new();
+    let (claim, key): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        given.labels.iter().cloned().partition(|(name, _)| is_claimed(policies.labels(), name));
     let sources = LabelSources {
         floor: &tenant.floor,
-        key: &given.labels.iter().cloned().collect(),
-        claim: &nothing,
+        key: &key,
+        claim: &claim,
         raised: &raised,
         client: &given.client,
         may_set: MaySet::All,
@@ -153,6 +155,12 @@ fn run(
     };
     let chosen = route::choose(&allowed, &policy.objective, &inputs);
     Ok((allowed, chosen))
+}
+
+/// Whether the operator's word for a label comes by the token, since no key may set it.
+fn is_claimed(declared: &Declared, name: &str) -> bool {
+    let label = declared.position(name).and_then(|place| declared.get(place));
+    label.and_then(Declaration::set_by_operator) == Some(LabelSource::Claim)
 }
 
 /// The lowest values that the case's texts set.

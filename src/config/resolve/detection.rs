@@ -46,9 +46,15 @@ fn settings(
     }
     let usual = detector.usual_class();
     if let Some(At { value: DetectionMode::Enforce, place }) = mode
+        && let Some(label) = label
+        && matches!(label.kind, LabelKind::Values(_))
+    {
+        let message = format!("label `{}` has no order, so nothing can raise it", label.name);
+        context.error(*place, message, "declare it with `order`, or name another with `detection.label`");
+    } else if let Some(At { value: DetectionMode::Enforce, place }) = mode
         && value.is_none()
         && let Some(label) = label
-        && !(label.kind.values().iter().any(|known| known == usual) && matches!(label.kind, LabelKind::Ordered(_)))
+        && !label.kind.values().iter().any(|known| known == usual)
     {
         let message =
             format!("`{}` would raise label `{}` to `{usual}`, which it does not have", detector.as_str(), label.name);
@@ -62,23 +68,28 @@ fn settings(
         detector,
         mode: mode.map_or(DetectionMode::Observe, |at| at.value),
         min_count: context.count(written.min_count.as_ref(), 1),
-        except: written.except.0.iter().filter_map(|except| self::except(except, context)).collect(),
+        except: written.except.0.iter().filter_map(|except| self::except(except, detector, context)).collect(),
         value: value.map_or(usual, |value| value.value.as_str()).to_owned(),
     }
 }
 
-fn except(written: &At<String>, context: Context<'_>) -> Option<Except> {
+fn except(written: &At<String>, detector: Detector, context: Context<'_>) -> Option<Except> {
     let text = written.value.as_str();
     let pattern = text.strip_prefix('/').and_then(|rest| rest.strip_suffix('/')).filter(|pattern| !pattern.is_empty());
     let Some(pattern) = pattern else {
-        if text.trim_matches('*').is_empty() {
+        let normal = normal(text, detector);
+        // Every address has an at sign and a dot, and nothing else has.
+        let says = |c: char| c != '*' && !(detector == Detector::Email && matches!(c, '@' | '.'));
+        if !normal.contains(says) {
             let message = format!("`{text}` excepts everything or nothing");
             context.error(written.place, message, "write a value, or set `mode: off`");
             return None;
         }
-        return Some(Except::Like(text.to_lowercase()));
+        return Some(Except::Like(normal));
     };
-    match regex::RegexBuilder::new(&format!("^(?:{pattern})$")).size_limit(MAX_REGEX).build() {
+    let compile = |pattern: &str| regex::RegexBuilder::new(pattern).size_limit(MAX_REGEX).build();
+    // By itself first: a bracket that it closes too early would be ours.
+    match compile(pattern).and_then(|_| compile(&format!("^(?:{pattern})$"))) {
         Ok(regex) => Some(Except::Matches(regex)),
         Err(error) => {
             let said = error.to_string();
@@ -88,6 +99,15 @@ fn except(written: &At<String>, context: Context<'_>) -> Option<Except> {
             None
         }
     }
+}
+
+/// A pattern as values are compared with it: in lower case, and without marks where values may be written in groups.
+fn normal(pattern: &str, detector: Detector) -> String {
+    if !detector.is_grouped() {
+        return pattern.to_lowercase();
+    }
+    let kept = pattern.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '*');
+    kept.map(|c| c.to_ascii_lowercase()).collect()
 }
 
 /// What a tenant's requests count as at least where they hold something that cannot be read.

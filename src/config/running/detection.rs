@@ -88,6 +88,12 @@ impl Detector {
         }
     }
 
+    /// Whether its values may be written in groups, with marks that mean nothing.
+    #[must_use]
+    pub const fn is_grouped(self) -> bool {
+        !matches!(self, Self::Email | Self::ApiKey | Self::PrivateKey)
+    }
+
     /// The detector of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
@@ -140,7 +146,8 @@ pub struct DetectorSettings {
 /// A value that is no find.
 #[derive(Clone, Debug)]
 pub enum Except {
-    /// Written out; `*` stands for any characters. Case does not matter.
+    /// Written out, in lower case, and in letters and digits alone where values are grouped; `*` stands for any
+    /// characters.
     Like(String),
     /// A regular expression for the whole value.
     Matches(regex::Regex),

@@ -89,6 +89,27 @@ fn a_tenants_floor_leaves_out_what_it_can_never_be() {
 }
 
 #[test]
+fn each_way_of_being_labelled_is_handed_over_once_and_none_is_kept() {
+    let mut config = world();
+    let tenant = Arc::make_mut(config.tenants.get_mut("acme").unwrap());
+    tenant.floor.extend([("data-class".to_owned(), "personal".to_owned()), ("purpose".to_owned(), "dev".to_owned())]);
+    let tenant = Arc::clone(&config.tenants["acme"]);
+    let policy = policy(&config, EVERYTHING_IN_EEA);
+    let places = BTreeSet::from([0, 1]);
+    let mut seen: Vec<Vec<String>> = Vec::new();
+    each_labelling(&policy, &tenant, &places, &mut |labels| {
+        seen.push(places.iter().map(|place| labels.text(*place, View::Bare).to_owned()).collect());
+    })
+    .unwrap();
+    seen.sort();
+    let wanted: Vec<Vec<String>> = ["personal", "secret"]
+        .iter()
+        .flat_map(|class| ["batch", "dev", "support"].map(|purpose| vec![(*class).to_owned(), purpose.to_owned()]))
+        .collect();
+    assert_eq!(seen, wanted, "the floor stands for what is below it, and for what nobody set");
+}
+
+#[test]
 fn a_rule_that_hangs_on_the_key_counts_as_not_applying_and_is_named() {
     let rules = "  - name: mine\n    when: key.id != 'trusted'\n    require: { location.countries: { in: EEA } }\n";
     let not = proof(&world(), rules, "countries in [US]");

@@ -91,7 +91,65 @@ fn a_long_text_without_blanks_is_handed_over_unless_it_is_base64() {
     assert!(texts.iter().any(|(_, text)| *text == listed) && texts.iter().all(|(_, text)| *text != base64));
 }
 
+/// What is handed over of a text.
+fn handed(text: &str) -> Vec<String> {
+    let body = json!({ "model": "m", "messages": [{ "role": "user", "content": text }] });
+    texts(Format::Chat, &body).into_iter().filter(|(key, _)| key == "content").map(|(_, text)| text).collect()
+}
+
+#[test]
+fn what_stands_around_base64_is_handed_over() {
+    let base64 = "QUJDa1l6".repeat(500);
+    let secret = "DE89 3704 0044 0532 0130 00";
+    for text in [
+        format!("data:text/plain;base64,QUJD {secret}"),
+        format!("data:image/png;base64,{base64} {secret}"),
+        format!("{base64} {secret} {base64}"),
+        format!("{base64}{secret}\n{base64}"),
+        format!("{secret}\n{base64}"),
+        format!("{base64}\u{fc}{secret}\u{fc}{base64}"),
+        format!("see \"{base64}\" and \\ {secret}"),
+        format!("data:image/png;base64,{}", &secret.replace(' ', "")),
+    ] {
+        let handed = handed(&text);
+        let whole = handed.iter().any(|piece| piece.contains(secret) || piece.contains("DE89370400440532013000"));
+        assert!(whole, "{:.60}: {handed:.200?}", text);
+        let length: usize = handed.iter().map(String::len).sum();
+        assert!(length < 4 * EDGE + 100, "{length} bytes of {:.60}", text);
+    }
+}
+
+#[test]
+fn a_long_line_of_numbers_is_no_base64_and_a_keys_head_keeps_its_body() {
+    let listed = "4111-1111-1111-1111/".repeat(80);
+    assert_eq!(handed(&listed), [listed.as_str()]);
+    let key = format!("-----BEGIN PRIVATE KEY-----\nMIIEvQ{}\n-----END PRIVATE KEY-----", "x4Bq/z9K".repeat(200));
+    let handed = handed(&key);
+    assert!(handed[0].starts_with("-----BEGIN PRIVATE KEY-----\nMIIEvQx4Bq/z9Kx4Bq/z9Kx4Bq/z9Kx4Bq"), "{handed:?}");
+    assert!(handed[1].ends_with("K\n-----END PRIVATE KEY-----"), "{handed:?}");
+}
+
+#[test]
+fn a_short_name_that_is_an_address_is_handed_over() {
+    let body = json!({ "model": "m", "messages": [{ "role": "user", "content": "hi" }], "metadata": { "a@b.de": "x", "12345678": "y", "short1": "z" } });
+    let texts = texts(Format::Chat, &body);
+    let is_there = |name: &str| texts.iter().any(|(key, text)| key.is_empty() && text == name);
+    assert_eq!(["a@b.de", "12345678", "short1"].map(is_there), [true, true, false]);
+}
+
 proptest! {
+    #[test]
+    fn of_a_text_only_the_inside_of_long_runs_is_left_out(parts in proptest::collection::vec((1usize..3000, "[a-zA-Z0-9+/=_-]", "[ .,:;@ü\n]"), 0..6)) {
+        let mut text = String::from("a");
+        let mut kept = String::from("a");
+        for (length, character, mark) in &parts {
+            text.push_str(&format!("{mark}{}{mark}", character.repeat(*length)));
+            let is_cut = *length >= LONG && character.starts_with(|c: char| c.is_ascii_alphabetic());
+            kept.push_str(&format!("{mark}{}{mark}", character.repeat(if is_cut { 2 * EDGE } else { *length })));
+        }
+        prop_assert_eq!(handed(&text).concat(), kept);
+    }
+
     #[test]
     fn however_a_text_is_escaped_it_is_handed_over_the_same(text in "\\PC{0,60}", escape in proptest::collection::vec(any::<bool>(), 60)) {
         let mut inside = String::new();
