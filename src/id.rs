@@ -3,6 +3,8 @@
 use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
 use bytes::BufMut;
 use rand::RngExt as _;
@@ -98,13 +100,24 @@ impl TargetId {
 /// Crockford's base 32 without vowels that could spell words: unambiguous in a log and safe in a URL.
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
-/// 26 characters: 48 bits of milliseconds since 1970, so ids sort by time, then 80 random bits (the ULID layout,
-/// <https://github.com/ulid/spec>), in lower case.
+/// The last id's first 64 bits.
+static LAST: AtomicU64 = AtomicU64::new(0);
+
+/// The milliseconds since 1970 and 16 bits that count within one: greater with every call, also of other threads, and
+/// where the clock goes back.
+fn later() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_millis());
+    let now = u64::try_from(now).unwrap_or_default() << 16;
+    let next = |last: u64| now.max(last + 1);
+    let (Ok(last) | Err(last)) = LAST.fetch_update(Relaxed, Relaxed, |last| Some(next(last)));
+    next(last)
+}
+
+/// 26 characters: 48 bits of milliseconds since 1970 and 16 that count within one, so ids sort in the order they were made
+/// by this process, then 64 random bits (the ULID layout, <https://github.com/ulid/spec>), in lower case.
 fn ulid() -> [u8; 26] {
-    let millis =
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_millis());
-    let random: u128 = rand::rng().random();
-    let mut bits = (millis << 80) | (random >> 48);
+    let random: u64 = rand::rng().random();
+    let mut bits = (u128::from(later()) << 64) | u128::from(random);
     let mut text = [0; 26];
     for place in text.iter_mut().rev() {
         *place = ALPHABET[(bits & 31) as usize];
@@ -235,6 +248,24 @@ mod tests {
         let id = DecisionId::new();
         assert_eq!(DecisionId::parse(&id.to_string()), Some(id));
         assert_eq!(DecisionId::parse("dec_../../etc/passwd0000000000"), None);
+    }
+
+    #[test]
+    fn ids_sort_in_the_order_they_were_made() {
+        let ids: Vec<DecisionId> = (0..100_000).map(|_| DecisionId::new()).collect();
+        assert!(ids.windows(2).all(|two| two[0] < two[1]), "also within a millisecond");
+        let mut of_all = Vec::new();
+        std::thread::scope(|scope| {
+            let makers: Vec<_> = (0..4).map(|_| scope.spawn(|| Vec::from_iter((0..10_000).map(|_| later())))).collect();
+            for maker in makers {
+                let made = maker.join().unwrap();
+                assert!(made.is_sorted());
+                of_all.extend(made);
+            }
+        });
+        of_all.sort_unstable();
+        of_all.dedup();
+        assert_eq!(of_all.len(), 40_000, "no two threads get the same");
     }
 
     #[test]

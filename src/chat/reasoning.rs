@@ -97,6 +97,9 @@ pub enum OwnEffort {
 }
 
 impl OwnEffort {
+    /// In records, what stands for an effort of the client's own that is no degree.
+    pub const NO_DEGREE: &str = "client";
+
     /// Whether the client says nothing of it.
     #[must_use]
     pub fn is_unsaid(self) -> bool {

@@ -167,6 +167,14 @@ impl Classifier {
         }
     }
 
+    /// Most tokens that a stage reads of a prompt: the lower of the setting and its declaration; `None` for one that reads
+    /// none.
+    #[must_use]
+    pub fn max_tokens(&self, stage: Stage) -> Option<usize> {
+        let network = self.running.as_ref()?.network.as_ref()?;
+        (stage == Stage::Network).then(|| network.reading.max_tokens())
+    }
+
     /// The name in the last stage's declaration; empty when switched off.
     #[must_use]
     pub fn name(&self) -> &str {

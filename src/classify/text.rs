@@ -112,6 +112,13 @@ pub(super) struct TextReader {
     separator: i64,
 }
 
+impl TextReading {
+    /// Of the whole sequence, marks included.
+    pub(super) fn max_tokens(&self) -> usize {
+        self.max_tokens
+    }
+}
+
 impl TextReader {
     /// Reads `tokenizer.json` and checks that it has the declared marks. At most `most` tokens are read of a prompt.
     pub(super) fn open(tokenizer: &[u8], mut reading: TextReading, most: usize) -> Result<TextReader, ClassifyError> {

@@ -103,7 +103,7 @@ impl Workers {
             return (Some(seen), Err(Unscored::Late));
         }
         let (reply, answer) = oneshot::channel();
-        if let Err((seen, reason)) = self.shared.submit(tenant, Job { seen, key, reply }, left) {
+        if let Some((seen, reason)) = self.shared.submit(tenant, Job { seen, key, reply }, left) {
             return (seen, Err(reason));
         }
         match tokio::time::timeout(left, answer).await {
@@ -145,22 +145,22 @@ impl Shared {
         hasher.finish()
     }
 
-    /// Lets a prompt wait, unless it would come late by the pace of late or finds no place. One that is begun at once is
-    /// always taken, so that the pace is found out again after every jam.
-    fn submit(&self, tenant: &TenantName, job: Job, left: Duration) -> Result<(), (Option<Seen>, Unscored)> {
+    /// Lets a prompt wait, or says why not: it would come late by the pace of late, or finds no place. One that is begun at
+    /// once is always taken, so that the pace is found out again after every jam.
+    fn submit(&self, tenant: &TenantName, job: Job, left: Duration) -> Option<(Option<Seen>, Unscored)> {
         let mut waiting = self.waiting.lock();
         waiting.lanes.keep(|job| !job.reply.is_closed());
         let ahead = waiting.lanes.ahead_of(tenant) + self.busy.load(Relaxed);
         let rounds = if ahead < self.threads { 0 } else { (ahead / self.threads.max(1)) as u64 + 1 };
         if Duration::from_nanos(self.pace.load(Relaxed).saturating_mul(rounds)) > left {
-            return Err((Some(job.seen), Unscored::Late));
+            return Some((Some(job.seen), Unscored::Late));
         }
         if !waiting.lanes.push(tenant, job) {
-            return Err((None, Unscored::QueueFull));
+            return Some((None, Unscored::QueueFull));
         }
         drop(waiting);
         self.ready.notify_one();
-        Ok(())
+        None
     }
 
     /// The next prompt that somebody waits for; `None` at the end.

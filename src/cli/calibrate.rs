@@ -144,7 +144,8 @@ impl Of {
 fn warnings(gathered: &Gathered, weighed: &Weighed) -> Vec<String> {
     let count = gathered.labelled.len();
     let mut warnings = gathered.warnings.clone();
-    warnings.extend(gathered.left_unrouted(&gathered.routed()));
+    let routed = gathered.routed();
+    warnings.extend(gathered.left_unrouted(&routed));
     if count < FEW {
         warnings.push(format!(
             "{count} labels give a coarse calibration: from {FEW} on more can be saved for the same promise"
@@ -155,7 +156,10 @@ fn warnings(gathered: &Gathered, weighed: &Weighed) -> Vec<String> {
             warnings.push(format!("{name} has fewer than {FEWEST} labels and gets no curve"));
         }
     }
-    if weighed.thresholds.is_empty() {
+    if routed.len() < 2 {
+        let few = "fewer than two targets or efforts can be routed to, so there is nothing to choose between";
+        warnings.push(format!("no threshold: {few}"));
+    } else if weighed.thresholds.is_empty() {
         warnings.push(format!(
             "no threshold: {} prompts have an outcome at every target, {FEWEST} are needed to compare them; the curves alone \
              claim no confidence",

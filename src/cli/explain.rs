@@ -93,6 +93,8 @@ async fn decide(args: &Args) -> Result<(Decision, Vec<Arc<Target>>), String> {
     let mut targets = config.targets.clone();
     // Nobody waits behind this one prompt, and the network's first run is its slowest.
     config.classifier.deadline = config.classifier.deadline.max(PATIENCE);
+    // A dry run is recorded nowhere, and the file is the running gateway's.
+    config.decisions.file = None;
     let gateway = Gateway::build(config, loaded.policies, RequestLog::off()).map_err(|error| error.to_string())?;
     let labels = (!args.labels.is_empty()).then(|| args.labels.join(","));
     let question = Question { tenant: &args.tenant, labels, body: body.into() };

@@ -74,6 +74,7 @@ impl Scorer {
         let of = |stage: Stage| quality::Scorer {
             hash: classifier.model_hash(stage).map(ToString::to_string).unwrap_or_default(),
             stage: stage.as_str().to_owned(),
+            max_tokens: classifier.max_tokens(stage),
         };
         let last = of(classifier.stage());
         let linear = (classifier.stage() != Stage::Linear).then(|| of(Stage::Linear));

@@ -10,18 +10,11 @@ pub fn cost(usage: &Usage, price: &Price) -> NanoUsd {
     let rates = price.at(usage.input);
     let plain = usage.input.saturating_sub(usage.cached).saturating_sub(usage.cache_write);
     let hour = usage.cache_write_1h.min(usage.cache_write);
-    let output = match rates.reasoning {
-        Some(reasoning) => {
-            let thought = usage.reasoning.min(usage.output);
-            rates.output.cost(usage.output - thought) + reasoning.cost(thought)
-        }
-        None => rates.output.cost(usage.output),
-    };
     rates.input.cost(plain)
         + rates.cached_input.cost(usage.cached)
         + rates.cache_write.cost(usage.cache_write - hour)
         + rates.cache_write_1h.cost(hour)
-        + output
+        + rates.output_cost(usage.output, usage.reasoning)
 }
 
 /// The same usage at the price of the allowed, healthy target with the highest chance of a good answer, minus what was

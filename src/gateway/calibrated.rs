@@ -84,8 +84,13 @@ impl Calibrated {
             ByStage { calibration: calibration.clone(), targets: config.targets.iter().map(of).collect() }
         };
         let mut stages: Vec<ByStage> = calibration.stages().map(by_stage).collect();
-        if config.classifier.model == ClassifierModel::Linear {
-            stages.reverse();
+        let last = match classifier {
+            Some(classifier) => Some(classifier.stage()),
+            None => (config.classifier.model == ClassifierModel::Linear).then_some(Stage::Linear),
+        };
+        if let Some(last) = last {
+            // Stable: where it holds no scores of that stage the order stays.
+            stages.sort_by_key(|by| by.calibration.classifier.stage != last.as_str());
         }
         unsayable.sort_unstable();
         unsayable.dedup();
@@ -124,7 +129,8 @@ impl Calibrated {
 fn stages(classifier: &Classifier) -> Vec<Scorer> {
     let of = |stage: Stage| {
         let hash = classifier.model_hash(stage)?.to_string();
-        Some(Scorer { hash, stage: stage.as_str().to_owned() })
+        let max_tokens = classifier.max_tokens(stage);
+        Some(Scorer { hash, stage: stage.as_str().to_owned(), max_tokens })
     };
     [Stage::Network, Stage::Linear].into_iter().filter_map(of).collect()
 }
@@ -223,4 +229,48 @@ pub fn lengths(config: &Config, calibrated: Option<&Calibrated>) -> Lengths {
         let stated = || config.targets.get(id.index()).map_or(ANSWER, |target| usual(target, effort));
         measured.unwrap_or_else(stated)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::classify::{ModelSource, Settings};
+    use crate::config::Tier;
+    use crate::policy::fixture::{config, target};
+
+    #[test]
+    fn a_linear_head_in_a_folder_goes_by_the_linear_heads_calibration() {
+        let folder = tempfile::tempdir().unwrap();
+        let linear = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("config/classifier/linear");
+        for file in ["model.onnx", "declaration.json"] {
+            std::fs::copy(linear.join(file), folder.path().join(file)).unwrap();
+        }
+        let settings = Settings {
+            model: ModelSource::Folder(folder.path().to_owned()),
+            runtime: None,
+            deadline: std::time::Duration::from_secs(1),
+            threads: 1,
+            queue: 1,
+            max_tokens: 512,
+        };
+        let classifier = Classifier::load(&settings).unwrap();
+        let hash = classifier.model_hash(Stage::Linear).unwrap();
+        let part = |hash: &str, stage: &str, output: u64, linear: &str| {
+            format!(
+                r#"{{"schema":1,"made":"now","data":{{"hash":"h","prompts":60,"paired":0}},
+                "classifier":{{"hash":"{hash}","stage":"{stage}"}},"floors":[],"buckets":[],
+                "targets":[{{"target":"a","effort":null,"output":{output},"labels":60,"mean":0.5,"method":"platt",
+                "curve":{{"line":{{"intercept":0.0,"slope":1.0}}}}}}]{linear}}}"#
+            )
+        };
+        let inner = format!(",\"linear\":{}", part(hash, "linear", 70, ""));
+        let path = folder.path().join("calibration.json");
+        std::fs::write(&path, part("sha256:n", "network", 3000, &inner)).unwrap();
+        let mut config = config(vec![target("a", Tier::Mid)]);
+        config.classifier.model = ClassifierModel::Folder(folder.path().to_owned());
+        config.calibration = Some(path);
+        let calibrated = Calibrated::load(&config, Some(&classifier)).unwrap().unwrap();
+        assert_eq!(calibrated.by_last().unwrap().output(TargetId(0), None), Some(70));
+        assert_eq!(lengths(&config, Some(&calibrated)).expected(TargetId(0), None, None).median, 70);
+    }
 }

@@ -29,6 +29,8 @@ pub(super) struct Step {
     pub(super) target: Permitted<Arc<Target>>,
     /// What it is told where the client says nothing; `None`: nothing.
     pub(super) effort: Option<Effort>,
+    /// Whether that is all there is to its effort. A budget or a switch of the client's own is a degree that nobody knows.
+    pub(super) known: bool,
 }
 
 /// Allowed targets, difficulty, prices and live latency → whom to ask first, and then.
@@ -105,7 +107,10 @@ pub(super) fn choose(
             }
             record.planned(allowed, &plan, request);
             record.converses(conversation);
-            let step = |way: Way| Some(Step { target: allowed.permit(way.target)?, effort: way.effort });
+            let step = |way: Way| {
+                let target = allowed.permit(way.target)?;
+                Some(Step { target, effort: way.effort, known: efforts.is_known(way.target) })
+            };
             Ok(order.into_iter().filter_map(step).collect())
         }
         Err(none) => {
@@ -165,7 +170,8 @@ impl Efforts<'_> {
             Some(_) => false,
         };
         let budget = target.reasoning.budget_of(effort).max(LEAST_BUDGET);
-        !by_budget || self.request.max_output_tokens.is_none_or(|most| most > budget)
+        let most = self.request.max_output_tokens.into_iter().chain(target.max_output).min();
+        !by_budget || most.is_none_or(|most| most > budget)
     }
 }
 

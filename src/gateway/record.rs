@@ -18,7 +18,7 @@ use super::decide::Step;
 use super::error::GatewayError;
 use super::pins::Known;
 use crate::auth::Principal;
-use crate::chat::{self, Effort, Outcome, Usage};
+use crate::chat::{self, Effort, Format, Outcome, OwnEffort, Usage};
 use crate::config::Target;
 use crate::cost;
 use crate::detect::Found;
@@ -55,8 +55,9 @@ pub(super) struct Record<'g> {
     pub(super) attempts: Vec<Attempt>,
     /// The target that answers, or was asked last.
     target: Option<Arc<Target>>,
-    /// How it is asked.
+    /// How it is asked, and whether that is known.
     effort: Option<Effort>,
+    effort_known: bool,
     /// The conversation that the answer goes on with, until it is remembered.
     conversation: Option<Known>,
     /// Since when a stream is awaited to come to the answer itself.
@@ -68,9 +69,10 @@ pub(super) struct Record<'g> {
     sent_at: Option<Instant>,
     /// Bytes of an attempt of which nothing has come back yet.
     under_way: Option<usize>,
-    /// The client's limit for all answers together, and how many it asked for.
+    /// The client's limit for all answers together.
     max_output: Option<u64>,
-    answers: u32,
+    /// One answer to one prompt is asked for: its length says something of others.
+    single: bool,
     /// Answered from the cache.
     free: bool,
     usage: Option<Usage>,
@@ -126,6 +128,7 @@ impl<'g> Record<'g> {
             attempts: Vec::new(),
             target: None,
             effort: None,
+            effort_known: true,
             conversation: None,
             answer_awaited: None,
             best: None,
@@ -133,7 +136,7 @@ impl<'g> Record<'g> {
             sent_at: None,
             under_way: None,
             max_output: None,
-            answers: 1,
+            single: true,
             free: false,
             usage: None,
             dropped: Vec::new(),
@@ -178,7 +181,7 @@ impl<'g> Record<'g> {
     /// How hard the prompt is.
     pub(super) fn scored(&mut self, score: &crate::classify::Score) {
         if !self.rehearsal {
-            self.gateway.recent.note(score.difficulty);
+            self.gateway.recent.note(score.stage, score.difficulty);
             self.gateway.metrics.scored(score.stage.as_str(), score.elapsed, score.difficulty);
             if let Some(reason) = score.reason {
                 self.gateway.metrics.unscored(reason.as_str());
@@ -191,7 +194,7 @@ impl<'g> Record<'g> {
             percentile: score
                 .difficulty
                 .filter(|_| self.rehearsal)
-                .and_then(|difficulty| self.gateway.recent.share_below(difficulty)),
+                .and_then(|difficulty| self.gateway.recent.share_below(score.stage, difficulty)),
             model: self.gateway.classifier.model_hash(score.stage).cloned().unwrap_or_default(),
             elapsed: score.elapsed,
         });
@@ -249,7 +252,8 @@ impl<'g> Record<'g> {
     /// The request is on its way to a target: from here it may cost something, whatever comes back.
     pub(super) fn sent(&mut self, step: &Step, bytes: usize, request: &chat::Request) {
         self.asks(step, bytes);
-        self.answers = request.n.max(1);
+        // A completion may be of several prompts.
+        self.single = request.n <= 1 && request.format != Format::Completions;
         self.max_output = request.max_output_tokens.map(|tokens| tokens.saturating_mul(u64::from(request.n)));
         self.usage = Some(Usage { input: request.input_tokens_estimate, estimated: true, ..Usage::default() });
     }
@@ -257,14 +261,17 @@ impl<'g> Record<'g> {
     /// The request is on its way to a target that is asked something free.
     pub(super) fn asks(&mut self, step: &Step, bytes: usize) {
         self.target = Some(Arc::clone(&step.target));
-        self.effort = step.effort;
+        (self.effort, self.effort_known) = (step.effort, step.known);
         self.sent_at = Some(Instant::now());
         self.under_way = Some(bytes);
     }
 
     /// What became of the attempt, as far as its first content.
-    pub(super) fn attempted(&mut self, attempt: Attempt, target: TargetId) {
+    pub(super) fn attempted(&mut self, mut attempt: Attempt, target: TargetId) {
         self.under_way = None;
+        if !self.effort_known {
+            attempt.effort = Some(OwnEffort::NO_DEGREE);
+        }
         self.waited(attempt.elapsed);
         self.gateway.metrics.attempt(target, attempt.result);
         self.attempts.push(attempt);
@@ -293,6 +300,7 @@ impl<'g> Record<'g> {
     fn answer_may_have_come(&mut self, relay: &Relay) {
         if relay.seen().answer
             && let (Some(sent), Some(target)) = (self.answer_awaited.take(), &self.target)
+            && self.effort_known
         {
             self.gateway.latency.record_answer(target.id, self.effort, sent.elapsed(), Instant::now());
         }

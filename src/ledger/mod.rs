@@ -51,7 +51,9 @@ impl Decisions {
             (Some(path), _) => Some(Arc::new(File::open(path)?)),
             (None, _) => None,
         };
-        Ok(Self { shards: Arc::clone(&self.shards), keep: keep.div_ceil(SHARDS), file })
+        // Where nothing is kept any more, what was kept goes with those that still use it.
+        let shards = if keep == 0 { Arc::default() } else { Arc::clone(&self.shards) };
+        Ok(Self { shards, keep: keep.div_ceil(SHARDS), file })
     }
 
     /// Takes a record. Never waits.
@@ -136,6 +138,30 @@ mod tests {
         let kept = ids.iter().filter(|id| decisions.get(**id, &"acme".into()).is_some()).count();
         assert!(kept <= SHARDS, "{kept} records are more than was asked to keep");
         assert!(decisions.get(*ids.last().unwrap(), &"acme".into()).is_some(), "the newest is there");
+    }
+
+    #[test]
+    fn a_reload_that_keeps_none_keeps_none_of_the_old_either() {
+        let decisions = Decisions::new(100, None).unwrap();
+        decisions.record(Decision::blank("acme"));
+        assert_eq!(decisions.renewed(50, None).unwrap().latest(10, |_| true).len(), 1);
+        let none = decisions.renewed(0, None).unwrap();
+        assert_eq!(decisions.latest(10, |_| true).len(), 1, "nothing happens to what still runs");
+        let held = Arc::downgrade(&decisions.shards);
+        drop(decisions);
+        assert!(none.latest(10, |_| true).is_empty() && held.upgrade().is_none());
+        assert!(none.renewed(100, None).unwrap().latest(10, |_| true).is_empty(), "nor do they come back");
+    }
+
+    #[test]
+    fn the_newest_come_first_however_fast_they_are_made() {
+        let decisions = Decisions::new(1000, None).unwrap();
+        let made: Vec<_> = (0..200).map(|_| Decision::blank("acme")).collect();
+        let mut ids: Vec<_> = made.iter().map(|decision| decision.id).collect();
+        made.into_iter().for_each(|decision| decisions.record(decision));
+        ids.reverse();
+        let latest: Vec<_> = decisions.latest(200, |_| true).iter().map(|decision| decision.id).collect();
+        assert_eq!(latest, ids);
     }
 
     #[test]

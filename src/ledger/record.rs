@@ -250,7 +250,8 @@ pub struct Tokens {
 pub struct Attempt {
     #[schemars(with = "String")]
     pub target: TargetName,
-    /// The effort it was asked with, chosen or the client's own; left out where it was the model's.
+    /// The effort it was asked with, chosen or the client's own; left out where it was the model's. `client`: what the client
+    /// said of reasoning is no degree, but a budget or a switch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effort: Option<&'static str>,
     /// Address that was called; null where no connection was made, or the client left before it was known.

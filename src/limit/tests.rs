@@ -199,7 +199,7 @@ fn a_lower_rate_keeps_nobody_out_for_more_than_a_minute() {
     let (old, clock) = limiter(rate(600), Limits::default());
     (0..600).for_each(|_| drop(ask(&old, "k1").unwrap()));
     let narrower = renewed(&old, &clock, rate(10), Limits::default());
-    let error = ask(&narrower, "k1").err().expect("all of the minute is used up");
+    let error = ask(&narrower, "k1").expect_err("all of the minute is used up");
     assert!(error.retry_after() <= Duration::from_secs(60), "{:?}", error.retry_after());
 }
 

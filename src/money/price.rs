@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Rate;
+use super::{NanoUsd, Rate};
 
 /// What each kind of token costs. What a list does not state has the price of what it is a part of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +26,14 @@ impl Rates {
     #[must_use]
     pub const fn plain(input: Rate, output: Rate) -> Self {
         Self { input, output, cached_input: input, cache_write: input, cache_write_1h: input, reasoning: None }
+    }
+
+    /// What so much output costs, of which so much is reasoning.
+    #[must_use]
+    pub fn output_cost(&self, output: u64, reasoning: u64) -> NanoUsd {
+        let Some(rate) = self.reasoning else { return self.output.cost(output) };
+        let thought = reasoning.min(output);
+        self.output.cost(output - thought) + rate.cost(thought)
     }
 }
 
@@ -60,6 +68,12 @@ impl Price {
     #[must_use]
     pub fn sunk(self) -> Self {
         Self { sunk: true, ..self }
+    }
+
+    /// Whether it is no reason to go elsewhere.
+    #[must_use]
+    pub const fn is_sunk(&self) -> bool {
+        self.sunk
     }
 
     /// The rates to choose by: what one request more costs.

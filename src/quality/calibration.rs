@@ -54,6 +54,9 @@ pub struct Scorer {
     pub hash: String,
     /// The stage whose scores the curves are of: `linear` or `network`.
     pub stage: String,
+    /// Most tokens that it read of a prompt; left out for one that reads none, and by earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<usize>,
 }
 
 /// A promise and the threshold that keeps it.
@@ -138,6 +141,17 @@ pub enum CalibrationError {
         /// Hash of the one in use; empty where it is off.
         running: String,
     },
+    /// The classifier read more or less of long prompts.
+    #[error(
+        "it was made where the classifier read {made} tokens of a prompt, this configuration has it read {running}: the \
+         scores of long prompts differ; set `classifier.max_tokens` back, or calibrate anew"
+    )]
+    Tokens {
+        /// In the file.
+        made: usize,
+        /// Now.
+        running: usize,
+    },
 }
 
 impl Calibration {
@@ -203,6 +217,10 @@ impl Calibration {
         for scorer in running {
             if let Some(part) = of(&scorer.stage).filter(|part| part.classifier.hash != scorer.hash) {
                 return other(part, &scorer.hash);
+            }
+            let read = of(&scorer.stage).and_then(|part| part.classifier.max_tokens).zip(scorer.max_tokens);
+            if let Some((made, running)) = read.filter(|(made, running)| made != running) {
+                return Err(CalibrationError::Tokens { made, running });
             }
         }
         Ok(())

@@ -78,7 +78,7 @@ pub struct Decision {
     pub classifier: String,
     /// The target that answered.
     pub target: String,
-    /// The effort it was asked with; `None`: its own.
+    /// The effort it was asked with; `None`: its own; `client`: nobody knows.
     pub effort: Option<String>,
     /// What the answer cost, in nano-USD.
     pub cost_nusd: u64,

@@ -62,8 +62,8 @@ impl Pool {
 
 /// The least-squares rising step function over points (x, y): pool means in order of x, with the pools' sizes. Equal
 /// positions are one observation of their mean first, so the result does not depend on the order of ties.
-#[must_use]
-pub fn pools(points: &[(f64, f64)]) -> Vec<(f64, f64, f64)> {
+#[cfg(test)]
+fn pools(points: &[(f64, f64)]) -> Vec<(f64, f64, f64)> {
     pooled(points, 0.0).iter().map(|pool| (pool.x / pool.weight, pool.mean(), pool.weight)).collect()
 }
 

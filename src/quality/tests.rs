@@ -190,7 +190,7 @@ fn calibration() -> Calibration {
         schema: 1,
         made: "2026-01-01T00:00:00Z".to_owned(),
         data: Fitted { hash: "sha256:d".to_owned(), prompts: 300, paired: 300 },
-        classifier: Scorer { hash: "sha256:c".to_owned(), stage: "linear".to_owned() },
+        classifier: scorer("sha256:c", "linear"),
         floors: vec![floor(0.9, 0.2), floor(0.95, 0.1)],
         targets: vec![target(Some("high")), target(None)],
         buckets: weighed.buckets,
@@ -199,7 +199,7 @@ fn calibration() -> Calibration {
 }
 
 fn scorer(hash: &str, stage: &str) -> Scorer {
-    Scorer { hash: hash.to_owned(), stage: stage.to_owned() }
+    Scorer { hash: hash.to_owned(), stage: stage.to_owned(), max_tokens: None }
 }
 
 /// By the network's scores, with the linear head's inside.
@@ -224,6 +224,21 @@ fn a_calibration_of_two_stages_holds_for_both_and_for_a_linear_head_alone() {
         assert!(both.belongs_to(&running).is_err(), "{running:?}");
     }
     assert!(calibration().belongs_to(&[network, linear]).is_err(), "it says nothing of the network's scores");
+}
+
+#[test]
+fn a_network_that_reads_more_or_less_than_the_calibrations_is_another() {
+    let reads = |max_tokens| Scorer { max_tokens, ..scorer("sha256:n", "network") };
+    let made = |max_tokens| {
+        let text = serde_json::to_string(&Calibration { classifier: reads(max_tokens), ..two_stages() }).unwrap();
+        assert_eq!(text.contains("max_tokens"), max_tokens.is_some(), "{text}");
+        Calibration::parse(&text).unwrap()
+    };
+    let running = |max_tokens| [reads(Some(max_tokens)), scorer("sha256:c", "linear")];
+    assert!(made(Some(512)).belongs_to(&running(512)).is_ok());
+    let error = made(Some(512)).belongs_to(&running(256)).unwrap_err().to_string();
+    assert!(error.contains("512") && error.contains("256") && error.contains("classifier.max_tokens"), "{error}");
+    assert!(made(None).belongs_to(&running(256)).is_ok(), "an earlier version did not write it down");
 }
 
 #[test]

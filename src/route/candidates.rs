@@ -88,14 +88,13 @@ fn candidate(
 ) -> Candidate {
     let id = target.id;
     let output = (inputs.output)(id, effort);
-    let expected = |price| expected_cost(price, output.median, target.max_output, inputs);
     let measured = calibrated.and_then(|calibrated| (calibrated.p_good)(id, effort));
     let by_tier = |difficulty| p_good(difficulty, target.tier);
     Candidate {
         target: id,
         effort,
         output,
-        expected_cost: target.price.as_ref().map(expected),
+        expected_cost: expected_cost(target, effort, output.median, inputs),
         p_good: match calibrated {
             // A target that is out and was not measured has no figure that compares with the others'.
             Some(_) => measured,

@@ -1,16 +1,22 @@
 //! What a request will probably cost, before it is sent, and what leaving a warm cache behind costs.
 
+use super::lengths::thought;
 use super::{Inputs, Warm};
+use crate::chat::Effort;
+use crate::config::Target;
 use crate::money::{NanoUsd, Price};
 
 /// The expected cost, at the rates for prompts of this length: all input at full price, expected output within the
-/// client's and the model's limit, once for each answer asked for.
+/// client's and the model's limit, once for each answer asked for. Reasoning, which comes first, at its own rate where it has
+/// one. `None` where the target has no price.
 #[must_use]
-pub fn expected_cost(price: &Price, output: u64, model_limit: Option<u64>, inputs: &Inputs<'_>) -> NanoUsd {
-    let limit = inputs.max_output.unwrap_or(u64::MAX).min(model_limit.unwrap_or(u64::MAX));
-    let output = output.min(limit).saturating_mul(u64::from(inputs.n.max(1)));
-    let rates = price.for_routing(inputs.input_tokens);
-    rates.input.cost(inputs.input_tokens) + rates.output.cost(output)
+pub fn expected_cost(target: &Target, effort: Option<Effort>, output: u64, inputs: &Inputs<'_>) -> Option<NanoUsd> {
+    let limit = inputs.max_output.unwrap_or(u64::MAX).min(target.max_output.unwrap_or(u64::MAX));
+    let answers = u64::from(inputs.n.max(1));
+    let all = |tokens: u64| tokens.min(limit).saturating_mul(answers);
+    let rates = target.price.as_ref()?.for_routing(inputs.input_tokens);
+    let output = rates.output_cost(all(output), all(thought(target, effort, output)));
+    Some(rates.input.cost(inputs.input_tokens) + output)
 }
 
 /// What it costs to go on with a conversation elsewhere than where its beginning is cached: what the cache there takes

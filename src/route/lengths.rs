@@ -1,9 +1,10 @@
 //! How many tokens answers take, as they lately did: by target, effort and how hard the prompt was.
 //!
 //! A histogram in logarithmic steps that halves itself now and then, so that old answers fade. While there are few
-//! answers a stated default stands in for the missing ones. Recording is some atomic additions and no lock; reading is
-//! three loads, for it happens for every candidate of every request. Nothing here looks at a prompt: public data show
-//! that one prompt's answer cannot be foretold well enough to route by.
+//! answers a stated default stands in for the missing ones. Reading is three loads, for it happens for every candidate of
+//! every request; recording, once an answer, counts it and then goes through the whole histogram to leave the three
+//! figures. Neither takes a lock. Nothing here looks at a prompt: public data show that one prompt's answer cannot be
+//! foretold well enough to route by.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
@@ -187,6 +188,15 @@ pub fn reasoning(target: &Target, effort: Option<Effort>) -> u64 {
         (_, None) => return 0,
     };
     target.reasoning.budget_of(effort) / 2
+}
+
+/// Of so many output tokens those that are expected to be reasoning: the same share as of a [`usual`] answer, since what
+/// answers took is counted as a whole.
+#[must_use]
+pub fn thought(target: &Target, effort: Option<Effort>, output: u64) -> u64 {
+    let reasoning = u128::from(reasoning(target, effort));
+    let share = u128::from(output) * reasoning / (reasoning + u128::from(ANSWER));
+    u64::try_from(share).unwrap_or(output)
 }
 
 pub(super) fn place(effort: Option<Effort>) -> usize {

@@ -5,6 +5,7 @@ use crate::config::{Config, Fact, FactName, Target, Tier};
 use crate::money::{Price, Rate, Rates};
 use crate::policy::fixture::{config, labelled, target};
 use crate::policy::{Circumstances, Policies, Policy, constrain};
+use crate::wire::dialect::Style;
 
 pub(super) struct Setting {
     pub(super) config: Config,
@@ -481,4 +482,29 @@ fn a_machine_that_is_paid_for_is_chosen_as_free_and_still_has_its_price() {
     setting.policy = Policies::from_text(text, &setting.config).unwrap().0;
     let plan = setting.choose(|_| {}).unwrap();
     assert_eq!((order(&plan)[0], plan.candidates[2].expected_cost), (2, Some(NanoUsd::ZERO)));
+}
+
+#[test]
+fn reasoning_that_has_a_price_of_its_own_is_routed_by_it() {
+    let mut setting = setting("{ minimise: cost }");
+    let big = Arc::make_mut(&mut setting.config.targets[2]);
+    big.reasoning.style = Some(Style::Always);
+    let per_token = |nusd: i64| Rate(nusd * 1_000_000);
+    let rates = Rates { reasoning: Some(per_token(100_000)), ..Rates::plain(Rate(0), per_token(1000)) };
+    big.price = Some(Price::flat(rates));
+    big.max_output = Some(9000);
+    let text = "policy: p\nrules: [{ name: eea, require: { location.countries: { in: EEA } } }]\nobjective: { minimise: cost }\n";
+    setting.policy = Policies::from_text(text, &setting.config).unwrap().0;
+    let reasoning = lengths::reasoning(&setting.config.targets[2], None);
+    let cost = |median: u64, n: u32, most: Option<u64>| {
+        let output = |_, _| Expected::about(median);
+        let plan = setting.choose(|inputs| (inputs.output, inputs.n, inputs.max_output) = (&output, n, most)).unwrap();
+        plan.candidates.iter().find(|it| it.target == TargetId(2)).unwrap().expected_cost.unwrap().0
+    };
+    let usual = lengths::ANSWER + reasoning;
+    let expected = |answer: u64, reasoning: u64| i64::try_from(answer * 1000 + reasoning * 100_000).unwrap();
+    assert_eq!(cost(usual, 1, None), expected(lengths::ANSWER, reasoning), "as the default tells");
+    assert_eq!(cost(usual / 2, 3, None), expected(3 * (lengths::ANSWER / 2), 3 * (reasoning / 2)), "the share stays");
+    assert_eq!(cost(usual, 1, Some(100)), expected(0, 100), "reasoning comes first, and the limit ends it");
+    assert_eq!(cost(100_000, 1, None), expected(0, 9000), "as does the model's own");
 }

@@ -29,9 +29,13 @@ fn labels(count: usize, both: bool) -> String {
 }
 
 fn setup(own: &Upstream, paid: &Upstream) -> Setup {
+    setup_of(own, paid, "reasoning: { style: effort }, price: { input: 1, output: 1 }")
+}
+
+fn setup_of(own: &Upstream, paid: &Upstream, thinker: &str) -> Setup {
     Setup::new()
         .provider("own", own, "")
-        .model("thinker", "own", "tier: mid, reasoning: { style: effort }, price: { input: 1, output: 1 }")
+        .model("thinker", "own", &format!("tier: mid, {thinker}"))
         .provider("paid", paid, "")
         .model("large", "paid", "tier: strong, reasoning: { style: none }, price: { input: 50, output: 500 }")
         .section("classifier: { model: linear, deadline: 5s }")
@@ -111,8 +115,10 @@ fn what_a_client_asks_for_itself_stays_and_what_it_names_is_asked_as_it_stands()
     let medium = with(chat("auto", &prompt(10).0), "reasoning_effort", json!("medium"));
     let decision = gateway.decision_of(&gateway.chat(&medium).send());
     assert_eq!(decision["quality"]["basis"], "prior", "{decision}");
-    let sent = if own.requests() > 1 { arrived(&own) } else { arrived(&paid) };
-    assert!(sent.get("reasoning_effort").is_none_or(|effort| effort == "medium"), "{sent}");
+    let first = &decision["attempts"][0];
+    assert_eq!((&first["target"], &first["effort"]), (&json!("thinker@own"), &json!("medium")), "{decision}");
+    assert_eq!(arrived(&own)["reasoning_effort"], "medium");
+    paid.must_be_untouched();
 
     let named = gateway.decision_of(&gateway.chat(&chat("thinker", &prompt(11).0)).send());
     assert_eq!(arrived(&own).get("reasoning_effort"), None);
@@ -206,6 +212,149 @@ fn how_long_answers_are_is_learned_from_those_that_were_given() {
     assert!(after > before * 6, "{before} and {after}");
 }
 
+/// What a dry run expects of the only target: the tokens, and the milliseconds to its answer.
+fn expected_of(gateway: &Gateway) -> (Value, Value) {
+    let dry = gateway.post("/v1/route", &chat("auto", "hi")).send().json();
+    (chosen(&dry)["output"].clone(), chosen(&dry)["answer_ms"].clone())
+}
+
+#[test]
+fn an_effort_that_nobody_knows_and_answers_of_which_the_sum_is_known_teach_nothing() {
+    let own = Upstream::that("completion_tokens: 3000, reasoning: \"a b c d e f\", per_event: 30ms, lenient: true");
+    let gateway = Setup::one(&own).start();
+    let before = expected_of(&gateway);
+    assert_eq!(before.0, json!({ "p10": 100, "median": 400, "p90": 1600 }), "the stated default");
+    let plain = chat("auto", "hi");
+    for (field, value) in [
+        ("enable_thinking", json!(false)),
+        ("thinking_budget", json!(2000)),
+        ("reasoning", json!({ "max_tokens": 2000 })),
+        ("reasoning_effort", json!(null)),
+    ] {
+        for stream in [false, true] {
+            let body = with(with(plain.clone(), field, value.clone()), "stream", json!(stream));
+            let decision = gateway.decision_of(&gateway.chat(&body).send());
+            assert_eq!(decision["outcome"], "ok", "{decision}");
+            assert_eq!(decision["attempts"][0]["effort"], "client", "{field}: {decision}");
+        }
+    }
+    let message = json!({ "model": "auto", "max_tokens": 5000, "thinking": { "type": "enabled", "budget_tokens": 2000 },
+                          "messages": [{ "role": "user", "content": "hi" }] });
+    let decision = gateway.decision_of(&gateway.post("/v1/messages", &message).send());
+    assert_eq!(decision["attempts"][0]["effort"], "client", "{decision}");
+    let completion = json!({ "model": "auto", "prompt": ["hi", "ho"] });
+    for (path, body) in [("/v1/completions", completion), ("/v1/chat/completions", with(plain.clone(), "n", json!(2)))]
+    {
+        for _ in 0..4 {
+            let answer = gateway.post(path, &body).send();
+            let decision = gateway.decision_of(&answer);
+            assert_eq!(decision["outcome"], "ok", "{path}: {decision}");
+            assert!(decision["attempts"][0].get("effort").is_none(), "{decision}");
+        }
+    }
+    assert_eq!(expected_of(&gateway), before);
+    gateway.decision_of(&gateway.chat(&with(plain, "stream", json!(true))).send());
+    let after = expected_of(&gateway);
+    assert!(after.0 != before.0 && after.1 != before.1, "what is known is learnt: {after:?}");
+}
+
+/// A decision as the gateway records it, with what a client says of its answer.
+fn told(number: usize, classifier: &Value, effort: &str) -> String {
+    let id = format!("dec_{number:026}");
+    let score = json!({ "difficulty": 0.4, "stage": classifier["stage"], "model": classifier["hash"] });
+    let attempt = json!({ "target": "thinker@own", "effort": effort, "result": "ok" });
+    let decision = json!({ "id": id, "score": score, "attempts": [attempt], "cost_nusd": 0 });
+    format!("{decision}\n{}\n", json!({ "kind": "feedback", "decision": id, "score": 1 }))
+}
+
+#[test]
+fn feedback_on_an_effort_that_nobody_knows_is_left_out_and_an_unpriced_target_is_not_free() {
+    let (own, paid) = (Upstream::plain(), Upstream::plain());
+    let (_folder, config) = setup_of(&own, &paid, "reasoning: { style: effort }").write();
+    let unpriced = "prices are not known for every target";
+    let (out, ran) = calibrate(&config, &labels(100, true));
+    assert!(ran.stdout.contains(unpriced), "{ran}");
+    let file: Value = serde_json::from_str(&std::fs::read_to_string(&out).unwrap()).unwrap();
+    let mut data = labels(100, true);
+    (0..60).for_each(|number| data += &told(number, &file["classifier"], "client"));
+    (60..70).for_each(|number| data += &told(number, &file["classifier"], "low"));
+    (70..80).for_each(|number| data += &told(number, &file["classifier"], "high"));
+    let (out, ran) = calibrate(&config, &data);
+    assert!(ran.stdout.contains("60 feedback lines are left out: the client itself said"), "{ran}");
+    assert!(ran.stdout.contains(unpriced), "a cost of 0 is none where there is no price: {ran}");
+    let file: Value = serde_json::from_str(&std::fs::read_to_string(&out).unwrap()).unwrap();
+    let curves = file["targets"].as_array().unwrap();
+    let of = |effort: &str| curves.iter().find(|it| it["effort"] == effort).map(|it| it["labels"].clone());
+    assert_eq!((of("low"), of("high")), (Some(json!(110)), Some(json!(110))), "{file}");
+    assert!(!curves.iter().any(|it| it["target"] == "thinker@own" && it["effort"].is_null()), "{file}");
+}
+
+#[test]
+fn calibrate_says_that_one_target_leaves_nothing_to_choose() {
+    let (own, paid) = (Upstream::plain(), Upstream::plain());
+    let (_folder, config) = setup(&own, &paid).write();
+    let line = |number: usize| json!({ "prompt": prompt(number).0, "outcomes": { "large@paid": number % 3 % 2 } });
+    let data: String = (0..80).map(|number| format!("{}\n", line(number))).collect();
+    let (_, ran) = calibrate(&config, &data);
+    assert!(ran.stdout.contains("no threshold: fewer than two targets or efforts can be routed to"), "{ran}");
+    assert!(!ran.stdout.contains("are needed to compare them"), "{ran}");
+}
+
+#[test]
+fn a_budget_of_thought_leaves_room_under_the_models_own_limit() {
+    let (own, paid) = (Upstream::plain(), Upstream::plain());
+    let thinker = "reasoning: { style: budget }, price: { input: 1, output: 1 }, max_output: 1500";
+    let (_folder, config) = setup_of(&own, &paid, thinker).write();
+    let (out, _) = calibrate(&config, &labels(600, true));
+    let gateway = setup_of(&own, &paid, thinker).section(&format!("calibration: {}", text(&out))).start();
+    let dry = |most: Option<u64>| {
+        let body = chat("auto", &prompt(10).0);
+        let body = most.map_or(body.clone(), |most| with(body, "max_tokens", json!(most)));
+        let decision = gateway.post("/v1/route", &body).send().json();
+        let tried = decision["candidates"].as_array().unwrap().iter();
+        tried.filter(|it| it["target"] == "thinker@own").map(|it| it["effort"].clone()).collect::<Vec<_>>()
+    };
+    // 1,024 tokens leave some for the answer, 16,384 do not.
+    assert_eq!(dry(None), [json!("low")]);
+    assert_eq!(dry(Some(50_000)), [json!("low")], "the lower of both limits counts");
+    assert_eq!(dry(Some(1000)), [json!(null)]);
+}
+
+#[test]
+fn a_network_that_is_to_read_less_needs_a_calibration_of_its_own() {
+    let (own, paid) = (Upstream::plain(), Upstream::plain());
+    let (_folder, config) = setup(&own, &paid).write();
+    let written = std::fs::read_to_string(&config).unwrap();
+    let read = |max_tokens: u64| {
+        let classifier = format!("model: embedded, deadline: 5s, max_tokens: {max_tokens}");
+        written.replace("model: linear, deadline: 5s", &classifier)
+    };
+    std::fs::write(&config, read(512)).unwrap();
+    let (out, _) = calibrate(&config, &labels(60, true));
+    let file: Value = serde_json::from_str(&std::fs::read_to_string(&out).unwrap()).unwrap();
+    assert_eq!((&file["classifier"]["stage"], &file["classifier"]["max_tokens"]), (&json!("network"), &json!(512)));
+    let check = |max_tokens: u64| {
+        std::fs::write(&config, format!("{}calibration: {}\n", read(max_tokens), text(&out))).unwrap();
+        waypost(&["check", "--config", text(&config)], &[])
+    };
+    assert_eq!(check(512).code, 0, "{}", check(512));
+    assert_eq!(check(4096).code, 0, "the declaration says fewer: {}", check(4096));
+    let refused = check(256);
+    assert!(refused.code == 1 && refused.all().contains("set `classifier.max_tokens` back"), "{refused}");
+}
+
+#[test]
+fn the_commands_dry_run_leaves_the_gateways_file_alone() {
+    let (own, paid) = (Upstream::plain(), Upstream::plain());
+    let (folder, config) = setup(&own, &paid).write();
+    let decisions = folder.path().join("decisions.jsonl");
+    let written = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("{written}decisions: {{ file: {} }}\n", text(&decisions))).unwrap();
+    let shown = waypost(&["explain", "--config", text(&config), "hi"], &[]);
+    assert_eq!(shown.code, 0, "{shown}");
+    assert!(!decisions.exists(), "it was not even opened");
+}
+
 /// A conversation's next request.
 fn turn(beginning: &str, said: usize) -> Value {
     let mut messages = vec![json!({ "role": "user", "content": beginning })];
@@ -287,7 +436,8 @@ fn a_reasoner_that_thinks_aloud_is_timed_to_its_answer() {
     let decision = gateway.decision_of(&answer);
     let thinker = &decision["candidates"][0];
     let (first, whole) = (thinker["ttft_ms"].as_f64().unwrap(), thinker["answer_ms"].as_f64().unwrap());
-    assert!(first < 300.0 && whole > 500.0, "{thinker}");
+    // Sixteen words, 40 ms apart, lie between the two; what is told may be a quarter too high.
+    assert!(whole - first > 300.0, "{thinker}");
 }
 
 #[test]

@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::Path;
 
-use crate::chat::Effort;
+use crate::chat::{Effort, OwnEffort};
 use crate::cli::lines;
 use crate::cli::progress::Progress;
 use crate::cli::score::{Scored, Scorer};
 use crate::config::{Config, Target};
+use crate::money::Price;
 use crate::quality::data::{self, Decision, Line, Measured, Prompt};
 use crate::quality::{self, Labelled, Outcome};
-use crate::route::lengths::usual;
+use crate::route::lengths::{thought, usual};
 
 /// Mistakes told before the rest is only counted.
 const TOLD: usize = 5;
@@ -197,6 +198,8 @@ struct Gatherer<'a> {
     /// Feedback that says nothing: its decision is not here, or was scored by another classifier.
     unknown: usize,
     other_scores: usize,
+    /// Feedback on answers at an effort that nobody knows.
+    no_degree: usize,
 }
 
 impl<'a> Gatherer<'a> {
@@ -211,6 +214,7 @@ impl<'a> Gatherer<'a> {
             strangers: BTreeMap::new(),
             unknown: 0,
             other_scores: 0,
+            no_degree: 0,
         }
     }
 
@@ -244,8 +248,14 @@ impl<'a> Gatherer<'a> {
                 self.other_scores += usize::from(!other.is_some_and(is_of));
                 continue;
             }
-            let Some((candidate, _)) = self.candidate(&decision.target, decision.effort.as_ref()) else { continue };
-            let cost = self.config.map(|_| decision.cost_nusd as f64);
+            if decision.effort.as_deref() == Some(OwnEffort::NO_DEGREE) {
+                self.no_degree += 1;
+                continue;
+            }
+            let Some((candidate, target)) = self.candidate(&decision.target, decision.effort.as_ref()) else {
+                continue;
+            };
+            let cost = target.and_then(|target| target.price.as_ref()).map(|price| paid(price, decision));
             let outcomes = vec![Outcome { candidate, good: *score, cost }];
             self.labelled.push(Labelled { difficulty: decision.difficulty, vector: None, outcomes });
         }
@@ -296,6 +306,12 @@ impl<'a> Gatherer<'a> {
                 self.other_scores
             ));
         }
+        if self.no_degree > 0 {
+            warnings.push(format!(
+                "{} feedback lines are left out: the client itself said how much to reason, and in no degree",
+                self.no_degree
+            ));
+        }
         for (name, _) in self.names.iter().zip(&self.sayable).filter(|(_, sayable)| !**sayable) {
             warnings.push(format!("{name} is not routed: the target cannot be asked with this effort"));
         }
@@ -332,8 +348,14 @@ fn cost(target: &Target, measured: &Measured, input_tokens: u64) -> Option<f64> 
     let input = measured.input_tokens.unwrap_or(input_tokens);
     let rates = target.price.as_ref()?.for_routing(input);
     let effort = measured.effort.as_deref().and_then(Effort::of);
-    let output = rates.output.cost(measured.output_tokens.unwrap_or_else(|| usual(target, effort)));
-    Some((rates.input.cost(input) + output).0 as f64)
+    let output = measured.output_tokens.unwrap_or_else(|| usual(target, effort));
+    let cost = rates.input.cost(input) + rates.output_cost(output, thought(target, effort, output));
+    Some(cost.0 as f64)
+}
+
+/// What an answer that was given cost, of what counts for routing. In nano-USD.
+fn paid(price: &Price, decision: &Decision) -> f64 {
+    if price.is_sunk() { 0.0 } else { decision.cost_nusd as f64 }
 }
 
 /// Mean cost of each candidate. Where one is not known all are ranks by mean quality instead, for costs only compare
@@ -361,4 +383,41 @@ fn costs(labelled: &mut [Labelled], candidates: usize) -> (Vec<f64>, bool) {
         below as f64 + 1.0
     };
     ((0..candidates).map(rank).collect(), false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Tier;
+    use crate::money::{Rate, Rates};
+    use crate::policy::fixture::{config, target};
+    use crate::wire::dialect::Style;
+
+    #[test]
+    fn what_routing_takes_as_free_is_free_however_its_cost_is_known() {
+        let per_token = |nusd: i64| Rate(nusd * 1_000_000);
+        let rates = Rates { reasoning: Some(per_token(50)), ..Rates::plain(per_token(1), per_token(2)) };
+        let mut config = config(vec![target("a", Tier::Mid)]);
+        let target = std::sync::Arc::make_mut(&mut config.targets[0]);
+        target.reasoning.style = Some(Style::Always);
+        let line = r#"{"id":"dec_7","score":{"difficulty":0.2,"stage":"linear","model":"m"},
+            "attempts":[{"target":"a","result":"ok"}],"cost_nusd":5000}"#;
+        let Ok(Line::Decision(decision)) = data::line(line) else { panic!() };
+        let measured = Measured {
+            target: "a".to_owned(),
+            score: 1.0,
+            effort: None,
+            input_tokens: Some(10),
+            output_tokens: Some(100),
+        };
+        assert_eq!(cost(target, &measured, 0), None, "no price, no cost");
+        let price = Price::flat(rates);
+        assert_eq!(paid(&price, &decision), 5000.0);
+        target.price = Some(price.clone());
+        let thought = thought(target, None, 100) as f64;
+        assert_eq!(cost(target, &measured, 0), Some(10.0 + (100.0 - thought) * 2.0 + thought * 50.0));
+        assert_eq!(paid(&price.clone().sunk(), &decision), 0.0);
+        target.price = Some(price.sunk());
+        assert_eq!(cost(target, &measured, 0), Some(0.0));
+    }
 }

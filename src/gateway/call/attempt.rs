@@ -206,7 +206,7 @@ pub(in crate::gateway) async fn counter(
     let passed = suited(&wishes.passed, Format::Messages);
     let path = target.provider.native.counter.unwrap_or_default();
     let by = Instant::now() + target.provider.timeouts.total;
-    let step = Step { target: target.clone(), effort: None };
+    let step = Step { target: target.clone(), effort: None, known: true };
     let sent = Instant::now();
     record.asks(&step, bytes_sent);
     let exchange = Exchange { path, body, stream: false, passed: &passed, by: Some(by) };
@@ -215,8 +215,12 @@ pub(in crate::gateway) async fn counter(
             let body = incoming.whole(MAX_HELD).await.map_err(Failed::from);
             let (peer, tls_sha256) = (Some(incoming.peer), incoming.tls_sha256());
             incoming.release().await;
-            let none = || Failed::Answer(bad_answer(target, &"its count of tokens is none"));
-            let counted = body.and_then(|body| anthropic::count::decode(&body).map(|_| body).ok_or_else(none));
+            let counted = match body {
+                Ok(body) if anthropic::count::decode(&body).is_none() => {
+                    Err(Failed::Answer(bad_answer(target, &"its count of tokens is none")))
+                }
+                body => body,
+            };
             (peer, tls_sha256, counted)
         }
         Err(failure) => (failure.peer, failure.tls_sha256, Err(Failed::Exchange(failure))),

@@ -68,13 +68,13 @@ impl Record<'_> {
         self.attempted(attempt, target.id);
     }
 
-    /// Remembers how long a whole answer was. One that the client's own limit ended says nothing of others.
+    /// Remembers how long a whole answer was. One that the client's own limit ended says nothing of others, nor do several
+    /// of which only the sum is known, nor one at an effort that nobody knows.
     fn learn(&self) {
         let (Some(target), Some(usage)) = (&self.target, &self.usage) else { return };
         let limited = self.max_output.is_some_and(|most| usage.output >= most);
-        if !usage.estimated && !limited && usage.output > 0 {
-            let tokens = usage.output / u64::from(self.answers);
-            self.gateway.lengths.record(target.id, self.effort, self.difficulty(), tokens);
+        if self.single && self.effort_known && !usage.estimated && !limited && usage.output > 0 {
+            self.gateway.lengths.record(target.id, self.effort, self.difficulty(), usage.output);
         }
     }
 

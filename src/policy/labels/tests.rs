@@ -42,7 +42,7 @@ impl Labels {
         self.seen(name, View::Bare)
     }
 
-    fn from_request(&self) -> bool {
+    fn is_asked_for(&self) -> bool {
         self.views().count() > 1
     }
 }
@@ -99,7 +99,7 @@ fn an_ordered_label_takes_the_highest_of_all_sources() {
     .unwrap();
     assert_eq!(labels.with("data-class"), "personal");
     assert_eq!(labels.iter().next().unwrap().by, SetBy::Key);
-    assert!(!labels.from_request());
+    assert!(!labels.is_asked_for());
 
     let labels = given(&[("data-class", "internal")], &[], &[], "data-class=secret").resolve().unwrap();
     assert_eq!((labels.with("data-class"), labels.without("data-class")), ("secret", "internal"));
@@ -112,7 +112,7 @@ fn a_client_below_the_default_is_judged_at_both_and_capped_at_the_higher() {
     assert_eq!((labels.with("data-class"), labels.without("data-class")), ("public", "internal"));
     assert!(labels.at_most("data-class", "internal") && !labels.at_most("data-class", "public"));
     assert_eq!(labels.rank("data-class"), Some(1));
-    assert!(labels.from_request());
+    assert!(labels.is_asked_for());
 }
 
 #[test]
@@ -182,7 +182,7 @@ fn a_find_raises_a_label_neither_client_nor_content_can_take_anything_back() {
     );
     let by = labels.iter().find(|label| label.name == "data-class").unwrap().by;
     assert_eq!(by.as_str(), "detected:iban");
-    assert!(labels.from_request());
+    assert!(labels.is_asked_for());
 }
 
 #[test]
