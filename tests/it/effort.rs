@@ -270,7 +270,11 @@ fn told(number: usize, classifier: &Value, effort: &str) -> String {
 #[test]
 fn feedback_on_an_effort_that_nobody_knows_is_left_out_and_an_unpriced_target_is_not_free() {
     let (own, paid) = (Upstream::plain(), Upstream::plain());
-    let (_folder, config) = setup_of(&own, &paid, "reasoning: { style: effort }").write();
+    let price = ", price: { input: 7, output: 7 }";
+    let (_folder, config) = setup_of(&own, &paid, &format!("reasoning: {{ style: effort }}{price}")).write();
+    let written = std::fs::read_to_string(&config).unwrap();
+    assert!(written.contains(price), "{written}");
+    std::fs::write(&config, written.replace(price, "")).unwrap();
     let unpriced = "prices are not known for every target";
     let (out, ran) = calibrate(&config, &labels(100, true));
     assert!(ran.stdout.contains(unpriced), "{ran}");
@@ -329,17 +333,17 @@ fn a_network_that_is_to_read_less_needs_a_calibration_of_its_own() {
         let classifier = format!("model: embedded, deadline: 5s, max_tokens: {max_tokens}");
         written.replace("model: linear, deadline: 5s", &classifier)
     };
-    std::fs::write(&config, read(512)).unwrap();
+    std::fs::write(&config, read(256)).unwrap();
     let (out, _) = calibrate(&config, &labels(60, true));
     let file: Value = serde_json::from_str(&std::fs::read_to_string(&out).unwrap()).unwrap();
-    assert_eq!((&file["classifier"]["stage"], &file["classifier"]["max_tokens"]), (&json!("network"), &json!(512)));
+    assert_eq!((&file["classifier"]["stage"], &file["classifier"]["max_tokens"]), (&json!("network"), &json!(256)));
     let check = |max_tokens: u64| {
         std::fs::write(&config, format!("{}calibration: {}\n", read(max_tokens), text(&out))).unwrap();
         waypost(&["check", "--config", text(&config)], &[])
     };
-    assert_eq!(check(512).code, 0, "{}", check(512));
+    assert_eq!(check(256).code, 0, "{}", check(256));
     assert_eq!(check(4096).code, 0, "the declaration says fewer: {}", check(4096));
-    let refused = check(256);
+    let refused = check(128);
     assert!(refused.code == 1 && refused.all().contains("set `classifier.max_tokens` back"), "{refused}");
 }
 
