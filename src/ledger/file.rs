@@ -69,19 +69,29 @@ impl File {
 
     pub(super) fn close(&self) {
         let taken = self.writer.lock().take();
-        if let Some((sender, thread)) = taken {
-            drop(sender);
-            // A writer that panicked has nothing left to write.
-            let _ = thread.join();
+        if let Some(writer) = taken {
+            finish(writer);
         }
     }
 }
 
 impl Drop for File {
-    /// What is queued is written out also where a reload puts another file in its place.
+    /// What is queued is written out also where a reload puts another file in its place. The last request that used it may
+    /// end on an async worker, which does not wait for a disk.
     fn drop(&mut self) {
-        self.close();
+        let Some(writer) = self.writer.get_mut().take() else { return };
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(|| finish(writer))),
+            Err(_) => finish(writer),
+        }
     }
+}
+
+/// Waits until everything queued is written.
+fn finish((sender, thread): Writer) {
+    drop(sender);
+    // A writer that panicked has nothing left to write.
+    let _ = thread.join();
 }
 
 fn identity(metadata: &std::fs::Metadata) -> (u64, u64) {
