@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::Pass;
 use super::edits::Frame;
 use crate::wire::json::{JsonError, JsonResult, Kind, Scanner, quote};
-use crate::wire::openai::types::whole;
+use crate::wire::openai::types::{read_usage, whole};
 
 /// The SDK's literals for `service_tier`.
 const TIERS: [&[u8]; 6] = [b"auto", b"default", b"flex", b"scale", b"priority", b"fast"];
@@ -51,10 +51,23 @@ impl Pass<'_> {
                     goes = !is_tier(bytes.get(value).unwrap_or_default());
                 }
                 b"system_fingerprint" => self.text_or_null(scanner, kind)?,
-                b"usage" if kind == Kind::Object => self.usage(scanner)?,
+                b"usage" if kind == Kind::Object => {
+                    let start = scanner.position();
+                    self.usage(scanner)?;
+                    if self.whole {
+                        self.odd |= self.answer.usage.is_some();
+                        let usage = bytes.get(start..scanner.position()).unwrap_or_default();
+                        self.answer.usage = read_usage(&mut Scanner::lenient(usage))?;
+                    }
+                }
                 b"usage" | b"moderation" if kind != Kind::Null && kind != Kind::Object => {
+                    self.odd = true;
                     let value = scanner.value()?;
                     self.edits.replace(value, *b"null");
+                }
+                b"usage" => {
+                    self.odd |= self.answer.usage.is_some();
+                    scanner.skip()?;
                 }
                 b"metadata" if self.whole => goes = !self.metadata(scanner, kind)?,
                 b"error" => {
