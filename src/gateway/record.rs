@@ -364,7 +364,11 @@ impl<'g> Record<'g> {
 
     /// What the gateway itself has taken so far.
     pub(super) fn overhead(&self) -> Duration {
-        self.started.elapsed().saturating_sub(self.waited)
+        self.overhead_at(Instant::now())
+    }
+
+    pub(super) fn overhead_at(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.started).saturating_sub(self.waited)
     }
 
     /// What the usage costs at the answering target's price.
