@@ -143,6 +143,12 @@ impl DecisionId {
         into.put_slice(&self.0);
     }
 
+    /// Appends the same to a text.
+    pub fn append_to(&self, text: &mut String) {
+        text.push_str("dec_");
+        text.push_str(self.as_str());
+    }
+
     /// Reads what `Display` wrote; `None` for anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -186,9 +192,20 @@ impl Serialize for DecisionId {
 }
 
 /// The id of one request: the client's own `x-request-id` where it is sane, else a fresh one.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct RequestId(String);
+
+impl Clone for RequestId {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+
+    /// In the room that there is.
+    fn clone_from(&mut self, other: &Self) {
+        self.0.clone_from(&other.0);
+    }
+}
 
 impl RequestId {
     /// Longest id taken from a client, in bytes.

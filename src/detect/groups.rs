@@ -89,6 +89,11 @@ impl Groups {
         self.lengths.get(..self.count).unwrap_or_default()
     }
 
+    /// How many digits there are.
+    pub(super) fn total(&self) -> usize {
+        self.total
+    }
+
     /// The digits of the first `groups` groups.
     pub(super) fn digits(&self, groups: usize) -> &[u8] {
         let count: usize = self.lengths().iter().take(groups).sum();

@@ -12,6 +12,9 @@ const STEP: usize = 32;
 /// Fewer digits than this in one run, and nothing joined to them, are no value.
 const SHORTEST: usize = 7;
 
+/// Most bytes between two groups of a telephone number, which allows for more than others.
+const BETWEEN: usize = 7;
+
 pub(super) fn find(text: Text<'_>, hit: &mut impl FnMut(Detector, Range<usize>)) {
     let mut from = 0;
     while let Some(start) = next_digit(text.bytes, from) {
@@ -84,6 +87,9 @@ fn digits(text: Text<'_>, start: usize, end: usize) -> Option<(Detector, Range<u
         return if run == 7 { nie() } else { None };
     }
     let groups = Groups::read(bytes, start);
+    if run.max(groups.total()) < SHORTEST && !letter && !goes_on(bytes, &groups) {
+        return None;
+    }
     let context = context::Lazy::new(text, start);
     found(Detector::Card, card::read(bytes, start, &groups, &context))
         .or_else(|| found(Detector::FrNir, national::fr_nir(bytes, start, &context)))
@@ -91,6 +97,13 @@ fn digits(text: Text<'_>, start: usize, end: usize) -> Option<(Detector, Range<u
         .or_else(|| found(Detector::DeTaxId, national::de_tax_id(bytes, &groups, &context)))
         .or_else(|| found(Detector::EsDni, national::es_dni(bytes, start, &groups, &context)))
         .or_else(|| phone::national(bytes, start, &context).map(|range| (Detector::Phone, range)))
+}
+
+/// Whether more digits stand so near behind these that both may be groups of one number, or a letter at once.
+fn goes_on(bytes: &[u8], groups: &Groups) -> bool {
+    let end = groups.end(groups.lengths().len()).unwrap_or_default();
+    let rest = bytes.get(end..).unwrap_or_default();
+    rest.first().is_some_and(u8::is_ascii_alphabetic) || rest.iter().take(BETWEEN + 1).any(u8::is_ascii_digit)
 }
 
 /// Whether digits begin a number here rather than go on with one: with a date, a fraction, an identifier in groups.

@@ -74,9 +74,12 @@ pub(super) async fn until_content<C: Client>(
     gateway.calls.budget.deposit();
     let streaming = gateway.config.streaming;
     let mut committed = false;
-    let mut ping_at = tokio::time::Instant::now() + streaming.commit_after;
     // Only a stream can begin before it is known who will answer.
-    let mut begun = if request.stream { relay::early_headers(client, record, rate) } else { HeaderMap::new() };
+    let (mut ping_at, mut begun) = (None, HeaderMap::new());
+    if request.stream {
+        ping_at = Some(tokio::time::Instant::now() + streaming.commit_after);
+        begun = relay::early_headers(client, record, rate);
+    }
     let outcome = {
         let attempts = attempts(gateway, plan, wishes, ask, record);
         tokio::pin!(attempts);
@@ -85,13 +88,13 @@ pub(super) async fn until_content<C: Client>(
                 biased;
                 outcome = &mut attempts => break outcome,
                 () = client.gone() => return Err(Stop::HungUp),
-                () = sleep_until(ping_at), if request.stream => {
+                Some(at) = ping(ping_at) => {
                     if !committed {
                         client.start(http::StatusCode::OK, std::mem::take(&mut begun)).await?;
                         committed = true;
                     }
                     client.write(PING).await?;
-                    ping_at += streaming.ping;
+                    ping_at = Some(at + streaming.ping);
                 }
             }
         }
@@ -106,6 +109,12 @@ pub(super) async fn until_content<C: Client>(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Waits until then; `None`: for nothing.
+async fn ping(at: Option<tokio::time::Instant>) -> Option<tokio::time::Instant> {
+    sleep_until(at?).await;
+    at
 }
 
 async fn attempts(

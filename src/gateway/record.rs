@@ -250,8 +250,8 @@ impl<'g> Record<'g> {
     }
 
     /// The request is on its way to a target: from here it may cost something, whatever comes back.
-    pub(super) fn sent(&mut self, step: &Step, bytes: usize, request: &chat::Request) {
-        self.asks(step, bytes);
+    pub(super) fn sent(&mut self, step: &Step, at: Instant, bytes: usize, request: &chat::Request) {
+        self.asks(step, at, bytes);
         // A completion may be of several prompts.
         self.single = request.n <= 1 && request.format != Format::Completions;
         self.max_output = request.max_output_tokens.map(|tokens| tokens.saturating_mul(u64::from(request.n)));
@@ -259,10 +259,10 @@ impl<'g> Record<'g> {
     }
 
     /// The request is on its way to a target that is asked something free.
-    pub(super) fn asks(&mut self, step: &Step, bytes: usize) {
+    pub(super) fn asks(&mut self, step: &Step, at: Instant, bytes: usize) {
         self.target = Some(Arc::clone(&step.target));
         (self.effort, self.effort_known) = (step.effort, step.known);
-        self.sent_at = Some(Instant::now());
+        self.sent_at = Some(at);
         self.under_way = Some(bytes);
     }
 
@@ -364,7 +364,11 @@ impl<'g> Record<'g> {
 
     /// What the gateway itself has taken so far.
     pub(super) fn overhead(&self) -> Duration {
-        self.started.elapsed().saturating_sub(self.waited)
+        self.overhead_at(Instant::now())
+    }
+
+    pub(super) fn overhead_at(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.started).saturating_sub(self.waited)
     }
 
     /// What the usage costs at the answering target's price.

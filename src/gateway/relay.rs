@@ -50,7 +50,7 @@ pub(super) async fn answer<C: Client>(
             let notes = Notes { upstream_id, rate, cost: Some(record.cost()), ..record.notes() };
             incoming.release().await;
             let writing = Instant::now();
-            let written = respond(client, &notes, record, whole.body.clone()).await;
+            let written = respond(client, &notes, record, writing, whole.body.clone()).await;
             record.waited(writing.elapsed());
             written?;
             record.completed();
@@ -192,7 +192,7 @@ pub(super) async fn cached<C: Client>(
     let notes = Notes { rate, cost: Some(record.cost()), ..record.notes() };
     if !request.stream {
         let writing = Instant::now();
-        let written = respond(client, &notes, record, body.clone()).await;
+        let written = respond(client, &notes, record, writing, body.clone()).await;
         record.waited(writing.elapsed());
         written?;
         record.completed();
@@ -211,10 +211,16 @@ pub(super) async fn cached<C: Client>(
     Ok(())
 }
 
-async fn respond<C: Client>(client: &mut C, notes: &Notes<'_>, record: &Record<'_>, body: Bytes) -> Result<(), HungUp> {
+async fn respond<C: Client>(
+    client: &mut C,
+    notes: &Notes<'_>,
+    record: &Record<'_>,
+    now: Instant,
+    body: Bytes,
+) -> Result<(), HungUp> {
     let mut headers = HeaderMap::with_capacity(20);
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    Notes { overhead: Some(record.overhead()), ..notes.clone() }.write(&mut headers);
+    Notes { overhead: Some(record.overhead_at(now)), ..notes.clone() }.write(&mut headers);
     allow_origin(&client.head().headers, &mut headers);
     client.respond(StatusCode::OK, headers, body).await
 }

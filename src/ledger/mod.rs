@@ -21,10 +21,12 @@ use crate::id::{DecisionId, TenantName};
 /// Shards of the memory, so that workers do not meet at one lock.
 const SHARDS: usize = 16;
 
+type Shard = Mutex<VecDeque<Arc<Decision>>>;
+
 /// The records of one gateway instance.
 #[derive(Debug)]
 pub struct Decisions {
-    shards: Arc<[Mutex<VecDeque<Arc<Decision>>>; SHARDS]>,
+    shards: Arc<[Shard; SHARDS]>,
     /// Records per shard.
     keep: usize,
     file: Option<Arc<File>>,
@@ -58,23 +60,31 @@ impl Decisions {
 
     /// Takes a record. Never waits.
     pub fn record(&self, decision: Decision) {
-        let decision = Arc::new(decision);
+        if self.keep == 0 {
+            if let Some(file) = &self.file {
+                file.append(Line::Decision(Arc::new(decision)));
+            }
+            return;
+        }
+        let shard = self.shard(decision.id);
+        let decision = match self.oldest(shard) {
+            Some(oldest) => taking_over(oldest, decision),
+            None => Arc::new(decision),
+        };
         if let Some(file) = &self.file {
             file.append(Line::Decision(Arc::clone(&decision)));
         }
-        if self.keep == 0 {
-            return;
-        }
-        let mut shard = self.shard(decision.id).lock();
-        let oldest = if shard.len() >= self.keep { shard.pop_front() } else { None };
+        shard.lock().push_back(decision);
+    }
+
+    /// Takes the oldest record out of a shard that is full.
+    fn oldest(&self, shard: &Shard) -> Option<Arc<Decision>> {
+        let mut shard = shard.lock();
         // More than one only after a reload that keeps fewer.
-        while shard.len() >= self.keep {
+        while shard.len() > self.keep {
             shard.pop_front();
         }
-        shard.push_back(decision);
-        drop(shard);
-        // Freed outside the lock.
-        drop(oldest);
+        if shard.len() == self.keep { shard.pop_front() } else { None }
     }
 
     /// A record of this tenant's. Another tenant's is as unknown as one that never was.
@@ -113,9 +123,17 @@ impl Decisions {
         }
     }
 
-    fn shard(&self, id: DecisionId) -> &Mutex<VecDeque<Arc<Decision>>> {
+    fn shard(&self, id: DecisionId) -> &Shard {
         &self.shards[id.spread() % SHARDS]
     }
+}
+
+/// The record in the place of an older one, which nobody reads any more in most cases. The older one has left the
+/// processor's caches long ago: to write over it touches its memory once, to free it and to take other memory twice.
+fn taking_over(mut oldest: Arc<Decision>, decision: Decision) -> Arc<Decision> {
+    let Some(place) = Arc::get_mut(&mut oldest) else { return Arc::new(decision) };
+    place.turn_into(decision);
+    oldest
 }
 
 /// The JSON Schema of a record, as `docs/schemas/decision.json` publishes it.
@@ -162,6 +180,41 @@ mod tests {
         ids.reverse();
         let latest: Vec<_> = decisions.latest(200, |_| true).iter().map(|decision| decision.id).collect();
         assert_eq!(latest, ids);
+    }
+
+    #[test]
+    fn a_record_that_takes_over_anothers_memory_holds_nothing_of_it() {
+        let decisions = Decisions::new(SHARDS, None).unwrap();
+        let attempt = |bytes_sent| Attempt {
+            target: "small@own".into(),
+            effort: None,
+            peer: None,
+            tls_sha256: None,
+            bytes_sent,
+            status: Some(200),
+            result: "ok",
+            elapsed: std::time::Duration::ZERO,
+        };
+        let mut written = Vec::new();
+        for round in 0..40 {
+            let mut decision = Decision::blank(if round % 3 == 0 { "acme" } else { "rival" });
+            decision.attempts = (0..round % 7).map(attempt).collect();
+            decision.model = (round % 2 == 0).then(|| format!("model-{round}"));
+            written.push((decision.id, serde_json::to_string(&decision).unwrap()));
+            decisions.record(decision);
+        }
+        // Somebody reads one while its place is taken.
+        let (id, before) = written.last().unwrap();
+        let read = decisions.latest(1, |_| true).remove(0);
+        let kept: Vec<_> = decisions.latest(100, |_| true);
+        assert!((1..=SHARDS).contains(&kept.len()));
+        for decision in &kept {
+            let (_, json) = written.iter().find(|(id, _)| *id == decision.id).unwrap();
+            assert_eq!(serde_json::to_string(decision).unwrap(), *json);
+        }
+        drop(kept);
+        (0..100).for_each(|_| decisions.record(Decision::blank("acme")));
+        assert_eq!((read.id, serde_json::to_string(&read).unwrap()), (*id, before.clone()));
     }
 
     #[test]

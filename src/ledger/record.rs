@@ -96,10 +96,34 @@ pub struct Label<'a> {
     pub by: &'static str,
 }
 
+/// How many times larger than a list the room may be that it moves to.
+const ROOM: usize = 4;
+
 impl Decision {
+    /// Becomes another record, in the memory of this one and of what it holds.
+    pub(super) fn turn_into(&mut self, other: Self) {
+        let mut before = std::mem::replace(self, other);
+        refill(&mut before.candidates, &mut self.candidates);
+        refill(&mut before.attempts, &mut self.attempts);
+        before.labels.clone_from(&self.labels);
+        std::mem::swap(&mut before.labels, &mut self.labels);
+        before.request_id.clone_from(&self.request_id);
+        std::mem::swap(&mut before.request_id, &mut self.request_id);
+    }
+
     /// The labels in force, by name; none where the request ended before they were known.
     pub fn labels(&self) -> impl Iterator<Item = (&str, Label<'_>)> {
         labels(self.labels.as_ref())
+    }
+}
+
+/// Moves what a list holds into the room of another, and that into its place. A room that is far too large is not
+/// taken: all would grow to the size of the largest in time.
+fn refill<T>(room: &mut Vec<T>, list: &mut Vec<T>) {
+    room.clear();
+    if (list.len()..=ROOM * list.len()).contains(&room.capacity()) {
+        room.append(list);
+        std::mem::swap(room, list);
     }
 }
 

@@ -129,7 +129,8 @@ impl Allowed {
     }
 
     fn remover(&self, id: TargetId) -> Option<&super::Rule> {
-        if !self.considered.contains(id.index()) {
+        // What every rule that applies lets pass is permitted: there is none to look for.
+        if !self.considered.contains(id.index()) || self.permitted.contains(id.index()) {
             return None;
         }
         let applied = self.applied.iter().filter_map(|index| self.policy.rules.get(index));

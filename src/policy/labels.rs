@@ -130,12 +130,24 @@ impl SetBy {
 }
 
 /// A request's labels.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Labels {
     declared: Arc<Declared>,
     set: Vec<Set>,
     /// The views in which some value is another than in those before.
     views: [bool; 4],
+}
+
+impl Clone for Labels {
+    fn clone(&self) -> Self {
+        Self { declared: Arc::clone(&self.declared), set: self.set.clone(), views: self.views }
+    }
+
+    fn clone_from(&mut self, other: &Self) {
+        self.declared.clone_from(&other.declared);
+        self.set.clone_from(&other.set);
+        self.views = other.views;
+    }
 }
 
 /// A label's value and who set it, by view.

@@ -1,6 +1,9 @@
 //! One exchange over a Pingora session: what `gateway::Client` means in HTTP/1.1 and HTTP/2.
 
+use std::future::{Future as _, poll_fn};
 use std::net::IpAddr;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -121,9 +124,12 @@ impl Client for Exchange {
             self.session.write_continue_response().await.map_err(|_| BodyError::Broken)?;
         }
         let mut room = Room { limit, taken: 0, overall: room };
-        tokio::time::timeout(timeout, self.read_to_end(&mut room))
-            .await
-            .unwrap_or(Err(BodyError::Slow { limit: timeout }))
+        let mut read = pin!(self.read_to_end(&mut room));
+        // Most bodies have come with their head, and need no timer.
+        if let Poll::Ready(body) = poll_fn(|context| Poll::Ready(read.as_mut().poll(context))).await {
+            return body;
+        }
+        tokio::time::timeout(timeout, read).await.unwrap_or(Err(BodyError::Slow { limit: timeout }))
     }
 
     async fn gone(&mut self) {

@@ -46,6 +46,8 @@ pub struct Exchange<'a> {
     pub stream: bool,
     /// The client's headers that go on: what [`forwarded`](super::forwarded()) took from them.
     pub passed: &'a [(HeaderName, HeaderValue)],
+    /// When it begins: now.
+    pub from: Instant,
     /// When all tries at this target must be over.
     pub by: Option<Instant>,
 }
@@ -104,9 +106,9 @@ impl Upstreams {
             opening: line.opening(place, exchange.path).ok_or_else(missing)?,
             own: exchange.passed,
             body: exchange.body.clone(),
-            timeouts: limits(target.provider.timeouts, exchange.stream, exchange.by),
+            timeouts: limits(target.provider.timeouts, exchange),
         };
-        let result = match self.client.send(&place.way, call).await {
+        let result = match self.client.send(&place.way, call, exchange.from).await {
             Ok(incoming) if (200..300).contains(&incoming.status) => Ok(incoming),
             Ok(incoming) => Err(Box::pin(refused(incoming)).await),
             Err(error) => Err(Failure::of_call(error)),
@@ -162,10 +164,10 @@ pub fn upstream_id(headers: &HeaderMap) -> Option<&HeaderValue> {
     other.filter(|id| id.len() <= FORWARDED)
 }
 
-fn limits(timeouts: Timeouts, stream: bool, by: Option<Instant>) -> Timeouts {
-    let left = by.map_or(timeouts.total, |by| by.saturating_duration_since(Instant::now()));
+fn limits(timeouts: Timeouts, exchange: &Exchange<'_>) -> Timeouts {
+    let left = exchange.by.map_or(timeouts.total, |by| by.saturating_duration_since(exchange.from));
     let total = timeouts.total.min(left);
-    let first_token = if stream { timeouts.first_token } else { total };
+    let first_token = if exchange.stream { timeouts.first_token } else { total };
     Timeouts { first_token, total, ..timeouts }
 }
 

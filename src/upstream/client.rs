@@ -131,14 +131,13 @@ impl Client {
         Ok(Way::new(endpoint, Arc::clone(host), group))
     }
 
-    /// Sends one request and waits for the head of the answer. Redirects are answers like any other.
+    /// Sends one request and waits for the head of the answer; `started`: now. Redirects are answers like any other.
     ///
     /// A kept connection that turns out to be closed is replaced by a fresh one once, unseen.
     ///
     /// # Errors
     /// See [`CallError`]; `FirstByteTimeout` or `Total` where the head does not come in time.
-    pub(super) async fn send(&self, way: &Way, call: Call<'_>) -> Result<Incoming, CallError> {
-        let started = Instant::now();
+    pub(super) async fn send(&self, way: &Way, call: Call<'_>, started: Instant) -> Result<Incoming, CallError> {
         let Timeouts { first_token, total, idle, .. } = call.timeouts;
         let by = started + first_token.min(total);
         let mut watch = Watch::new(by);
@@ -187,7 +186,7 @@ impl Client {
         let way = self.way(endpoint, 0)?;
         let opening = way.opening(Method::GET, path, &[])?;
         let call = Call { opening: &opening, own: &[], body: Bytes::new(), timeouts };
-        let mut incoming = self.send(&way, call).await?;
+        let mut incoming = self.send(&way, call, Instant::now()).await?;
         if incoming.status != 200 {
             return Err(GetError::Status(incoming.status));
         }

@@ -79,9 +79,9 @@ pub(super) async fn attempt(
     let bytes_sent = body.len();
     let Some(place) = gateway.places.enter(target.id) else { return Err(Failed::Answer(full(target))) };
     let sent = Instant::now();
-    record.sent(step, bytes_sent, request);
+    record.sent(step, sent, bytes_sent, request);
     let passed = suited(&wishes.passed, format);
-    let exchange = Exchange { path: &path, body, stream: request.stream, passed: &passed, by: Some(by) };
+    let exchange = Exchange { path: &path, body, stream: request.stream, passed: &passed, from: sent, by: Some(by) };
     let (peer, tls_sha256);
     let result = match gateway.calls.call(target, &exchange).await {
         Ok(incoming) => {
@@ -208,8 +208,8 @@ pub(in crate::gateway) async fn counter(
     let by = Instant::now() + target.provider.timeouts.total;
     let step = Step { target: target.clone(), effort: None, known: true };
     let sent = Instant::now();
-    record.asks(&step, bytes_sent);
-    let exchange = Exchange { path, body, stream: false, passed: &passed, by: Some(by) };
+    record.asks(&step, sent, bytes_sent);
+    let exchange = Exchange { path, body, stream: false, passed: &passed, from: sent, by: Some(by) };
     let (peer, tls_sha256, counted) = match gateway.calls.call(target, &exchange).await {
         Ok(mut incoming) => {
             let body = incoming.whole(MAX_HELD).await.map_err(Failed::from);

@@ -43,7 +43,7 @@ impl Drop for Record<'_> {
             first_token: self.first_token,
             overhead: duration.saturating_sub(self.waited),
         });
-        let decision = self.decision();
+        let decision = self.decision(duration, cost);
         self.gateway.decisions.record(decision);
     }
 }
@@ -80,12 +80,12 @@ impl Record<'_> {
 
     /// A dry run's decision, which is settled nowhere.
     pub(in crate::gateway) fn into_decision(mut self) -> Decision {
-        self.decision()
+        let (duration, cost) = (self.started.elapsed(), self.cost());
+        self.decision(duration, cost)
     }
 
     /// The record as it stands.
-    fn decision(&mut self) -> Decision {
-        let cost = self.cost();
+    fn decision(&mut self, duration: Duration, cost: NanoUsd) -> Decision {
         Decision {
             schema: 1,
             id: self.id,
@@ -116,7 +116,7 @@ impl Record<'_> {
             saving_nusd: self.saving(cost),
             outcome: self.outcome,
             error: self.error,
-            ms: self.started.elapsed(),
+            ms: duration,
         }
     }
 

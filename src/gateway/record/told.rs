@@ -8,6 +8,7 @@ use crate::chat::{self, Format};
 use crate::config::Target;
 use crate::cost;
 use crate::gateway::headers::Notes;
+use crate::wire::envelope::Cost;
 use crate::wire::{Envelope, responses};
 
 impl Record<'_> {
@@ -36,27 +37,31 @@ impl Record<'_> {
     /// What stands around an answer of this target.
     pub(in crate::gateway) fn envelope(&self, target: &Target, request: &chat::Request) -> Envelope {
         let price = target.price.clone();
-        Envelope {
-            model: target.upstream.clone(),
-            cost: Arc::new(move |usage| price.as_ref().map(|price| cost::cost(usage, price))),
-            ..self.early_envelope(request)
-        }
+        let cost = Arc::new(move |usage: &_| price.as_ref().map(|price| cost::cost(usage, price)));
+        self.around(request, &target.upstream, cost)
     }
 
     /// The same before it is known who will answer.
     pub(in crate::gateway) fn early_envelope(&self, request: &chat::Request) -> Envelope {
+        self.around(request, &request.model, Arc::new(|_| None))
+    }
+
+    fn around(&self, request: &chat::Request, model: &str, cost: Cost) -> Envelope {
         let prefix = match request.format {
             Format::Responses => "resp_",
             Format::Messages => "msg_",
             Format::Chat | Format::Gemini | Format::Completions | Format::Embeddings => "chatcmpl-",
         };
+        let mut id = String::with_capacity(40);
+        id.push_str(prefix);
+        self.id.append_to(&mut id);
         Envelope {
-            id: format!("{prefix}{}", self.id),
-            model: request.model.clone(),
+            id,
+            model: model.to_owned(),
             created: self.at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs(),
             show_usage: request.include_usage,
             echo: (request.format == Format::Responses).then(|| responses::echo::echo(request)),
-            cost: Arc::new(|_| None),
+            cost,
         }
     }
 }

@@ -96,7 +96,14 @@ fn upstreams(target: &Target) -> Upstreams {
 }
 
 fn exchange(passed: &[(HeaderName, HeaderValue)]) -> Exchange<'_> {
-    Exchange { path: "/v1/chat/completions", body: Bytes::from_static(b"{}"), stream: true, passed, by: None }
+    Exchange {
+        path: "/v1/chat/completions",
+        body: Bytes::from_static(b"{}"),
+        stream: true,
+        passed,
+        from: Instant::now(),
+        by: None,
+    }
 }
 
 const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-request-id: up-1\r\n\r\n{}";
@@ -224,9 +231,9 @@ async fn a_stream_is_bounded_by_its_first_token_and_a_whole_answer_by_the_total(
     let short = Duration::from_millis(1);
     let long = Duration::from_secs(9);
     let timeouts = Timeouts { connect: short, first_token: short, idle: short, total: long };
-    assert_eq!(limits(timeouts, true, None).first_token, short);
-    assert_eq!(limits(timeouts, false, None).first_token, long);
-    let over = limits(timeouts, false, Some(Instant::now()));
+    assert_eq!(limits(timeouts, &exchange(&[])).first_token, short);
+    assert_eq!(limits(timeouts, &Exchange { stream: false, ..exchange(&[]) }).first_token, long);
+    let over = limits(timeouts, &Exchange { stream: false, by: Some(Instant::now()), ..exchange(&[]) });
     assert_eq!((over.first_token, over.total), (Duration::ZERO, Duration::ZERO));
 }
 

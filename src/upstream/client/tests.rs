@@ -90,7 +90,7 @@ fn way(client: &Client, address: SocketAddr) -> Way {
 /// A POST of `body`.
 async fn send(client: &Client, way: &Way, path: &str, body: Bytes, timeouts: Timeouts) -> Result<Incoming, CallError> {
     let opening = way.opening(Method::POST, path, &[]).unwrap();
-    client.send(way, Call { opening: &opening, own: &[], body, timeouts }).await
+    client.send(way, Call { opening: &opening, own: &[], body, timeouts }, Instant::now()).await
 }
 
 /// A POST of a small body with long limits.
@@ -121,7 +121,7 @@ async fn a_request_carries_our_headers_and_its_length_and_nothing_else() {
     let opening = way.opening(Method::POST, "/v1/chat/completions", &extra).unwrap();
     let own = [(HeaderName::from_static("traceparent"), HeaderValue::from_static("00-1"))];
     let call = Call { opening: &opening, own: &own, body: BODY, timeouts: timeouts() };
-    let mut incoming = client.send(&way, call).await.unwrap();
+    let mut incoming = client.send(&way, call, Instant::now()).await.unwrap();
     assert_eq!((incoming.status, incoming.peer, incoming.reused), (200, address, false));
     assert_eq!(incoming.whole(10).await.unwrap(), "ok");
     let text = got.recv().await.unwrap();

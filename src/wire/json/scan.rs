@@ -66,6 +66,11 @@ impl<'a> Scanner<'a> {
         self.at
     }
 
+    /// Leaves the next value behind, which was read by another scanner to its end, so many bytes on.
+    pub fn leave(&mut self, length: usize) {
+        self.at = self.at.saturating_add(length).min(self.bytes.len());
+    }
+
     /// What the next value is. The scanner stands at its first byte then.
     ///
     /// # Errors

@@ -19,13 +19,34 @@ pub struct Answer {
     pub choices: usize,
 }
 
+impl Answer {
+    /// Before anything was read.
+    pub(super) fn unread() -> Self {
+        Self { complete: true, good: true, ..Self::default() }
+    }
+
+    /// One choice more; `reason`: why it ended, if it says so.
+    pub(super) fn choice(&mut self, reason: Option<&[u8]>) {
+        self.choices += 1;
+        self.complete &= reason.is_some();
+        self.good &= reason.is_some_and(finished_well);
+    }
+
+    /// After everything was read.
+    pub(super) fn read(mut self) -> Self {
+        self.complete &= self.choices > 0;
+        self.good &= self.complete;
+        self
+    }
+}
+
 /// Reads a whole answer.
 ///
 /// # Errors
 /// The body is no answer: not JSON, without choices, or an error.
 pub fn read(body: &[u8]) -> Result<Answer, AnswerError> {
     let mut scanner = Scanner::lenient(body);
-    let mut answer = Answer { complete: true, good: true, ..Answer::default() };
+    let mut answer = Answer::unread();
     let mut listed = false;
     let mut failed = None;
     scanner.object(|scanner, key| {
@@ -51,20 +72,14 @@ pub fn read(body: &[u8]) -> Result<Answer, AnswerError> {
     if !listed {
         return Err(AnswerError::NoChoices);
     }
-    answer.complete &= answer.choices > 0;
-    answer.good &= answer.complete;
-    Ok(answer)
+    Ok(answer.read())
 }
 
 fn choice(scanner: &mut Scanner<'_>, answer: &mut Answer) -> JsonResult<()> {
-    answer.choices += 1;
-    let mut finished = false;
+    let mut reason = None;
     scanner.object(|scanner, key| {
         match key.name {
-            b"finish_reason" if scanner.is(Kind::String) => {
-                finished = true;
-                answer.good &= finished_well(&scanner.string()?.bytes());
-            }
+            b"finish_reason" if scanner.is(Kind::String) => reason = Some(scanner.string()?),
             // OpenRouter reports a failed choice inside it.
             b"error" if !scanner.is(Kind::Null) => {
                 answer.good = false;
@@ -74,7 +89,7 @@ fn choice(scanner: &mut Scanner<'_>, answer: &mut Answer) -> JsonResult<()> {
         }
         Ok::<_, Box<JsonError>>(())
     })?;
-    answer.complete &= finished;
+    answer.choice(reason.map(|reason| reason.bytes()).as_deref());
     Ok(())
 }
 

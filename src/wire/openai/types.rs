@@ -33,6 +33,8 @@ struct Counts {
     cached: u64,
     cache_write: u64,
     reasoning: u64,
+    /// Something is not as it should be, or might not be.
+    odd: bool,
 }
 
 /// Reads a `usage` object. `None` where it names no figures; a figure of the wrong type counts as absent.
@@ -40,25 +42,37 @@ struct Counts {
 /// # Errors
 /// The value breaks JSON's grammar.
 pub fn read_usage(scanner: &mut Scanner<'_>) -> JsonResult<Option<Usage>> {
+    Ok(read_counts(scanner)?.usage())
+}
+
+/// Reads a `usage` object that has all its figures, and nothing but figures where figures belong. `None` for any other;
+/// how far it was read says nothing then.
+pub(super) fn read_sound_usage(scanner: &mut Scanner<'_>) -> Option<Usage> {
+    let counts = read_counts(scanner).ok()?;
+    let all = counts.prompt.is_some() && counts.completion.is_some() && counts.total.is_some();
+    if all && !counts.odd { counts.usage() } else { None }
+}
+
+fn read_counts(scanner: &mut Scanner<'_>) -> JsonResult<Counts> {
+    let mut counts = Counts::default();
     if !scanner.is(Kind::Object) {
         scanner.skip()?;
-        return Ok(None);
+        return Ok(counts);
     }
-    let mut counts = Counts::default();
     scanner.object(|scanner, key| {
         // Whole names are compared at once here, and letter by letter in a `match`.
         let name = key.name;
         if name == b"prompt_tokens" {
-            counts.prompt = count(scanner)?;
+            counts.prompt = count(scanner, &mut counts.odd)?;
         } else if name == b"completion_tokens" {
-            counts.completion = count(scanner)?;
+            counts.completion = count(scanner, &mut counts.odd)?;
         } else if name == b"total_tokens" {
-            counts.total = count(scanner)?;
+            counts.total = count(scanner, &mut counts.odd)?;
         } else if name == b"prompt_cache_hit_tokens" || name == b"cached_tokens" {
             // DeepSeek (api-docs.deepseek.com/api/create-chat-completion) and Moonshot name cache hits here.
-            counts.cached = counts.cached.max(count(scanner)?.unwrap_or(0));
+            counts.cached = counts.cached.max(count(scanner, &mut false)?.unwrap_or(0));
         } else if name == b"prompt_tokens_details" {
-            details(scanner, |name, value| {
+            details(scanner, &mut counts.odd, |name, value| {
                 if name == b"cached_tokens" {
                     counts.cached = counts.cached.max(value);
                 } else if name == b"cache_write_tokens" || name == b"cache_creation_tokens" {
@@ -66,17 +80,18 @@ pub fn read_usage(scanner: &mut Scanner<'_>) -> JsonResult<Option<Usage>> {
                 }
             })?;
         } else if name == b"completion_tokens_details" {
-            details(scanner, |name, value| {
+            details(scanner, &mut counts.odd, |name, value| {
                 if name == b"reasoning_tokens" {
                     counts.reasoning = value;
                 }
             })?;
         } else {
+            counts.odd |= name.ends_with(b"_tokens_details");
             scanner.skip()?;
         }
         Ok::<_, Box<_>>(())
     })?;
-    Ok(counts.usage())
+    Ok(counts)
 }
 
 impl Counts {
@@ -102,12 +117,13 @@ impl Counts {
     }
 }
 
-fn details(scanner: &mut Scanner<'_>, mut each: impl FnMut(&[u8], u64)) -> JsonResult<()> {
+fn details(scanner: &mut Scanner<'_>, odd: &mut bool, mut each: impl FnMut(&[u8], u64)) -> JsonResult<()> {
     if !scanner.is(Kind::Object) {
+        *odd |= !scanner.is(Kind::Null);
         return scanner.skip();
     }
     scanner.object(|scanner, key| {
-        if let Some(value) = count(scanner)? {
+        if let Some(value) = count(scanner, odd)? {
             each(key.name, value);
         }
         Ok::<_, Box<_>>(())
@@ -115,12 +131,15 @@ fn details(scanner: &mut Scanner<'_>, mut each: impl FnMut(&[u8], u64)) -> JsonR
     Ok(())
 }
 
-/// The next value as a count, if it is a non-negative number.
+/// The next value as a count, if it is a non-negative number; `odd`: it is not written as one.
 #[inline]
-fn count(scanner: &mut Scanner<'_>) -> JsonResult<Option<u64>> {
+fn count(scanner: &mut Scanner<'_>, odd: &mut bool) -> JsonResult<Option<u64>> {
     match scanner.small_natural() {
         Some(value) => Ok(Some(value)),
-        None => odd_count(scanner),
+        None => {
+            *odd = true;
+            odd_count(scanner)
+        }
     }
 }
 

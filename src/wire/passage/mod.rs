@@ -82,11 +82,10 @@ impl Passage {
     }
 
     fn chat(&self, body: Bytes) -> Result<Whole, AnswerError> {
-        let answer = openai::response::read(&body)?;
+        let (mended, answer) = openai::mend::read(body.clone(), &self.mend(), &self.envelope)?;
         // Of the body as it came: reasoning that is withheld was made all the same.
         let usage = answer.usage.unwrap_or_else(|| self.estimate_of(&body));
-        let body = openai::mend::whole(body, &self.mend(), &self.envelope)?;
-        Ok(Whole { body, usage, good: answer.good })
+        Ok(Whole { body: mended, usage, good: answer.good })
     }
 
     fn completions(&self, body: Bytes) -> Result<Whole, AnswerError> {

@@ -28,6 +28,7 @@ pub(super) struct Known {
 impl Pass<'_> {
     pub(super) fn choice(&mut self, scanner: &mut Scanner<'_>, position: usize) -> JsonResult<()> {
         if !scanner.is(Kind::Object) {
+            self.odd = true;
             return scanner.skip();
         }
         let mut frame = Frame::at(scanner.position());
@@ -47,6 +48,7 @@ impl Pass<'_> {
                 }
                 b"finish_reason" => {
                     let value = scanner.value()?;
+                    self.odd |= reason.is_some();
                     reason = Some((kind, value));
                 }
                 b"logprobs" => {
@@ -55,7 +57,9 @@ impl Pass<'_> {
                     chances = Some((start..scanner.position(), noted..self.edits.count()));
                 }
                 b"error" => {
-                    self.failed |= kind != Kind::Null && !self.whole;
+                    let failed = kind != Kind::Null;
+                    self.failed |= failed && !self.whole;
+                    self.answer.good &= !failed;
                     scanner.skip()?;
                 }
                 key if key == name => {
@@ -84,6 +88,10 @@ impl Pass<'_> {
             Some((Kind::String, value)) => bytes.get(value.start + 1..value.end - 1).unwrap_or_default(),
             _ => b"",
         };
+        if self.whole {
+            self.odd |= said.contains(&b'\\');
+            self.answer.choice(reason.as_ref().filter(|(kind, _)| *kind == Kind::String).map(|_| said));
+        }
         let told = literal(said, calls).or_else(|| self.whole.then(|| ending(calls)));
         match (told, reason) {
             (Some(told), Some((_, value))) if told != said => {

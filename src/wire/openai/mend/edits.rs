@@ -55,7 +55,8 @@ struct Seen {
 impl Frame {
     /// For the object whose opening brace stands at `at`.
     pub(super) fn at(at: usize) -> Self {
-        Self { inside: at + 1, members: Vec::new(), added: Vec::new() }
+        // Most objects of the format have so many at most.
+        Self { inside: at + 1, members: Vec::with_capacity(8), added: Vec::new() }
     }
 
     /// Notes a member, read to `end`; its number among the members.

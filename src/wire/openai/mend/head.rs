@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::Pass;
 use super::edits::Frame;
 use crate::wire::json::{JsonError, JsonResult, Kind, Scanner, quote};
-use crate::wire::openai::types::whole;
+use crate::wire::openai::types::{read_sound_usage, read_usage, whole};
 
 /// The SDK's literals for `service_tier`.
 const TIERS: [&[u8]; 6] = [b"auto", b"default", b"flex", b"scale", b"priority", b"fast"];
@@ -53,8 +53,13 @@ impl Pass<'_> {
                 b"system_fingerprint" => self.text_or_null(scanner, kind)?,
                 b"usage" if kind == Kind::Object => self.usage(scanner)?,
                 b"usage" | b"moderation" if kind != Kind::Null && kind != Kind::Object => {
+                    self.odd = true;
                     let value = scanner.value()?;
                     self.edits.replace(value, *b"null");
+                }
+                b"usage" => {
+                    self.odd |= self.answer.usage.is_some();
+                    scanner.skip()?;
                 }
                 b"metadata" if self.whole => goes = !self.metadata(scanner, kind)?,
                 b"error" => {
@@ -171,8 +176,22 @@ impl Pass<'_> {
         Ok(true)
     }
 
-    /// The figures that must be there are, and are numbers.
+    /// Reads the usage and puts it right.
     fn usage(&mut self, scanner: &mut Scanner<'_>) -> JsonResult<()> {
+        self.odd |= self.answer.usage.is_some();
+        let rest = scanner.bytes().get(scanner.position()..).unwrap_or_default();
+        let mut apart = Scanner::lenient(rest);
+        if let Some(usage) = read_sound_usage(&mut apart) {
+            self.answer.usage = Some(usage);
+            scanner.leave(apart.position());
+            return Ok(());
+        }
+        self.answer.usage = read_usage(&mut Scanner::lenient(rest))?;
+        self.mend_usage(scanner)
+    }
+
+    /// The figures that must be there are, and are numbers.
+    fn mend_usage(&mut self, scanner: &mut Scanner<'_>) -> JsonResult<()> {
         const NAMES: [&str; 3] = ["prompt_tokens", "completion_tokens", "total_tokens"];
         let (start, noted) = (scanner.position(), self.edits.count());
         let mut frame = Frame::at(start);

@@ -109,10 +109,10 @@ impl Pass<'_> {
         let (own, holder) = self.place_reasoning(bytes, &mut message);
         let calls = std::mem::take(&mut message.calls);
         self.settle_calls(bytes, choice, calls);
-        let text = message.content.as_ref().and_then(|content| content.inside(bytes)).map(unescape);
+        let text = message.content.as_ref().and_then(|content| content.inside(bytes));
         let split = match (message.parts.take(), text, self.mend.think) {
             (Some(Parts { reasoning, text }), ..) => Some(Split { reasoning, text }),
-            (None, Some(text), Some(always)) if !own => split_text(&text, always, well),
+            (None, Some(text), Some(always)) if !own => split_text(&unescape(text), always, well),
             _ => None,
         };
         let thought = own || split.as_ref().is_some_and(|split| !split.reasoning.is_empty());

@@ -22,6 +22,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+use super::response::{self, Answer};
 use crate::wire::envelope::Envelope;
 use crate::wire::stream::AnswerError;
 
@@ -57,6 +58,22 @@ pub fn whole(body: Bytes, mend: &Mend, envelope: &Envelope) -> Result<Bytes, Ans
     Ok(pass.edits.apply(&body).map_or(body, Into::into))
 }
 
+/// The same, and what the answer says of itself: in one scan where it is of the usual form.
+///
+/// # Errors
+/// The body is no answer: not JSON, without choices, or an error.
+pub fn read(body: Bytes, mend: &Mend, envelope: &Envelope) -> Result<(Bytes, Answer), AnswerError> {
+    let mut choices = Choices::default();
+    let mut pass = Pass::new(mend, envelope, &mut choices, true);
+    if pass.body(&body).is_ok() && pass.listed && !pass.failed && !pass.odd {
+        let answer = pass.answer.read();
+        return Ok((pass.edits.apply(&body).map_or(body, Into::into), answer));
+    }
+    // What is wrong, or what the odd one says, is the reader's to tell.
+    let answer = response::read(&body)?;
+    Ok((whole(body, mend, envelope)?, answer))
+}
+
 /// What is remembered of a stream's choices, by index.
 type Choices = BTreeMap<u64, choice::Known>;
 
@@ -74,6 +91,10 @@ struct Pass<'p> {
     listed: bool,
     /// A choice has a text, reasoning or a tool call.
     spoke: bool,
+    /// What a whole answer says of itself.
+    answer: Answer,
+    /// Whether that has to be read with more care.
+    odd: bool,
     /// Insides of strings that are the model's words, or fill without meaning: any others in their place would need no
     /// change either.
     words: Vec<std::ops::Range<usize>>,
@@ -92,6 +113,8 @@ impl<'p> Pass<'p> {
             failed: false,
             listed: false,
             spoke: false,
+            answer: Answer::unread(),
+            odd: false,
             words: Vec::new(),
             alike: true,
         }

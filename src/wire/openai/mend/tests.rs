@@ -649,3 +649,44 @@ fn whatever_is_spoiled_in_a_recording_passes_the_sdk() {
         }
     }
 }
+
+#[test]
+fn one_scan_tells_of_an_answer_what_two_tell() {
+    let usage =
+        r#""usage":{"prompt_tokens":9,"completion_tokens":4,"completion_tokens_details":{"reasoning_tokens":3}}"#;
+    let choice = r#"{"index":0,"message":{"role":"assistant","content":"a"},"finish_reason":"stop"}"#;
+    let bodies = [
+        format!(r#"{{"id":"1","choices":[{choice}],{usage}}}"#),
+        format!(r#"{{"choices":[{choice},{choice}]}}"#),
+        format!(r#"{{{usage},"choices":[{choice}],"usage":null}}"#),
+        format!(r#"{{{usage},"choices":[{choice}],"usage":{{"prompt_tokens":1}}}}"#),
+        format!(r#"{{"choices":[{choice}],"usage":7}}"#),
+        r#"{"choices":[]}"#.into(),
+        r#"{"choices":{}}"#.into(),
+        r#"{"choices":[7]}"#.into(),
+        r#"{"choices":[{"finish_reason":"length"},{"finish_reason":"tool_calls"}]}"#.into(),
+        r#"{"choices":[{"finish_reason":null}]}"#.into(),
+        r#"{"choices":[{"finish_reason":7}]}"#.into(),
+        r#"{"choices":[{"message":{}}]}"#.into(),
+        r#"{"choices":[{"finish_reason":"st\u006fp"}]}"#.into(),
+        r#"{"choices":[{"finish_reason":"length","finish_reason":"stop"}]}"#.into(),
+        r#"{"choices":[{"finish_reason":"stop","error":{"message":"m"}}]}"#.into(),
+        r#"{"choices":[{"finish_reason":"stop","error":null}]}"#.into(),
+        r#"{"object":"error","message":"m"}"#.into(),
+        r#"{"object":"error","choices":[{"finish_reason":"stop"}]}"#.into(),
+        r#"{"error":{"message":"m"},"choices":[]}"#.into(),
+        r#"{"error":null,"choices":[{"finish_reason":"stop"}]}"#.into(),
+        r#"{"choices":[{"finish_reason":"stop"}]} x"#.into(),
+        r#"{"choices":[{"finish_reason":"stop"}"#.into(),
+        "<html>".into(),
+        "{}".into(),
+    ];
+    for body in bodies {
+        for mend in [Mend::default(), Mend { think: Some(true), withhold: true }] {
+            let bytes = Bytes::from(body.clone());
+            let apart =
+                response::read(&bytes).and_then(|answer| Ok((whole(bytes.clone(), &mend, &envelope())?, answer)));
+            assert_eq!(read(bytes, &mend, &envelope()), apart, "{body}");
+        }
+    }
+}
