@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use super::Gateway;
 use super::asked::{self, Asked};
-pub(super) use super::choose::{Step, choose, pin};
+pub(super) use super::choose::{Moment, Step, choose, pin, weigh};
 use super::decode::aside;
 use super::detect::Detected;
 use super::error::{Code, GatewayError};
@@ -71,20 +71,28 @@ pub(super) fn constrain_among<'g>(
     if let Some(among) = among {
         considered.retain(|id| among.contains(id));
     }
-    let circumstances = Circumstances {
-        tenant: &principal.tenant,
-        team: principal.team.as_ref().map_or("", TeamName::as_str),
-        key: principal.key.as_ref().map_or("", KeyId::as_str),
-        labels: &labels,
-        request: RequestFacts::of(request),
-    };
-    let allowed = policy::constrain(asked.policy, &circumstances, &considered);
+    let allowed = policy::constrain(asked.policy, &circumstances(principal, &labels, request), &considered);
     record.constrained(asked.policy, &labels, &allowed);
     if allowed.is_empty() {
         record.nothing_allowed(&allowed);
         return Err(denied(gateway, &allowed, record));
     }
     Ok(Constrained { asked, labels, allowed, tenant: principal.tenant.name.clone(), turn: OnceLock::new() })
+}
+
+/// Who asks, with which labels, and what is asked, as rules may look at it.
+pub(super) fn circumstances<'a>(
+    principal: &'a Principal,
+    labels: &'a Labels,
+    request: &'a chat::Request,
+) -> Circumstances<'a> {
+    Circumstances {
+        tenant: &principal.tenant,
+        team: principal.team.as_ref().map_or("", TeamName::as_str),
+        key: principal.key.as_ref().map_or("", KeyId::as_str),
+        labels,
+        request: RequestFacts::of(request),
+    }
 }
 
 fn resolve_labels(

@@ -26,6 +26,7 @@ mod recent;
 mod record;
 mod relay;
 mod status;
+mod timed;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -35,7 +36,7 @@ use http::{HeaderMap, Method, StatusCode};
 
 pub use self::build::{BuildError, classifier_settings};
 use self::cached::Lookup;
-pub use self::calibrated::{Calibrated, LoadError, lengths};
+pub use self::calibrated::{Calibrated, Forecast, LoadError, lengths};
 use self::call::Ask;
 pub use self::client::{BodyError, Client, HungUp};
 pub use self::error::{Code, GatewayError};
@@ -47,6 +48,8 @@ use self::pins::Pins;
 use self::recent::Recent;
 use self::record::Record;
 pub use self::status::{PolicyStatus, TargetStatus};
+#[doc(hidden)]
+pub use self::timed::Timed;
 use crate::auth::{Authenticator, Principal};
 use crate::cache::Cache;
 use crate::chat::Format;

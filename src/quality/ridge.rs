@@ -26,9 +26,22 @@ impl Ridge {
         if vector.len() != self.weights.len() {
             return None;
         }
-        let dot: f64 = vector.iter().zip(&self.weights).map(|(value, weight)| f64::from(*value) * weight).sum();
-        Some(self.intercept + self.slope * x + dot)
+        Some(self.intercept + self.slope * x + dot(vector, &self.weights))
     }
+}
+
+/// Products are summed in lanes: one after the other, each addition would wait for the one before.
+fn dot(vector: &[f32], weights: &[f64]) -> f64 {
+    let mut sums = [0.0; 8];
+    let (values, weights) = (vector.chunks_exact(8), weights.chunks_exact(8));
+    let rest = values.remainder().iter().zip(weights.remainder()).map(|(value, weight)| f64::from(*value) * weight);
+    let rest: f64 = rest.sum();
+    for (values, weights) in values.zip(weights) {
+        for ((sum, value), weight) in sums.iter_mut().zip(values).zip(weights) {
+            *sum += f64::from(*value) * weight;
+        }
+    }
+    sums.iter().sum::<f64>() + rest
 }
 
 /// One observation: the logit of the score, the vector, the outcome.

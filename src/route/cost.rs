@@ -1,16 +1,34 @@
 //! What a request will probably cost, before it is sent, and what leaving a warm cache behind costs.
 
 use super::{Inputs, Warm};
-use crate::money::{NanoUsd, Price};
+use crate::money::{NanoUsd, Price, Rates};
 
-/// The expected cost, at the rates for prompts of this length: all input at full price, expected output within the
-/// client's and the model's limit, once for each answer asked for.
-#[must_use]
-pub fn expected_cost(price: &Price, output: u64, model_limit: Option<u64>, inputs: &Inputs<'_>) -> NanoUsd {
-    let limit = inputs.max_output.unwrap_or(u64::MAX).min(model_limit.unwrap_or(u64::MAX));
-    let output = output.min(limit).saturating_mul(u64::from(inputs.n.max(1)));
-    let rates = price.for_routing(inputs.input_tokens);
-    rates.input.cost(inputs.input_tokens) + rates.output.cost(output)
+/// What a request costs at one target, but for the length of the answer.
+pub(super) struct Terms<'a> {
+    rates: &'a Rates,
+    input: NanoUsd,
+    /// Most tokens of one answer.
+    limit: u64,
+    answers: u64,
+}
+
+impl<'a> Terms<'a> {
+    /// At the rates for prompts of this length, all input at full price.
+    pub(super) fn of(price: &'a Price, model_limit: Option<u64>, inputs: &Inputs<'_>) -> Self {
+        let rates = price.for_routing(inputs.input_tokens);
+        Self {
+            rates,
+            input: rates.input.cost(inputs.input_tokens),
+            limit: inputs.max_output.unwrap_or(u64::MAX).min(model_limit.unwrap_or(u64::MAX)),
+            answers: u64::from(inputs.n.max(1)),
+        }
+    }
+
+    /// The expected cost where one answer takes so many tokens: within the client's and the model's limit, once for each
+    /// answer asked for.
+    pub(super) fn expected(&self, output: u64) -> NanoUsd {
+        self.input + self.rates.output.cost(output.min(self.limit).saturating_mul(self.answers))
+    }
 }
 
 /// What it costs to go on with a conversation elsewhere than where its beginning is cached: what the cache there takes

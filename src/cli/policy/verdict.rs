@@ -115,10 +115,11 @@ fn run(
         let target = config.targets.get(id.index());
         target.is_some_and(|target| !given.down.iter().any(|name| name == target.name.as_str()))
     };
-    let p_good = |id, effort| calibrated?.p_good(id, effort, difficulty?, None);
-    let efforts = |id, into: &mut Vec<Option<Effort>>| {
-        if let Some(calibrated) = calibrated {
-            into.extend(calibrated.efforts(id));
+    let forecast = calibrated.zip(difficulty).map(|(calibrated, difficulty)| calibrated.forecast(difficulty, None));
+    let p_good = |id, effort| forecast?.p_good(id, effort);
+    let choices = |id, into: &mut Vec<(Option<Effort>, Option<f32>)>| {
+        if let Some(forecast) = forecast {
+            into.extend(forecast.choices(id, |_| true));
         }
     };
     let inputs = Inputs {
@@ -135,7 +136,7 @@ fn run(
         ceiling: given.max_cost,
         named: meant.weighted().map(|targets| Named { targets, random: 0, reason: Reason::Named }),
         calibrated: calibrated.map(|calibrated| route::Calibrated {
-            efforts: &efforts,
+            choices: &choices,
             p_good: &p_good,
             tau: calibrated.tau(&policy.objective),
         }),
