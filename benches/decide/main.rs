@@ -1,8 +1,8 @@
 //! What a decision costs beside decoding the request: rules (`policy::constrain`) and choice (`route::choose`) over 50
 //! targets at 3 efforts each under 30 rules, against the scan that checks and reads a chat request of 4 KiB.
 //!
-//! `cargo bench --bench decide`. Criterion's figures first; then ratios, for which both sides are timed in turn, round
-//! by round, so that a busy machine is busy for both. A ratio is the median of the rounds, with the tenth and the
+//! `cargo bench --bench decide`. Criterion's figures first; then ratios, for which both sides are timed in turn, in
+//! short rounds, so that a busy machine is busy for both. A ratio is the median of the rounds, with the tenth and the
 //! ninetieth of a hundred beside it.
 
 mod bodies;
@@ -22,8 +22,8 @@ use waypost::wire::ask::{self, Asking};
 use setting::Curves;
 
 /// Rounds that ratios are taken over, and how long each side runs in one.
-const ROUNDS: usize = 300;
-const ROUND: Duration = Duration::from_millis(1);
+const ROUNDS: usize = 3000;
+const ROUND: Duration = Duration::from_micros(100);
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut criterion = Criterion::default().configure_from_args();
@@ -130,10 +130,10 @@ fn each(call: &mut impl FnMut() -> bool) -> f64 {
     let begun = Instant::now();
     let mut calls = 0_u32;
     while begun.elapsed() < ROUND {
-        for _ in 0..16 {
+        for _ in 0..8 {
             black_box(call());
         }
-        calls += 16;
+        calls += 8;
     }
     begun.elapsed().as_secs_f64() / f64::from(calls)
 }

@@ -209,7 +209,10 @@ fn calibration(curves: Curves) -> Value {
                 Curves::Vectors => {
                     let weights: Vec<f64> =
                         (0..WIDTH).map(|dimension| noise(place * 977 + dimension * 31 + step) / 40.0).collect();
-                    ("ridge", json!({ "line": line, "ridge": { "intercept": better, "slope": 0.9, "weights": weights } }))
+                    (
+                        "ridge",
+                        json!({ "line": line, "ridge": { "intercept": better, "slope": 0.9, "weights": weights } }),
+                    )
                 }
             };
             targets.push(json!({

@@ -8,6 +8,7 @@ use crate::config::{Config, Target};
 use crate::id::TargetId;
 use crate::policy::Objective;
 use crate::quality::{Bucket, Calibration, CalibrationError, Curve, TargetCurve, ease};
+use crate::route::Choice;
 use crate::route::lengths::{ANSWER, Lengths, usual};
 
 /// The configuration's calibration, its curves in the order of the targets.
@@ -140,11 +141,7 @@ impl Forecast<'_> {
 
     /// The efforts to choose from for a target among those that `may` be asked for, each with its chance of a good
     /// answer; none where nothing was measured.
-    pub fn choices(
-        &self,
-        id: TargetId,
-        may: impl Fn(Option<Effort>) -> bool,
-    ) -> impl Iterator<Item = (Option<Effort>, Option<f32>)> {
+    pub fn choices(&self, id: TargetId, may: impl Fn(Option<Effort>) -> bool) -> impl Iterator<Item = Choice> {
         let routed = self.targets.get(id.index()).into_iter().flat_map(Measured::routed);
         let may_be = routed.filter(move |(effort, _)| may(*effort));
         may_be.map(|(effort, curve)| (*effort, Some(self.along(curve))))

@@ -53,8 +53,9 @@ pub(super) fn choose(
             if let Some(Way { target, .. }) = moment.pinned {
                 order.retain(|way| way.target == target);
                 if order.is_empty() {
-                    record.considered(allowed, &plan.candidates);
-                    return Err(pinned_out(gateway, allowed, target, &plan.candidates, record));
+                    let error = pinned_out(gateway, allowed, target, &plan.candidates, record);
+                    record.considered(allowed, plan.candidates);
+                    return Err(error);
                 }
             } else if request.format == Format::Embeddings {
                 // Vectors of two models do not mix.
@@ -62,14 +63,15 @@ pub(super) fn choose(
                 let first = order.first().map(|way| model(way).clone());
                 order.retain(|way| first.as_ref() == Some(model(way)));
             }
-            record.planned(allowed, &plan, request);
+            record.planned(allowed, plan, request);
             record.converses(moment.conversation);
             let step = |way: Way| Some(Step { target: allowed.permit(way.target)?, effort: way.effort });
             Ok(order.into_iter().filter_map(step).collect())
         }
         Err(none) => {
-            record.considered(allowed, &none.candidates);
-            Err(no_candidate(gateway, allowed, &none, moment.now, record))
+            let error = no_candidate(gateway, allowed, &none, moment.now, record);
+            record.considered(allowed, none.candidates);
+            Err(error)
         }
     }
 }
@@ -115,7 +117,7 @@ pub(super) fn weigh(
         .map(|((calibrated, score), difficulty)| calibrated.forecast(difficulty, score.embedding.as_deref()));
     let p_good = |id, effort| forecast.filter(|_| efforts.is_known(id))?.p_good(id, effort);
     let free = forecast.filter(|_| efforts.are_free());
-    let choices = |id, into: &mut Vec<(Option<Effort>, Option<f32>)>| {
+    let choices = |id, into: &mut Vec<route::Choice>| {
         if let Some(forecast) = free {
             into.extend(forecast.choices(id, |effort| efforts.may_be(id, effort)));
         }

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::Gateway;
 use super::decide::{self, Constrained, Moment};
 use super::detect::Detected;
 use super::error::{Code, GatewayError};
 use super::headers::Wishes;
 use super::record::Record;
-use super::Gateway;
 use crate::auth::Principal;
 use crate::chat;
 use crate::classify::Score;
@@ -27,6 +27,7 @@ pub struct Timed<'g> {
     score: Score,
     considered: Vec<TargetId>,
     constrained: Constrained<'g>,
+    moment: Moment,
 }
 
 impl<'g> Timed<'g> {
@@ -49,16 +50,17 @@ impl<'g> Timed<'g> {
         let found = Detected { raises: Vec::new() };
         let constrained = decide::constrain(gateway, &principal, &wishes, request, &found, &mut record)?;
         let considered = constrained.allowed.considered().collect();
-        Ok(Self { gateway, principal, request, wishes, score, considered, constrained })
+        let moment = Moment::of(gateway, &constrained, request);
+        Ok(Self { gateway, principal, request, wishes, score, considered, constrained, moment })
     }
 
-    /// Rules and choice alone: `policy::constrain` and `route::choose`, with what the gateway gives them.
+    /// Rules and choice alone: `policy::constrain` and `route::choose`, with what the gateway gives them. Which
+    /// conversation the request belongs to is known.
     pub fn choose(&mut self) -> Option<Plan> {
         let of = decide::circumstances(&self.principal, &self.constrained.labels, self.request);
         self.constrained.allowed = policy::constrain(self.constrained.asked.policy, &of, &self.considered);
-        let moment = Moment::of(self.gateway, &self.constrained, self.request);
         let score = Some(&self.score);
-        decide::weigh(self.gateway, &self.constrained, score, &self.wishes, self.request, &moment).ok()
+        decide::weigh(self.gateway, &self.constrained, score, &self.wishes, self.request, &self.moment).ok()
     }
 
     /// The first half of that.
@@ -67,17 +69,17 @@ impl<'g> Timed<'g> {
         policy::constrain(self.constrained.asked.policy, &of, &self.considered).len()
     }
 
-    /// Both steps of a request whole: names, labels and policy looked up, rules, choice, and what is kept of them for
-    /// the decision record.
+    /// Both steps of a request whole: names, labels, policy and conversation looked up, rules, choice, and what is kept
+    /// of them for the decision record.
     pub fn decide(&self) -> usize {
         let mut record = rehearsal(self.gateway, &self.principal);
         let found = Detected { raises: Vec::new() };
         let gateway = self.gateway;
-        let constrained =
-            decide::constrain(gateway, &self.principal, &self.wishes, self.request, &found, &mut record);
+        let constrained = decide::constrain(gateway, &self.principal, &self.wishes, self.request, &found, &mut record);
         let Ok(constrained) = constrained else { return 0 };
         let score = Some(&self.score);
-        decide::choose(gateway, &constrained, score, &self.wishes, self.request, &mut record).map_or(0, |plan| plan.len())
+        decide::choose(gateway, &constrained, score, &self.wishes, self.request, &mut record)
+            .map_or(0, |plan| plan.len())
     }
 }
 

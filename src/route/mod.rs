@@ -68,12 +68,15 @@ pub struct Warm {
     pub tokens: u64,
 }
 
+/// An effort to choose, and the chance of a good answer with it.
+pub type Choice = (Option<Effort>, Option<f32>);
+
 /// Measured qualities, instead of the prior by tier.
 #[derive(Clone, Copy)]
 pub struct Calibrated<'a> {
     /// Adds the efforts to choose from for a target, each with its chance of a good answer; none: only
     /// [`Inputs::effort`] will do.
-    pub choices: &'a dyn Fn(TargetId, &mut Vec<(Option<Effort>, Option<f32>)>),
+    pub choices: &'a dyn Fn(TargetId, &mut Vec<Choice>),
     /// The chance of a good answer of a target at an effort; `None` for what was not measured.
     pub p_good: &'a dyn Fn(TargetId, Option<Effort>) -> Option<f32>,
     /// How far below the best still keeps the policy's floor; `None` where no threshold was found for it.

@@ -73,7 +73,7 @@ fn chosen(
     let of = |id: TargetId| &all[id.index()];
     let healthy = |id: TargetId| up[id.index()] && of(id).healthy;
     let p_good = |id: TargetId, effort| Some(of(id).good[place(effort)]);
-    let choices = |id: TargetId, into: &mut Vec<(Option<Effort>, Option<f32>)>| {
+    let choices = |id: TargetId, into: &mut Vec<Choice>| {
         into.push((None, p_good(id, None)));
         if of(id).efforts {
             into.extend([Effort::Low, Effort::High].map(|effort| (Some(effort), p_good(id, Some(effort)))));

@@ -30,7 +30,7 @@ fn setting(objective: &str) -> Setting {
 const COST: &str = "{ minimise: cost, quality: { at_least: 0.95 } }";
 
 /// One effort for every target: its own.
-fn one(_: TargetId, _: &mut Vec<(Option<Effort>, Option<f32>)>) {}
+fn one(_: TargetId, _: &mut Vec<Choice>) {}
 
 fn in_hundreds(id: TargetId) -> Duration {
     Duration::from_millis(100 * (u64::from(id.0) + 1))
@@ -333,7 +333,7 @@ fn a_reasoner_does_not_win_by_thinking_aloud() {
 }
 
 /// own and mid at low and high effort, big at its own.
-fn two_efforts(id: TargetId, into: &mut Vec<(Option<Effort>, Option<f32>)>) {
+fn two_efforts(id: TargetId, into: &mut Vec<Choice>) {
     let efforts: &[Option<Effort>] = if id.0 < 2 { &[Some(Effort::Low), Some(Effort::High)] } else { &[None] };
     into.extend(efforts.iter().map(|&effort| (effort, by_effort(id, effort))));
 }

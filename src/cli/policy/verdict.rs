@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::cases::{Case, Expect, Given};
-use crate::chat::{Effort, Text};
+use crate::chat::Text;
 use crate::config::Config;
 use crate::gateway::{Calibrated, lengths};
 use crate::id::TargetId;
@@ -117,7 +117,7 @@ fn run(
     };
     let forecast = calibrated.zip(difficulty).map(|(calibrated, difficulty)| calibrated.forecast(difficulty, None));
     let p_good = |id, effort| forecast?.p_good(id, effort);
-    let choices = |id, into: &mut Vec<(Option<Effort>, Option<f32>)>| {
+    let choices = |id, into: &mut Vec<route::Choice>| {
         if let Some(forecast) = forecast {
             into.extend(forecast.choices(id, |_| true));
         }
