@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use waypost::chat::{Format, Request};
-use waypost::classify::{Score, Stage};
+use waypost::classify::{Classifier, Score, Stage};
 use waypost::config;
-use waypost::gateway::{Gateway, Timed};
+use waypost::gateway::{Gateway, Timed, classifier_settings};
 use waypost::policy::Policies;
 use waypost::telemetry::RequestLog;
 use waypost::wire::Shape;
@@ -108,10 +108,13 @@ pub(crate) fn gateway(folder: &Path, curves: Curves) -> Result<Gateway, Box<dyn 
     let policies = folder.join("policies");
     std::fs::create_dir_all(&policies)?;
     std::fs::write(policies.join("bench.yaml"), policy())?;
-    std::fs::write(folder.join("calibration.json"), calibration(curves).to_string())?;
     let path = folder.join("waypost.yaml");
     std::fs::write(&path, configuration())?;
     let loaded = config::load(&path).map_err(told)?;
+    let settings = classifier_settings(&loaded.config).ok_or("there is no classifier")?;
+    let classifier = Classifier::load(&settings)?;
+    let hash = classifier.model_hash(Stage::Linear).ok_or("there is no linear head")?;
+    std::fs::write(folder.join("calibration.json"), calibration(curves, hash).to_string())?;
     let (policies, _) = Policies::load(Some(&policies), &loaded.config).map_err(told)?;
     Ok(Gateway::build(loaded.config, policies, RequestLog::off())?)
 }
@@ -124,7 +127,7 @@ fn told(problems: Vec<config::Problem>) -> String {
 pub(crate) fn timed<'g>(gateway: &'g Gateway, request: &'g Request) -> Result<Timed<'g>, Box<dyn Error>> {
     let score = Score {
         difficulty: Some(0.37),
-        stage: Stage::None,
+        stage: Stage::Linear,
         elapsed: Duration::ZERO,
         reason: None,
         embedding: Some((0..WIDTH).map(|place| noise(place) as f32).collect::<Arc<[f32]>>()),
@@ -150,7 +153,7 @@ fn configuration() -> String {
         "auth: { open: loopback }\ntenants:\n  - { name: acme, region: eu, policy: bench, floor: { data-class: internal } }\n  \
          - { name: globex, region: us, policy: bench }\n  - { name: default, policy: bench }\nlabels:\n  \
          data-class: { order: [public, internal, personal, secret], default: internal }\n  \
-         purpose: { values: [support, dev, batch] }\nclassifier: { model: off }\ncalibration: calibration.json\n\
+         purpose: { values: [support, dev, batch] }\nclassifier: { model: linear }\ncalibration: calibration.json\n\
          policies: policies\nproviders:\n",
     );
     for (place, (countries, jurisdictions, retention)) in PLACES.iter().enumerate() {
@@ -192,7 +195,7 @@ fn policy() -> String {
     text
 }
 
-fn calibration(curves: Curves) -> Value {
+fn calibration(curves: Curves, classifier: &str) -> Value {
     let mut targets = Vec::new();
     for place in 0..PROVIDERS * MODELS {
         for (step, effort) in [Value::Null, json!("low"), json!("high")].into_iter().enumerate() {
@@ -224,7 +227,7 @@ fn calibration(curves: Curves) -> Value {
     json!({
         "schema": 1, "made": "2026-01-01T00:00:00Z",
         "data": { "hash": "sha256:", "prompts": 400, "paired": 400 },
-        "classifier": { "hash": "", "stage": "none" },
+        "classifier": { "hash": classifier, "stage": "linear" },
         "floors": [{ "at_least": 0.95, "confidence": 0.9, "tau": 0.08, "quality": 0.97, "lower": 0.95, "saving": 0.4, "kept": 0.6 }],
         "targets": targets, "buckets": [],
     })

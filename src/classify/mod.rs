@@ -42,7 +42,7 @@ use linear::Inline;
 pub use network::{Network, NetworkScore};
 pub use prompt::Prompt;
 pub use score::{Score, Stage, Unscored};
-pub use scorer::{Scorer, Seen, Verdict};
+pub use scorer::{Scorer, Seen, Stages, Verdict};
 use text::TextReading;
 use workers::Workers;
 
@@ -216,14 +216,23 @@ impl Classifier {
     /// # Errors
     /// Switched off, or a model that fails.
     pub fn score_blocking(&self, prompt: &Prompt<'_>) -> Result<Verdict, ClassifyError> {
+        Ok(self.stages_blocking(prompt)?.last)
+    }
+
+    /// As [`Classifier::score_blocking`], with what the linear head said beside it.
+    ///
+    /// # Errors
+    /// Switched off, or a model that fails.
+    pub fn stages_blocking(&self, prompt: &Prompt<'_>) -> Result<Stages, ClassifyError> {
         let running = self.running.as_ref().ok_or(ClassifyError::Off)?;
         let seen = running.first(prompt)?;
+        let linear = seen.linear;
         let verdict = match &running.network {
             Some(network) => network.workers.score_blocking(&seen),
-            None => Ok(Verdict { difficulty: seen.linear, embedding: None }),
+            None => Ok(Verdict { difficulty: linear, embedding: None }),
         };
         running.keep(seen);
-        verdict
+        Ok(Stages { last: verdict?, linear })
     }
 }
 

@@ -35,7 +35,7 @@ impl OnnxScorer {
         library: Option<&Path>,
     ) -> Result<OnnxScorer, ClassifyError> {
         let environment = environment(library)?;
-        let session = session(environment, model).map_err(|error| ClassifyError::Model(error.into()))?;
+        let session = session(environment, model, false).map_err(|error| ClassifyError::Model(error.into()))?;
         let inputs = [&declared.inputs.ids, &declared.inputs.weights, &declared.inputs.surface];
         check_all("input", session.inputs(), &inputs)?;
         check_all("output", session.outputs(), &[&declared.output])?;
@@ -101,7 +101,7 @@ impl NetworkSession {
         library: Option<&Path>,
     ) -> Result<NetworkSession, ClassifyError> {
         let environment = environment(library)?;
-        let session = session(environment, model).map_err(|error| ClassifyError::Model(error.into()))?;
+        let session = session(environment, model, true).map_err(|error| ClassifyError::Model(error.into()))?;
         check_all("input", session.inputs(), &declared.inputs.all())?;
         check_all("output", session.outputs(), &declared.outputs.all())?;
         let name = |tensor: &Option<Tensor>| tensor.as_ref().map(|tensor| tensor.name.clone());
@@ -172,9 +172,10 @@ fn environment(library: Option<&Path>) -> Result<&'static Environment, ClassifyE
     Ok(ENVIRONMENT.get_or_init(|| built))
 }
 
-/// One thread, which is the caller's; no arena and no memory pattern, which would hold memory for a model this small.
-fn session(environment: &Environment, model: &[u8]) -> ort::Result<Session> {
-    let cpu = ort::ep::CPU::default().with_arena_allocator(false).build();
+/// One thread, which is the caller's; no memory pattern, which would be kept for each length of prompt. With an `arena`
+/// the memory of a run is kept for the next one: for a network that is faster, for the linear head it is only memory.
+fn session(environment: &Environment, model: &[u8], arena: bool) -> ort::Result<Session> {
+    let cpu = ort::ep::CPU::default().with_arena_allocator(arena).build();
     let mut builder: SessionBuilder = Session::builder(environment)?
         .with_execution_providers([cpu])?
         .with_optimization_level(GraphOptimizationLevel::All)?

@@ -26,6 +26,15 @@ pub struct Verdict {
     pub embedding: Option<Arc<[f32]>>,
 }
 
+/// What all stages say of one prompt.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stages {
+    /// The last stage there is.
+    pub last: Verdict,
+    /// The difficulty by the linear head, which stands where the network is late.
+    pub linear: f32,
+}
+
 /// One stage. It scores one prompt at a time; each thread has its own.
 pub trait Scorer: Send {
     /// The verdict on what was seen.

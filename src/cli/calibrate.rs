@@ -80,20 +80,71 @@ fn calibrate(args: &Args) -> Result<Done, String> {
     let config = score::configuration(args.config.as_deref())?;
     let scorer = Scorer::load(config.as_ref())?;
     let (text, hash) = lines::read(&args.data)?;
-    let gathered = gather::gather(&text, &args.data, config.as_ref(), &scorer)?;
-    let count = gathered.labelled.len();
-    if count < FEWEST {
-        return Err(format!("{}{}", quality::TooFew(count), gathered.left_out()));
+    let (gathered, by_linear) = gather::gather(&text, &args.data, config.as_ref(), &scorer)?;
+    let promises = promises(args, config.as_ref())?;
+    let of = Of { hash, made: now()?, promises, seed: args.seed };
+    let (mut calibration, weighed) =
+        of.fitted(&gathered, &scorer.last).map_err(|error| format!("{error}{}", gathered.left_out()))?;
+    let mut warnings = warnings(&gathered, &weighed);
+    if let Some((by_linear, linear)) = by_linear.as_ref().zip(scorer.linear.as_ref()) {
+        match of.fitted(by_linear, linear) {
+            Ok((fitted, _)) => calibration.linear = Some(Box::new(fitted)),
+            Err(quality::TooFew(count)) => warnings.push(format!(
+                "{count} labels by the linear head's scores are too few: where the network is late, quality is told by tier"
+            )),
+        }
     }
-    let terms = Terms {
-        costs: gathered.costs.clone(),
-        routed: gathered.routed(),
-        promises: promises(args, config.as_ref())?,
-        seed: args.seed,
-    };
-    let weighed = quality::calibrate(&gathered.labelled, &terms).map_err(|error| error.to_string())?;
+    let done = Done { calibration, weighed, gathered, warnings };
+    let text = serde_json::to_string_pretty(&done.calibration).map_err(|error| error.to_string())?;
+    std::fs::write(&args.out, text + "\n")
+        .map_err(|error| format!("`{}` cannot be written: {error}", args.out.display()))?;
+    if let Some(path) = &args.plot {
+        report::plot(&done).ok_or("there is no threshold and so no curve to draw")?.write_svg(path)?;
+    }
+    Ok(done)
+}
+
+fn now() -> Result<String, String> {
+    Ok(jiff::Timestamp::now().round(jiff::Unit::Second).map_err(|error| error.to_string())?.to_string())
+}
+
+/// What a calibration by any stage's scores is of.
+struct Of {
+    hash: String,
+    made: String,
+    promises: Vec<Promise>,
+    seed: u64,
+}
+
+impl Of {
+    fn fitted(&self, gathered: &Gathered, scorer: &quality::Scorer) -> Result<(Calibration, Weighed), quality::TooFew> {
+        let count = gathered.labelled.len();
+        if count < FEWEST {
+            return Err(quality::TooFew(count));
+        }
+        let routed = gathered.routed();
+        let (costs, promises) = (gathered.costs.clone(), self.promises.clone());
+        let terms = Terms { costs, routed, promises, seed: self.seed };
+        let weighed = quality::calibrate(&gathered.labelled, &terms)?;
+        let calibration = Calibration {
+            schema: 1,
+            made: self.made.clone(),
+            data: Fitted { hash: self.hash.clone(), prompts: count, paired: weighed.paired },
+            classifier: scorer.clone(),
+            floors: floors(&weighed, gathered.priced),
+            targets: curves(&weighed, gathered, &terms.routed),
+            buckets: weighed.buckets.clone(),
+            linear: None,
+        };
+        Ok((calibration, weighed))
+    }
+}
+
+/// What is odd of the calibration by the last stage's scores.
+fn warnings(gathered: &Gathered, weighed: &Weighed) -> Vec<String> {
+    let count = gathered.labelled.len();
     let mut warnings = gathered.warnings.clone();
-    warnings.extend(gathered.left_unrouted(&terms.routed));
+    warnings.extend(gathered.left_unrouted(&gathered.routed()));
     if count < FEW {
         warnings.push(format!(
             "{count} labels give a coarse calibration: from {FEW} on more can be saved for the same promise"
@@ -111,24 +162,7 @@ fn calibrate(args: &Args) -> Result<Done, String> {
             weighed.paired
         ));
     }
-    let made = jiff::Timestamp::now().round(jiff::Unit::Second).map_err(|error| error.to_string())?.to_string();
-    let calibration = Calibration {
-        schema: 1,
-        made,
-        data: Fitted { hash, prompts: count, paired: weighed.paired },
-        classifier: quality::Scorer { hash: scorer.hash.clone(), stage: scorer.stage.to_owned() },
-        floors: floors(&weighed, gathered.priced),
-        targets: curves(&weighed, &gathered, &terms.routed),
-        buckets: weighed.buckets.clone(),
-    };
-    let done = Done { calibration, weighed, gathered, warnings };
-    let text = serde_json::to_string_pretty(&done.calibration).map_err(|error| error.to_string())?;
-    std::fs::write(&args.out, text + "\n")
-        .map_err(|error| format!("`{}` cannot be written: {error}", args.out.display()))?;
-    if let Some(path) = &args.plot {
-        report::plot(&done).ok_or("there is no threshold and so no curve to draw")?.write_svg(path)?;
-    }
-    Ok(done)
+    warnings
 }
 
 /// What is asked for, else what the policies want.

@@ -15,7 +15,7 @@ use super::{FINDING, fail, load, say};
 use crate::chat::Outcome;
 use crate::config::Target;
 use crate::gateway::{Gateway, Question, explain};
-use crate::ledger::{Candidate, Decision, Tokens};
+use crate::ledger::{Candidate, Decision, Detection, Tokens};
 use crate::telemetry::RequestLog;
 
 /// How long the network may take.
@@ -118,10 +118,14 @@ fn show(decision: &Decision) -> String {
         let value = if label.value.is_empty() { "\"\"" } else { label.value };
         lines.push(format!("label       {name} = {value} (by {})", label.by));
     }
+    lines.extend(decision.detections.iter().map(found));
     if let Some(quality) = &decision.quality {
         lines.push(format!(
-            "quality     at least {} of the best allowed, shortfall up to {:.3} ({})",
-            quality.at_least, quality.tau, quality.basis
+            "quality     at least {} of the best allowed, shortfall up to {:.3} ({}{})",
+            quality.at_least,
+            quality.tau,
+            quality.basis,
+            quality.stage.map(|stage| format!(" by the {stage} score")).unwrap_or_default()
         ));
         if let Some(bucket) = &quality.bucket {
             lines.push(format!(
@@ -145,6 +149,13 @@ fn show(decision: &Decision) -> String {
     }
     lines.push(table(decision).trim_fmt());
     lines.join("\n")
+}
+
+/// What a detector found, and whether it counts.
+fn found(detection: &Detection) -> String {
+    let Detection { detector, count, mode } = detection;
+    let what = if *mode == "observe" { ", which sets no label" } else { "" };
+    format!("detected    {count} × {detector} ({mode}{what})")
 }
 
 /// Target and effort.

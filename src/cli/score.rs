@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use crate::chat::Format;
-use crate::classify::{Classifier, ModelSource, Prompt, Settings};
+use crate::classify::{Classifier, ModelSource, Prompt, Settings, Stage, Stages};
 use crate::config::{self, Config};
 use crate::gateway::classifier_settings;
+use crate::quality;
 use crate::wire::ask;
 
 /// The file that is taken if none is named and it is there.
@@ -14,10 +15,10 @@ const DEFAULT_FILE: &str = "waypost.yaml";
 /// A classifier and what it is called.
 pub(super) struct Scorer {
     classifier: Classifier,
-    /// Hash of its file.
-    pub(super) hash: String,
-    /// The stage whose scores these are.
-    pub(super) stage: &'static str,
+    /// The stage whose scores these are, and its file.
+    pub(super) last: quality::Scorer,
+    /// The linear head, where it is not the last stage.
+    pub(super) linear: Option<quality::Scorer>,
 }
 
 /// What was found out of one prompt.
@@ -26,8 +27,17 @@ pub(super) struct Scored {
     pub(super) difficulty: f64,
     /// The prompt's vector, if the classifier gives one.
     pub(super) vector: Option<Vec<f32>>,
+    /// The difficulty by the linear head.
+    pub(super) linear: f64,
     /// Estimated tokens of the request.
     pub(super) input_tokens: u64,
+}
+
+impl Scored {
+    /// The same by the linear head.
+    pub(super) fn by_linear(&self) -> Self {
+        Self { difficulty: self.linear, vector: None, linear: self.linear, input_tokens: self.input_tokens }
+    }
 }
 
 /// The configuration that a command is told of, or the one in this folder; `None` where there is neither.
@@ -61,9 +71,13 @@ impl Scorer {
             },
         };
         let classifier = Classifier::load(&settings).map_err(|error| error.to_string())?;
-        let stage = classifier.stage();
-        let hash = classifier.model_hash(stage).map(ToString::to_string).unwrap_or_default();
-        Ok(Self { classifier, hash, stage: stage.as_str() })
+        let of = |stage: Stage| quality::Scorer {
+            hash: classifier.model_hash(stage).map(ToString::to_string).unwrap_or_default(),
+            stage: stage.as_str().to_owned(),
+        };
+        let last = of(classifier.stage());
+        let linear = (classifier.stage() != Stage::Linear).then(|| of(Stage::Linear));
+        Ok(Self { classifier, last, linear })
     }
 
     /// Scores the messages of a chat request, given as JSON, as the gateway would.
@@ -72,10 +86,11 @@ impl Scorer {
         let request = ask::judge(Format::Chat, body.into()).map_err(|error| error.message)?;
         let texts = ask::prompt(&request);
         let prompt = Prompt { texts: &texts, tools: request.tools, images: request.media };
-        let verdict = self.classifier.score_blocking(&prompt).map_err(|error| error.to_string())?;
+        let Stages { last, linear } = self.classifier.stages_blocking(&prompt).map_err(|error| error.to_string())?;
         Ok(Scored {
-            difficulty: f64::from(verdict.difficulty),
-            vector: verdict.embedding.map(|embedding| embedding.to_vec()),
+            difficulty: f64::from(last.difficulty),
+            vector: last.embedding.map(|embedding| embedding.to_vec()),
+            linear: f64::from(linear),
             input_tokens: request.input_tokens_estimate,
         })
     }

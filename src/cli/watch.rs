@@ -112,7 +112,8 @@ impl Watch {
         }
         // Watched anew also where the names are the same: they may lead elsewhere now.
         self.watch(&parts);
-        let unseen = self.parts.content() != self.content;
+        // A part that is new may have changed since it was loaded, and nobody was watching.
+        let unseen = parts != self.parts || self.parts.content() != self.content;
         self.content = if unseen { Digest::default() } else { parts.content() };
         self.parts = parts;
         if unseen {

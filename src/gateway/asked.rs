@@ -1,10 +1,10 @@
 //! What a client asked for by name: `auto`, an alias, or one model, and the policy that judges it.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Gateway;
 use super::error::{Code, GatewayError};
+use super::record::Record;
 use crate::auth::Principal;
 use crate::chat::{Format, Request};
 use crate::config::Meant;
@@ -24,18 +24,18 @@ impl Asked<'_> {
     /// Every target that policy is to judge: of those the name stands for, the ones that serve such a request.
     ///
     /// What a provider runs or keeps on its own (hosted tools, stored answers) happens outside of the gateway's sight, so
-    /// a target must state that it may.
-    pub(super) fn considered(&self, gateway: &Gateway, request: &Request) -> Result<Vec<TargetId>, GatewayError> {
+    /// a target must state that it may. Those that do not are told to the record.
+    pub(super) fn considered(
+        &self,
+        gateway: &Gateway,
+        request: &Request,
+        record: &mut Record<'_>,
+    ) -> Result<Vec<TargetId>, GatewayError> {
         if request.format == Format::Embeddings && self.meant == Meant::Auto {
             let message = "`auto` chooses among models that answer; name an embedding model: GET /v1/models lists them";
             return Err(GatewayError::new(Code::InvalidRequest, message).param("model"));
         }
-        let mut ids: Vec<TargetId> = match self.meant.weighted() {
-            None => gateway.config.targets.iter().map(|target| target.id).collect(),
-            Some(targets) => targets.iter().map(|(id, _)| *id).collect(),
-        };
-        let target = |id: &TargetId| &gateway.config.targets[id.index()];
-        ids.retain(|id| target(id).format_for(request.format).is_some());
+        let mut ids = self.serving(gateway, request.format);
         if ids.is_empty() {
             let message = format!(
                 "the model `{}` does not serve {} requests; GET /v1/models lists what there is",
@@ -46,7 +46,14 @@ impl Asked<'_> {
         }
         for (needed, capability) in [(&request.hosted, "server_tools"), (&request.state, "state")] {
             let Some(field) = needed else { continue };
-            ids.retain(|id| target(id).states(capability));
+            ids.retain(|id| {
+                let target = &gateway.config.targets[id.index()];
+                let states = target.states(capability);
+                if !states {
+                    record.lacks(target, capability);
+                }
+                states
+            });
             if ids.is_empty() {
                 let message = format!(
                     "`{}` needs the provider to run or keep something on its own, and no target states that it may \
@@ -57,6 +64,16 @@ impl Asked<'_> {
             }
         }
         Ok(ids)
+    }
+
+    /// The targets that the name stands for and that serve clients of this format.
+    pub(super) fn serving(&self, gateway: &Gateway, format: Format) -> Vec<TargetId> {
+        let mut ids: Vec<TargetId> = match self.meant.weighted() {
+            None => gateway.config.targets.iter().map(|target| target.id).collect(),
+            Some(targets) => targets.iter().map(|(id, _)| *id).collect(),
+        };
+        ids.retain(|id| gateway.config.targets[id.index()].format_for(format).is_some());
+        ids
     }
 }
 
@@ -126,20 +143,4 @@ fn unknown(model: &str) -> String {
 /// A stranger's text in an error is kept short and on one line.
 fn cut(text: &str) -> String {
     text.chars().filter(|c| !c.is_control()).take(100).collect()
-}
-
-/// Names this principal may ask for, for `GET /v1/models`.
-pub(super) fn names(gateway: &Gateway, principal: &Principal) -> Vec<(String, String)> {
-    let mut names = vec![("auto".to_owned(), "waypost".to_owned())];
-    let narrower = gateway.policies.extending(principal.tenant.policy.as_str());
-    names.extend(narrower.map(|policy| (format!("auto/{policy}"), "waypost".to_owned())));
-    names.extend(gateway.config.aliases.keys().map(|alias| (alias.clone(), "waypost".to_owned())));
-    for target in &gateway.config.targets {
-        names.push((target.model.to_string(), target.provider.name.to_string()));
-        names.push((format!("{}/{}", target.provider.name, target.model), target.provider.name.to_string()));
-    }
-    // A model of several providers is listed once by its own name.
-    let mut seen = HashSet::new();
-    names.retain(|(name, _)| seen.insert(name.clone()) && meant(gateway, principal, name).is_some());
-    names
 }

@@ -1,22 +1,32 @@
-//! A calibration as the gateway uses it: each target's curve, if the score at hand is of the kind it was made with.
+//! A calibration as the gateway uses it: each target's curve, by the stage of the classifier that scored.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::chat::Effort;
-use crate::classify::{Classifier, Score};
-use crate::config::{Config, Target};
+use crate::classify::{Classifier, Stage};
+use crate::config::{ClassifierModel, Config, Target};
 use crate::id::TargetId;
 use crate::policy::Objective;
-use crate::quality::{Bucket, Calibration, CalibrationError, Curve, TargetCurve, ease};
+use crate::quality::{Bucket, Calibration, CalibrationError, Curve, Scorer, TargetCurve, ease};
 use crate::route::Choice;
 use crate::route::lengths::{ANSWER, Lengths, usual};
 
-/// The configuration's calibration, its curves in the order of the targets.
+/// The configuration's calibration.
 #[derive(Debug)]
 pub struct Calibrated {
-    calibration: Calibration,
-    targets: Vec<Measured>,
+    /// The stage that scores unless it is late comes first.
+    stages: Vec<ByStage>,
     unsayable: Vec<String>,
+}
+
+/// What was fitted on the scores of one stage. Another's mean something else: what one calls hard, another need not.
+#[derive(Debug)]
+pub struct ByStage {
+    calibration: Calibration,
+    /// In the order of the targets.
+    targets: Vec<Measured>,
 }
 
 /// What was measured of one target.
@@ -67,12 +77,20 @@ impl Calibrated {
         let unfit = |source| LoadError::Unfit { path: path.clone(), source };
         let calibration = Calibration::parse(&text).map_err(unfit)?;
         if let Some(classifier) = classifier {
-            let hash = classifier.model_hash(classifier.stage()).map_or("", |hash| hash);
-            calibration.belongs_to(hash).map_err(unfit)?;
+            calibration.belongs_to(&stages(classifier)).map_err(unfit)?;
         }
         let mut unsayable = Vec::new();
-        let targets = config.targets.iter().map(|target| Measured::of(target, &calibration, &mut unsayable)).collect();
-        Ok(Some(Self { calibration, targets, unsayable }))
+        let by_stage = |calibration: &Calibration| {
+            let of = |target: &Arc<Target>| Measured::of(target, calibration, &mut unsayable);
+            ByStage { calibration: calibration.clone(), targets: config.targets.iter().map(of).collect() }
+        };
+        let mut stages: Vec<ByStage> = calibration.stages().map(by_stage).collect();
+        if config.classifier.model == ClassifierModel::Linear {
+            stages.reverse();
+        }
+        unsayable.sort_unstable();
+        unsayable.dedup();
+        Ok(Some(Self { stages, unsayable }))
     }
 
     /// Curves that are left aside because their target cannot be asked with their effort, each as `TARGET at EFFORT`.
@@ -85,15 +103,34 @@ impl Calibrated {
     #[must_use]
     pub fn strangers(&self, config: &Config) -> Vec<&str> {
         let known = |name: &str| config.targets.iter().any(|target| target.name.as_str() == name);
-        self.calibration.targets.iter().map(|of| of.target.as_str()).filter(|name| !known(name)).collect()
+        let targets = self.stages.iter().flat_map(|stage| &stage.calibration.targets);
+        let names: BTreeSet<&str> = targets.map(|of| of.target.as_str()).filter(|name| !known(name)).collect();
+        names.into_iter().collect()
     }
 
-    /// Whether a score is of the stage that the curves are of: what one stage calls hard, another need not.
+    /// What holds for the scores of a stage, in the word of [`Stage::as_str`].
     #[must_use]
-    pub fn is_of(&self, score: &Score) -> bool {
-        self.calibration.classifier.stage == score.stage.as_str()
+    pub fn by(&self, stage: &str) -> Option<&ByStage> {
+        self.stages.iter().find(|by| by.calibration.classifier.stage == stage)
     }
 
+    /// What holds for the scores of the last stage there is; for what works on scores without knowing their stage.
+    #[must_use]
+    pub fn by_last(&self) -> Option<&ByStage> {
+        self.stages.first()
+    }
+}
+
+/// The stages of a classifier, the last one first.
+fn stages(classifier: &Classifier) -> Vec<Scorer> {
+    let of = |stage: Stage| {
+        let hash = classifier.model_hash(stage)?.to_string();
+        Some(Scorer { hash, stage: stage.as_str().to_owned() })
+    };
+    [Stage::Network, Stage::Linear].into_iter().filter_map(of).collect()
+}
+
+impl ByStage {
     /// What the curves say of one prompt.
     #[must_use]
     pub fn forecast<'a>(&'a self, difficulty: f32, vector: Option<&'a [f32]>) -> Forecast<'a> {
@@ -204,7 +241,7 @@ impl Measured {
 #[must_use]
 pub fn lengths(config: &Config, calibrated: Option<&Calibrated>) -> Lengths {
     Lengths::new(config.targets.len(), |id, effort| {
-        let measured = calibrated.and_then(|calibrated| calibrated.output(id, effort));
+        let measured = calibrated.and_then(Calibrated::by_last).and_then(|by_last| by_last.output(id, effort));
         let stated = || config.targets.get(id.index()).map_or(ANSWER, |target| usual(target, effort));
         measured.unwrap_or_else(stated)
     })

@@ -111,10 +111,9 @@ pub(super) fn weigh(
     let objective = &allowed.policy().objective;
     let difficulty = score.and_then(|score| score.difficulty);
     let efforts = Efforts { gateway, request, pinned };
-    let calibrated = gateway.calibrated.as_ref().zip(score).filter(|(calibrated, score)| calibrated.is_of(score));
-    let forecast = calibrated
-        .zip(difficulty)
-        .map(|((calibrated, score), difficulty)| calibrated.forecast(difficulty, score.embedding.as_deref()));
+    let calibrated = gateway.calibrated.as_ref().and_then(|calibrated| calibrated.by(score?.stage.as_str()));
+    let vector = score.and_then(|score| score.embedding.as_deref());
+    let forecast = calibrated.zip(difficulty).map(|(calibrated, difficulty)| calibrated.forecast(difficulty, vector));
     let p_good = |id, effort| forecast.filter(|_| efforts.is_known(id))?.p_good(id, effort);
     let free = forecast.filter(|_| efforts.are_free());
     let choices = |id, into: &mut Vec<route::Choice>| {
@@ -139,7 +138,7 @@ pub(super) fn weigh(
             .as_ref()
             .map(|only| Named { targets: only, random: 0, reason: Reason::Pinned })
             .or_else(|| meant.weighted().map(|targets| Named { targets, random: rand::random(), reason })),
-        calibrated: calibrated.map(|(calibrated, _)| route::Calibrated {
+        calibrated: calibrated.map(|calibrated| route::Calibrated {
             choices: &choices,
             p_good: &p_good,
             tau: calibrated.tau(objective),

@@ -67,12 +67,13 @@ pub(super) fn constrain_among<'g>(
 ) -> Result<Constrained<'g>, GatewayError> {
     let asked = asked::resolve(gateway, principal, &request.model, wishes.policy.as_deref())?;
     let labels = resolve_labels(gateway, principal, wishes, detected)?;
-    let mut considered = asked.considered(gateway, request)?;
+    record.judged(asked.policy, &labels);
+    let mut considered = asked.considered(gateway, request, record)?;
     if let Some(among) = among {
         considered.retain(|id| among.contains(id));
     }
-    let allowed = policy::constrain(asked.policy, &circumstances(principal, &labels, request), &considered);
-    record.constrained(asked.policy, &labels, &allowed);
+    let allowed = judge(principal, &asked, &labels, RequestFacts::of(request), &considered);
+    record.constrained(&allowed);
     if allowed.is_empty() {
         record.nothing_allowed(&allowed);
         return Err(denied(gateway, &allowed, record));
@@ -80,22 +81,26 @@ pub(super) fn constrain_among<'g>(
     Ok(Constrained { asked, labels, allowed, tenant: principal.tenant.name.clone(), turn: OnceLock::new() })
 }
 
-/// Who asks, with which labels, and what is asked, as rules may look at it.
-pub(super) fn circumstances<'a>(
-    principal: &'a Principal,
-    labels: &'a Labels,
-    request: &'a chat::Request,
-) -> Circumstances<'a> {
-    Circumstances {
+/// What the rules leave of these targets.
+pub(super) fn judge(
+    principal: &Principal,
+    asked: &Asked<'_>,
+    labels: &Labels,
+    request: RequestFacts<'_>,
+    considered: &[TargetId],
+) -> Allowed {
+    let circumstances = Circumstances {
         tenant: &principal.tenant,
         team: principal.team.as_ref().map_or("", TeamName::as_str),
         key: principal.key.as_ref().map_or("", KeyId::as_str),
         labels,
-        request: RequestFacts::of(request),
-    }
+        request,
+    };
+    policy::constrain(asked.policy, &circumstances, considered)
 }
 
-fn resolve_labels(
+/// The labels of a request: who asks, what its client says of it, what it holds.
+pub(super) fn resolve_labels(
     gateway: &Gateway,
     principal: &Principal,
     wishes: &Wishes,

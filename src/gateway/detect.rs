@@ -10,6 +10,7 @@ use crate::policy::{Raise, SetBy};
 use crate::wire::texts;
 
 /// The lowest values that a request's own content sets.
+#[derive(Default)]
 pub(super) struct Detected<'g> {
     pub(super) raises: Vec<Raise<'g>>,
 }

@@ -19,12 +19,14 @@ mod error;
 mod feedback;
 mod headers;
 mod lasting;
+mod listed;
 mod other;
 mod past;
 mod pins;
 mod recent;
 mod record;
 mod relay;
+mod routes;
 mod status;
 mod timed;
 
@@ -36,7 +38,7 @@ use http::{HeaderMap, Method, StatusCode};
 
 pub use self::build::{BuildError, classifier_settings};
 use self::cached::Lookup;
-pub use self::calibrated::{Calibrated, Forecast, LoadError, lengths};
+pub use self::calibrated::{ByStage, Calibrated, Forecast, LoadError, lengths};
 use self::call::Ask;
 pub use self::client::{BodyError, Client, HungUp};
 pub use self::error::{Code, GatewayError};
@@ -47,6 +49,8 @@ pub use self::past::{Past, PastPrompt, decide_again};
 use self::pins::Pins;
 use self::recent::Recent;
 use self::record::Record;
+use self::routes::{Found, Serves, find};
+pub use self::routes::{ROUTES, Route};
 pub use self::status::{PolicyStatus, TargetStatus};
 #[doc(hidden)]
 pub use self::timed::Timed;
@@ -111,63 +115,27 @@ enum Stop {
 /// # Errors
 /// The client is gone, or its answer was cut off: the connection cannot be used again.
 pub async fn serve<C: Client>(gateway: &Gateway, client: &mut C) -> Result<(), HungUp> {
-    match Route::of(client.head()) {
-        Route::Ask(format) => ask(gateway, client, format).await,
-        Route::Count => count::serve(gateway, client).await,
-        Route::Preflight => {
-            let headers = headers::preflight(&client.head().headers);
-            client.respond(StatusCode::NO_CONTENT, headers, bytes::Bytes::new()).await
-        }
-        Route::Other(asked) => other::serve(gateway, client, asked).await,
+    let head = client.head();
+    if head.method == Method::OPTIONS {
+        let headers = headers::preflight(&head.headers);
+        return client.respond(StatusCode::NO_CONTENT, headers, bytes::Bytes::new()).await;
     }
-}
-
-/// What a request is for.
-enum Route {
-    /// A model's answer, in this format.
-    Ask(Format),
-    /// How many tokens a Messages request has.
-    Count,
-    Preflight,
-    Other(other::Asked),
-}
-
-impl Route {
-    fn of(head: &http::request::Parts) -> Self {
-        match (&head.method, head.uri.path()) {
-            (&Method::POST, "/v1/chat/completions") => Self::Ask(Format::Chat),
-            (&Method::POST, "/v1/responses") => Self::Ask(Format::Responses),
-            (&Method::POST, "/v1/messages") => Self::Ask(Format::Messages),
-            (&Method::POST, "/v1/messages/count_tokens") => Self::Count,
-            (&Method::POST, "/v1/completions") => Self::Ask(Format::Completions),
-            (&Method::POST, "/v1/embeddings") => Self::Ask(Format::Embeddings),
-            (&Method::OPTIONS, _) => Self::Preflight,
-            (&Method::POST, "/v1/feedback") => Self::Other(other::Asked::Feedback),
-            (&Method::POST, "/v1/route") => Self::Other(other::Asked::DryRun),
-            (&Method::GET, "/v1/models") => Self::Other(other::Asked::Models),
-            (&Method::GET, path) if path.starts_with("/v1/models/") => Self::Other(other::Asked::Model),
-            (&Method::GET, path) if path.starts_with("/v1/decisions/") => Self::Other(other::Asked::Decision),
-            (_, path) if PATHS.contains(&path) => Self::Other(other::Asked::Nothing(GatewayError::new(
-                Code::MethodNotAllowed,
-                "this path takes another method",
-            ))),
-            (_, path) => Self::Other(other::Asked::Nothing(not_served(path))),
+    let path = head.uri.path();
+    let asked = match find(&head.method, path) {
+        Found::Served(Serves::Answer(format), _) => return ask(gateway, client, format).await,
+        Found::Served(Serves::Count, _) => return count::serve(gateway, client).await,
+        Found::Served(Serves::Models, _) => other::Asked::Models,
+        Found::Served(Serves::Model, id) => other::Asked::Model(other::decoded(id)),
+        Found::Served(Serves::Decision, id) => other::Asked::Decision(other::decoded(id)),
+        Found::Served(Serves::DryRun, _) => other::Asked::DryRun,
+        Found::Served(Serves::Feedback, _) => other::Asked::Feedback,
+        Found::OtherMethod => {
+            other::Asked::Nothing(GatewayError::new(Code::MethodNotAllowed, "this path takes another method"))
         }
-    }
+        Found::Nothing => other::Asked::Nothing(not_served(path)),
+    };
+    other::serve(gateway, client, asked).await
 }
-
-/// Paths that are served with one method only.
-const PATHS: [&str; 9] = [
-    "/v1/chat/completions",
-    "/v1/responses",
-    "/v1/messages",
-    "/v1/messages/count_tokens",
-    "/v1/completions",
-    "/v1/embeddings",
-    "/v1/route",
-    "/v1/feedback",
-    "/v1/models",
-];
 
 /// The format in which a path's errors are told.
 fn format_of(path: &str) -> Format {

@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 use super::client::{Client, HungUp};
 use super::error::{Code, GatewayError};
 use super::headers::{Notes, Wishes};
+use super::listed::{self, Listed};
 use super::record::Record;
-use super::{Gateway, admit, asked, authenticate, decide, decode, detect, feedback, headers, refuse};
+use super::{Gateway, admit, authenticate, decide, decode, detect, feedback, headers, refuse};
 use crate::auth::Principal;
 use crate::chat::{self, Format, Outcome};
 use crate::config::Permission;
@@ -27,8 +28,10 @@ pub(super) type Answer = Result<(String, Option<RateLimit>), GatewayError>;
 /// What is asked for beside chat.
 pub(super) enum Asked {
     Models,
-    Model,
-    Decision,
+    /// By its name.
+    Model(String),
+    /// By its id.
+    Decision(String),
     DryRun,
     Feedback,
     /// Nothing that is served.
@@ -41,8 +44,8 @@ pub(super) async fn serve<C: Client>(gateway: &Gateway, client: &mut C, asked: A
     let request_id = headers::request_id(&client.head().headers);
     let (operation, answer) = match asked {
         Asked::Models => ("models", models(gateway, client).await),
-        Asked::Model => ("models", model(gateway, client).await),
-        Asked::Decision => ("decision", decision(gateway, client).await),
+        Asked::Model(name) => ("models", model(gateway, client, &name).await),
+        Asked::Decision(id) => ("decision", decision(gateway, client, &id).await),
         Asked::DryRun => ("route", dry_run(gateway, client, &request_id, started).await),
         Asked::Feedback => ("feedback", feedback::take(gateway, client).await),
         Asked::Nothing(error) => ("none", Err(error)),
@@ -103,29 +106,28 @@ pub(super) fn log(
 /// `GET /v1/models`
 async fn models<C: Client>(gateway: &Gateway, client: &mut C) -> Answer {
     let (principal, rate) = admitted(gateway, client).await?;
-    let data: Vec<Value> = asked::names(gateway, &principal).into_iter().map(|name| model_object(&name)).collect();
+    let data: Vec<Value> = listed::all(gateway, &principal)?.iter().map(model_object).collect();
     Ok((json!({ "object": "list", "data": data }).to_string(), rate))
 }
 
 /// `GET /v1/models/{id}`
-async fn model<C: Client>(gateway: &Gateway, client: &mut C) -> Answer {
+async fn model<C: Client>(gateway: &Gateway, client: &mut C, id: &str) -> Answer {
     let (principal, rate) = admitted(gateway, client).await?;
-    let id = last_part(client, "/v1/models/");
-    let name = asked::names(gateway, &principal).into_iter().find(|(name, _)| *name == id).ok_or_else(|| {
+    let named = listed::one(gateway, &principal, id)?.ok_or_else(|| {
         GatewayError::new(Code::ModelNotFound, "this model does not exist or this key may not use it").param("model")
     })?;
-    Ok((model_object(&name).to_string(), rate))
+    Ok((model_object(&named).to_string(), rate))
 }
 
-fn model_object((name, owner): &(String, String)) -> Value {
+fn model_object(named: &Listed) -> Value {
     // The gateway does not know when a model was made; clients expect a number.
-    json!({ "id": name, "object": "model", "created": 0, "owned_by": owner })
+    json!({ "id": named.name, "object": "model", "created": 0, "owned_by": named.owner })
 }
 
 /// `GET /v1/decisions/{id}`: only the tenant's own.
-async fn decision<C: Client>(gateway: &Gateway, client: &mut C) -> Answer {
+async fn decision<C: Client>(gateway: &Gateway, client: &mut C, id: &str) -> Answer {
     let (principal, rate) = admitted(gateway, client).await?;
-    let decision = DecisionId::parse(&last_part(client, "/v1/decisions/"))
+    let decision = DecisionId::parse(id)
         .and_then(|id| gateway.decisions.get(id, &principal.tenant.name))
         .ok_or_else(|| GatewayError::new(Code::NotFound, "no such decision is kept for this tenant"))?;
     Ok((show(&decision)?, rate))
@@ -163,7 +165,7 @@ async fn decide_only<'g>(
     .await;
     match planned {
         Ok(_) => record.completed(),
-        Err(error) if error.code == Code::PolicyDenied => record.failed(&error),
+        Err(error) if matches!(error.code, Code::PolicyDenied | Code::ServerToolDenied) => record.failed(&error),
         Err(error) => return Err(error),
     }
     Ok(record.into_decision())
@@ -212,10 +214,8 @@ async fn admitted<C: Client>(
     Ok((principal, rate))
 }
 
-/// What stands in the path after `prefix`, percent-decoded: model names may hold a slash.
-fn last_part<C: Client>(client: &C, prefix: &str) -> String {
-    let path = client.head().uri.path();
-    let part = path.strip_prefix(prefix).unwrap_or_default();
+/// A part of a path as it is meant: model names may hold a slash.
+pub(super) fn decoded(part: &str) -> String {
     percent_encoding::percent_decode_str(part).decode_utf8_lossy().into_owned()
 }
 

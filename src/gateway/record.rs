@@ -49,6 +49,8 @@ pub(super) struct Record<'g> {
     score: Option<ledger::Score>,
     quality: Option<ledger::Quality>,
     candidates: Considered,
+    /// Those that do not state what the request needs.
+    lacking: Vec<ledger::Candidate>,
     chosen: Option<usize>,
     expected: Option<ledger::Expected>,
     pub(super) reason: Option<&'static str>,
@@ -120,6 +122,7 @@ impl<'g> Record<'g> {
             score: None,
             quality: None,
             candidates: Considered::default(),
+            lacking: Vec::new(),
             chosen: None,
             expected: None,
             reason: None,
@@ -160,10 +163,14 @@ impl<'g> Record<'g> {
         }
     }
 
-    /// What the rules left.
-    pub(super) fn constrained(&mut self, policy: &'g Arc<Policy>, labels: &Labels, allowed: &Allowed) {
+    /// By which policy it is judged, and with which labels.
+    pub(super) fn judged(&mut self, policy: &'g Arc<Policy>, labels: &Labels) {
         self.policy = Some(policy);
         self.labels = Some(labels.clone());
+    }
+
+    /// What the rules left.
+    pub(super) fn constrained(&self, allowed: &Allowed) {
         if self.rehearsal {
             return;
         }
@@ -201,7 +208,8 @@ impl<'g> Record<'g> {
 
     /// Where the calibration's labels lie next to this prompt.
     fn bucket(&self) -> Option<ledger::Bucket> {
-        let bucket = self.gateway.calibrated.as_ref()?.bucket(self.difficulty()?)?;
+        let calibrated = self.gateway.calibrated.as_ref()?.by(self.score.as_ref()?.stage)?;
+        let bucket = calibrated.bucket(self.difficulty()?)?;
         Some(ledger::Bucket { from: bucket.from, to: bucket.to, labels: bucket.labels })
     }
 
@@ -227,8 +235,10 @@ impl<'g> Record<'g> {
         self.best = plan.best.and_then(|place| plan.candidates.get(place)).map(|best| best.target);
         if let (Some(at_least), Some(tau)) = (plan.at_least, plan.tau) {
             let basis = plan.basis.as_str();
-            let bucket = if self.rehearsal && plan.basis == Basis::Calibrated { self.bucket() } else { None };
-            self.quality = Some(ledger::Quality { at_least, tau, basis, bucket });
+            let is_calibrated = plan.basis == Basis::Calibrated;
+            let stage = self.score.as_ref().filter(|_| is_calibrated).map(|score| score.stage);
+            let bucket = if self.rehearsal && is_calibrated { self.bucket() } else { None };
+            self.quality = Some(ledger::Quality { at_least, tau, basis, stage, bucket });
         }
         self.considered(allowed, plan.candidates);
     }

@@ -14,7 +14,7 @@ use crate::auth::Principal;
 use crate::chat;
 use crate::classify::Score;
 use crate::id::{RequestId, TargetId, TenantName};
-use crate::policy;
+use crate::policy::{Allowed, RequestFacts};
 use crate::route::Plan;
 
 /// A request on which decisions are timed.
@@ -57,16 +57,19 @@ impl<'g> Timed<'g> {
     /// Rules and choice alone: `policy::constrain` and `route::choose`, with what the gateway gives them. Which
     /// conversation the request belongs to is known.
     pub fn choose(&mut self) -> Option<Plan> {
-        let of = decide::circumstances(&self.principal, &self.constrained.labels, self.request);
-        self.constrained.allowed = policy::constrain(self.constrained.asked.policy, &of, &self.considered);
+        self.constrained.allowed = self.judge();
         let score = Some(&self.score);
         decide::weigh(self.gateway, &self.constrained, score, &self.wishes, self.request, &self.moment).ok()
     }
 
     /// The first half of that.
     pub fn constrain(&self) -> usize {
-        let of = decide::circumstances(&self.principal, &self.constrained.labels, self.request);
-        policy::constrain(self.constrained.asked.policy, &of, &self.considered).len()
+        self.judge().len()
+    }
+
+    fn judge(&self) -> Allowed {
+        let Constrained { asked, labels, .. } = &self.constrained;
+        decide::judge(&self.principal, asked, labels, RequestFacts::of(self.request), &self.considered)
     }
 
     /// Both steps of a request whole: names, labels, policy and conversation looked up, rules, choice, and what is kept

@@ -150,6 +150,9 @@ pub struct Quality {
     pub tau: f32,
     /// `prior`: by tier, without measured confidence; `calibrated`: by measured outcomes.
     pub basis: &'static str,
+    /// The stage of the classifier whose calibration decided, `network` or `linear`; left out by tier.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stage: Option<&'static str>,
     /// Labelled prompts of about this difficulty; only in dry runs on a calibration.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bucket: Option<Bucket>,
@@ -225,10 +228,10 @@ pub struct Candidate {
     pub ttft_ms: Option<f64>,
     /// Expected time to the first token of the answer itself, reasoning over.
     pub answer_ms: Option<f64>,
-    /// The rule or ceiling that removed it.
+    /// The rule or ceiling that removed it, or the capability that it lacks.
     #[schemars(with = "Option<String>")]
     pub removed_by: Option<RuleName>,
-    /// The fact that failed: what a rule asks for, or by what a ceiling was missed.
+    /// The fact that failed: what a rule asks for, by what a ceiling was missed, or what is not stated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<Cow<'static, str>>,
 }

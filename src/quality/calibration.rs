@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::curve::{Curve, Method};
 
-/// A calibration, `schema: 1`.
+/// A calibration, `schema: 1`: everything by the scores of one stage of a classifier.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Calibration {
@@ -25,7 +25,14 @@ pub struct Calibration {
     pub targets: Vec<TargetCurve>,
     /// Where the labels lie, from easy to hard.
     pub buckets: Vec<Bucket>,
+    /// The same by the linear head's scores, which stand where the network is late; null where this is it, and where its
+    /// scores have too few labels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub linear: Option<Box<Calibration>>,
 }
+
+/// The stage whose scores a nested calibration is of.
+const LINEAR: &str = "linear";
 
 /// What a calibration was made from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -115,6 +122,9 @@ pub enum CalibrationError {
     /// A version that this program does not know.
     #[error("it has schema {0}; this program reads schema 1")]
     Schema(u8),
+    /// A calibration inside another that is not the linear head's.
+    #[error("`linear` may only hold a calibration by the linear head's scores, inside one by the network's")]
+    Nested,
     /// A number that no fit gives.
     #[error("{0} is out of range")]
     Range(String),
@@ -137,18 +147,30 @@ impl Calibration {
     /// Anything that no calibration can hold.
     pub fn parse(text: &str) -> Result<Self, CalibrationError> {
         let calibration: Self = serde_json::from_str(text)?;
-        if calibration.schema != 1 {
-            return Err(CalibrationError::Schema(calibration.schema));
+        calibration.validate()?;
+        if let Some(linear) = &calibration.linear {
+            let fits = linear.classifier.stage == LINEAR && calibration.classifier.stage != LINEAR;
+            if !fits || linear.linear.is_some() {
+                return Err(CalibrationError::Nested);
+            }
+            linear.validate()?;
+        }
+        Ok(calibration)
+    }
+
+    fn validate(&self) -> Result<(), CalibrationError> {
+        if self.schema != 1 {
+            return Err(CalibrationError::Schema(self.schema));
         }
         let range = |what: String| Err(CalibrationError::Range(what));
-        for floor in &calibration.floors {
+        for floor in &self.floors {
             let share = |value: f64| (0.0..=1.0).contains(&value);
             if !share(floor.at_least) || !share(floor.confidence) || !share(floor.tau) {
                 return range(format!("the threshold for at_least {}", floor.at_least));
             }
         }
         let mut seen = BTreeSet::new();
-        for target in &calibration.targets {
+        for target in &self.targets {
             if !target.curve.is_sound() {
                 return range(format!("the curve of {}", target.target));
             }
@@ -156,18 +178,34 @@ impl Calibration {
                 return range(format!("a second curve of {}", target.target));
             }
         }
-        Ok(calibration)
+        Ok(())
     }
 
-    /// Whether it was made with this classifier.
+    /// One calibration for each stage that it holds.
+    pub fn stages(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(self.linear.as_deref())
+    }
+
+    /// Whether it was made with this classifier, given as its stages, the last one first: it must hold that one, and
+    /// no other file's scores for any.
     ///
     /// # Errors
     /// [`CalibrationError::Classifier`] if not.
-    pub fn belongs_to(&self, classifier: &str) -> Result<(), CalibrationError> {
-        if self.classifier.hash == classifier {
-            return Ok(());
+    pub fn belongs_to(&self, running: &[Scorer]) -> Result<(), CalibrationError> {
+        let of = |stage: &str| self.stages().find(|part| part.classifier.stage == stage);
+        let other = |made: &Self, running: &str| {
+            Err(CalibrationError::Classifier { made: made.classifier.hash.clone(), running: running.to_owned() })
+        };
+        let Some(last) = running.first() else { return other(self, "") };
+        if of(&last.stage).is_none() {
+            return other(self, &last.hash);
         }
-        Err(CalibrationError::Classifier { made: self.classifier.hash.clone(), running: classifier.to_owned() })
+        for scorer in running {
+            if let Some(part) = of(&scorer.stage).filter(|part| part.classifier.hash != scorer.hash) {
+                return other(part, &scorer.hash);
+            }
+        }
+        Ok(())
     }
 
     /// The curve of a target at its own effort, else at the effort that was seen most.

@@ -30,20 +30,6 @@ impl Ridge {
     }
 }
 
-/// Products are summed in lanes: one after the other, each addition would wait for the one before.
-fn dot(vector: &[f32], weights: &[f64]) -> f64 {
-    let mut sums = [0.0; 8];
-    let (values, weights) = (vector.chunks_exact(8), weights.chunks_exact(8));
-    let rest = values.remainder().iter().zip(weights.remainder()).map(|(value, weight)| f64::from(*value) * weight);
-    let rest: f64 = rest.sum();
-    for (values, weights) in values.zip(weights) {
-        for ((sum, value), weight) in sums.iter_mut().zip(values).zip(weights) {
-            *sum += f64::from(*value) * weight;
-        }
-    }
-    sums.iter().sum::<f64>() + rest
-}
-
 /// One observation: the logit of the score, the vector, the outcome.
 pub(super) type Seen<'a> = (f64, &'a [f32], f64);
 
@@ -150,7 +136,20 @@ fn descend(seen: &[Seen<'_>], scaled: &Scaled, line: Line, penalty: f64, at: &mu
 }
 
 fn forward(at: &[f64], x: f64, row: &[f64]) -> f64 {
-    at[0] + at[1] * x + at[2..].iter().zip(row).map(|(weight, value)| weight * value).sum::<f64>()
+    at[0] + at[1] * x + dot(&at[2..], row)
+}
+
+/// Eight sums side by side: one alone would wait for each addition before the next.
+fn dot<T: Copy + Into<f64>>(a: &[T], b: &[f64]) -> f64 {
+    let mut sums = [0.0; 8];
+    let (a, b) = (a.chunks_exact(8), b.chunks_exact(8));
+    let rest: f64 = a.remainder().iter().zip(b.remainder()).map(|(&a, b)| a.into() * b).sum();
+    for (a, b) in a.zip(b) {
+        for (sum, (&a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+            *sum += a.into() * b;
+        }
+    }
+    sums.iter().sum::<f64>() + rest
 }
 
 fn add(into: &mut [f64], by: f64, x: f64, row: &[f64]) {
@@ -163,7 +162,6 @@ fn add(into: &mut [f64], by: f64, x: f64, row: &[f64]) {
 
 /// Solves `matrix · step = target` for a positive definite matrix, well enough for a Newton step.
 fn conjugate(matrix: &dyn Fn(&[f64]) -> Vec<f64>, target: &[f64]) -> Vec<f64> {
-    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
     let mut step = vec![0.0; target.len()];
     let mut left = target.to_vec();
     let mut direction = left.clone();

@@ -194,7 +194,50 @@ fn calibration() -> Calibration {
         floors: vec![floor(0.9, 0.2), floor(0.95, 0.1)],
         targets: vec![target(Some("high")), target(None)],
         buckets: weighed.buckets,
+        linear: None,
     }
+}
+
+fn scorer(hash: &str, stage: &str) -> Scorer {
+    Scorer { hash: hash.to_owned(), stage: stage.to_owned() }
+}
+
+/// By the network's scores, with the linear head's inside.
+fn two_stages() -> Calibration {
+    let linear = calibration();
+    Calibration { classifier: scorer("sha256:n", "network"), linear: Some(Box::new(linear)), ..calibration() }
+}
+
+#[test]
+fn a_calibration_of_two_stages_holds_for_both_and_for_a_linear_head_alone() {
+    let both = Calibration::parse(&serde_json::to_string(&two_stages()).unwrap()).unwrap();
+    let stages: Vec<&str> = both.stages().map(|part| part.classifier.stage.as_str()).collect();
+    assert_eq!(stages, ["network", "linear"]);
+    let (network, linear) = (scorer("sha256:n", "network"), scorer("sha256:c", "linear"));
+    assert!(both.belongs_to(&[network.clone(), linear.clone()]).is_ok());
+    assert!(both.belongs_to(std::slice::from_ref(&linear)).is_ok(), "the same head without the network");
+    for running in [
+        vec![scorer("sha256:other", "network"), linear.clone()],
+        vec![network.clone(), scorer("sha256:other", "linear")],
+        Vec::new(),
+    ] {
+        assert!(both.belongs_to(&running).is_err(), "{running:?}");
+    }
+    assert!(calibration().belongs_to(&[network, linear]).is_err(), "it says nothing of the network's scores");
+}
+
+#[test]
+fn only_the_linear_heads_calibration_can_be_inside_another() {
+    let parse = |calibration: &Calibration| Calibration::parse(&serde_json::to_string(calibration).unwrap());
+    let in_itself = Calibration { linear: Some(Box::new(calibration())), ..calibration() };
+    let networks = Calibration { linear: Some(Box::new(Calibration { linear: None, ..two_stages() })), ..two_stages() };
+    let deep = Calibration { linear: Some(Box::new(in_itself.clone())), ..two_stages() };
+    for wrong in [in_itself, networks, deep] {
+        assert!(matches!(parse(&wrong), Err(CalibrationError::Nested)));
+    }
+    let mut tampered = two_stages();
+    tampered.linear.as_mut().unwrap().floors[0].tau = 7.0;
+    assert!(matches!(parse(&tampered), Err(CalibrationError::Range(_))));
 }
 
 #[test]
@@ -224,8 +267,8 @@ fn a_calibration_survives_its_file() {
     );
     let p = |calibration: &Calibration| calibration.curve("own@p").unwrap().curve.p_good(0.3, None);
     assert!((p(&read) - p(&calibration)).abs() < 1e-12);
-    assert!(calibration.belongs_to("sha256:c").is_ok());
-    let error = calibration.belongs_to("sha256:other").unwrap_err().to_string();
+    assert!(calibration.belongs_to(&[scorer("sha256:c", "linear")]).is_ok());
+    let error = calibration.belongs_to(&[scorer("sha256:other", "linear")]).unwrap_err().to_string();
     assert!(error.contains("sha256:c") && error.contains("sha256:other"), "{error}");
 }
 

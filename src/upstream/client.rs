@@ -126,7 +126,7 @@ impl Client {
     ///
     /// # Errors
     /// `HostNotAllowed` where the configuration does not name the host.
-    pub fn way(&self, endpoint: Endpoint, group: u64) -> Result<Way, CallError> {
+    pub(super) fn way(&self, endpoint: Endpoint, group: u64) -> Result<Way, CallError> {
         let host = self.hosts.get(&endpoint.host).ok_or(CallError::HostNotAllowed)?;
         Ok(Way::new(endpoint, Arc::clone(host), group))
     }
@@ -137,7 +137,7 @@ impl Client {
     ///
     /// # Errors
     /// See [`CallError`]; `FirstByteTimeout` or `Total` where the head does not come in time.
-    pub async fn send(&self, way: &Way, call: Call<'_>) -> Result<Incoming, CallError> {
+    pub(super) async fn send(&self, way: &Way, call: Call<'_>) -> Result<Incoming, CallError> {
         let started = Instant::now();
         let Timeouts { first_token, total, idle, .. } = call.timeouts;
         let by = started + first_token.min(total);

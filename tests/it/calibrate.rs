@@ -73,7 +73,7 @@ fn a_calibration_says_what_it_found_and_draws_it() {
     let (own, paid) = (Upstream::plain(), Upstream::plain());
     let (folder, config) = setup(&own, &paid).write();
     let plot = folder.path().join("curve.svg");
-    let (out, ran) = calibrate(&config, 400, &["--plot", text(&plot), "--at-least", "0.9"]);
+    let (out, ran) = calibrate(&config, 190, &["--plot", text(&plot), "--at-least", "0.9"]);
     assert_eq!(ran.code, 0, "{ran}");
     for wanted in ["small@own", "large@paid", "at least 0.9 of the best's quality", "cost saved", "stay off large@paid"]
     {
@@ -84,13 +84,13 @@ fn a_calibration_says_what_it_found_and_draws_it() {
     let file: Value = serde_json::from_str(&std::fs::read_to_string(&out).unwrap()).unwrap();
     assert_eq!(
         (&file["schema"], &file["data"]["prompts"], &file["data"]["paired"]),
-        (&1.into(), &400.into(), &400.into())
+        (&1.into(), &190.into(), &190.into())
     );
     assert!(file["classifier"]["hash"].as_str().unwrap().starts_with("sha256:"));
     let floor = &file["floors"][0];
     assert!(floor["lower"].as_f64().unwrap() >= 0.9 && floor["kept"].as_f64().unwrap() > 0.4, "{floor}");
     assert!(floor["saving"].as_f64().unwrap() > 0.2, "{floor}");
-    let again = calibrate(&config, 400, &["--json", "--at-least", "0.9"]).1.json();
+    let again = calibrate(&config, 190, &["--json", "--at-least", "0.9"]).1.json();
     assert_eq!(again["calibration"]["floors"][0]["tau"], floor["tau"], "the same data give the same threshold");
 }
 
@@ -98,7 +98,7 @@ fn a_calibration_says_what_it_found_and_draws_it() {
 fn decisions_go_by_the_calibration_and_name_it() {
     let (own, paid) = (Upstream::plain(), Upstream::plain());
     let (_folder, config) = setup(&own, &paid).write();
-    let (out, ran) = calibrate(&config, 400, &["--at-least", "0.95"]);
+    let (out, ran) = calibrate(&config, 200, &["--at-least", "0.95"]);
     assert_eq!(ran.code, 0, "{ran}");
     let calibrated = setup(&own, &paid).section(&format!("calibration: {}", text(&out))).policy(
         "default",
@@ -121,15 +121,75 @@ fn decisions_go_by_the_calibration_and_name_it() {
     let dry = gateway.post("/v1/route", &chat("auto", "What is 12 + 2?")).send().json();
     assert!(dry["quality"]["bucket"]["labels"].as_u64().unwrap() >= 20, "{dry}");
     let shown = waypost(&["explain", "--config", text(&gateway.file("config.yaml")), "What is 12 + 2?"], &[]);
-    assert!(shown.stdout.contains("(calibrated)") && shown.stdout.contains("bucket"), "{shown}");
+    assert!(shown.stdout.contains("(calibrated by the network score)") && shown.stdout.contains("bucket"), "{shown}");
     assert!(shown.stdout.contains("percentile  not known here"), "{shown}");
+}
+
+/// A policy that goes below the best on a calibration's word alone.
+const STRICT: &str = "policy: default\nobjective: { minimise: cost, quality: { at_least: 0.9, confidence: 0.9, \
+                      require_calibration: true } }\n";
+
+#[test]
+fn where_the_network_is_late_or_left_out_the_linear_heads_calibration_decides() {
+    let (own, paid) = (Upstream::plain(), Upstream::plain());
+    let (_folder, config) = setup(&own, &paid).write();
+    let (out, ran) = calibrate(&config, 190, &["--at-least", "0.9"]);
+    assert_eq!(ran.code, 0, "{ran}");
+    assert!(ran.stdout.contains("where the network is late, by the linear score (190 labelled prompts"), "{ran}");
+    let file: Value = serde_json::from_str(&std::fs::read_to_string(&out).unwrap()).unwrap();
+    let linear = &file["linear"];
+    assert_eq!((&file["classifier"]["stage"], &linear["classifier"]["stage"]), (&"network".into(), &"linear".into()));
+    assert_ne!(file["classifier"]["hash"], linear["classifier"]["hash"]);
+    let tau = |part: &Value| part["floors"][0]["tau"].as_f64().unwrap();
+    assert!((tau(&file) - tau(linear)).abs() > 1e-6, "each stage has a threshold of its own");
+
+    let section = format!("calibration: {}", text(&out));
+    // No run of the network ends within a nanosecond.
+    for (classifier, stage, wanted) in [
+        ("{ model: embedded, deadline: 5s }", "network", tau(&file)),
+        ("{ model: embedded, deadline: 1ns }", "linear", tau(linear)),
+        ("{ model: linear }", "linear", tau(linear)),
+    ] {
+        let own_and_paid = Setup::own_and_paid(&own, &paid).section(&format!("classifier: {classifier}"));
+        let gateway = own_and_paid.section(&section).policy("default", STRICT).start();
+        let of = |text: &str| gateway.decision_of(&gateway.chat(&chat("auto", text)).send());
+        let (easy, hard) = (of(&prompt(10).0), of(&prompt(11).0));
+        for decision in [&easy, &hard] {
+            assert_eq!(decision["score"]["stage"], stage, "{decision}");
+            let quality = &decision["quality"];
+            assert_eq!((&quality["basis"], &quality["stage"]), (&"calibrated".into(), &stage.into()), "{decision}");
+            assert!((quality["tau"].as_f64().unwrap() - wanted).abs() < 1e-6, "{decision}");
+        }
+        assert_eq!(easy["attempts"][0]["target"], "small@own", "{classifier}");
+        assert_eq!(hard["attempts"][0]["target"], "large@paid", "{classifier}");
+        let dry = gateway.post("/v1/route", &chat("auto", &prompt(12).0)).send().json();
+        let part = if stage == "linear" { linear } else { &file };
+        let buckets = part["buckets"].as_array().unwrap();
+        assert!(buckets.contains(&dry["quality"]["bucket"]), "{dry}");
+    }
+}
+
+#[test]
+fn a_calibration_without_the_linear_heads_is_read_and_leaves_its_scores_to_the_tiers() {
+    let (own, paid) = (Upstream::plain(), Upstream::plain());
+    let (_folder, config) = setup(&own, &paid).write();
+    let (out, _) = calibrate(&config, 190, &[]);
+    let mut file: Value = serde_json::from_str(&std::fs::read_to_string(&out).unwrap()).unwrap();
+    file.as_object_mut().unwrap().remove("linear").unwrap();
+    std::fs::write(&out, file.to_string()).unwrap();
+    let late = Setup::own_and_paid(&own, &paid).section("classifier: { model: embedded, deadline: 1ns }");
+    let gateway = late.section(&format!("calibration: {}", text(&out))).policy("default", STRICT).start();
+    let decision = gateway.decision_of(&gateway.chat(&chat("auto", &prompt(10).0)).send());
+    assert_eq!((&decision["score"]["stage"], &decision["quality"]["basis"]), (&"linear".into(), &"prior".into()));
+    assert_eq!(decision["quality"].get("stage"), None, "{decision}");
+    assert_eq!(decision["attempts"][0]["target"], "large@paid");
 }
 
 #[test]
 fn a_floor_that_no_threshold_was_found_for_stays_by_tier() {
     let (own, paid) = (Upstream::plain(), Upstream::plain());
     let (_folder, config) = setup(&own, &paid).write();
-    let (out, _) = calibrate(&config, 200, &["--at-least", "0.8"]);
+    let (out, _) = calibrate(&config, 190, &["--at-least", "0.8"]);
     let policy =
         |more: &str| format!("policy: default\nobjective: {{ minimise: cost, quality: {{ at_least: 0.9{more} }} }}\n");
     let section = format!("calibration: {}", text(&out));

@@ -274,3 +274,75 @@ classifier: { model: off }
     assert!(!filled.contains("data.trains"), "that is stated: {shown}");
     assert!(shown.stdout.contains("(catalogue, 20"), "the rule that removes it says what it rests on: {shown}");
 }
+
+#[test]
+fn a_target_that_lacks_what_a_request_needs_is_shown_with_that() {
+    let (own, able, abroad) = (Upstream::plain(), Upstream::plain(), Upstream::plain());
+    let setup = Setup::one(&own)
+        .provider("able", &able, "")
+        .model("searcher", "able", "tier: mid, supports: [server_tools]")
+        .provider("abroad", &abroad, crate::harness::ABROAD)
+        .model("keeper", "abroad", "tier: mid, supports: [server_tools, state]");
+    let gateway = setup.start();
+    let search = with(chat("auto", "hi"), "web_search_options", json!({}));
+    let both = with(search.clone(), "store", json!(true));
+    let removed = |decision: &Value| -> Vec<Value> {
+        let candidates = decision["candidates"].as_array().unwrap();
+        candidates.iter().map(|one| json!([one["target"], one["removed_by"]])).collect()
+    };
+
+    // One is chosen; the other is out, and why is said.
+    let dry = gateway.post("/v1/route", &search).labels("data-class=personal").send().json();
+    let rule = "personal-data-stays-in-the-eea";
+    let wanted = [json!(["searcher@able", null]), json!(["keeper@abroad", rule]), json!(["small@own", "server_tools"])];
+    assert_eq!(removed(&dry), wanted, "{dry}");
+    assert_eq!((&dry["chosen"], &dry["candidates"][2]["detail"]), (&json!(0), &json!("`supports` does not state it")));
+    let answer = gateway.chat(&search).labels("data-class=personal").send();
+    assert_eq!(removed(&gateway.decision_of(&answer)), wanted);
+
+    // The rules leave nothing of those that could.
+    let denied = gateway.chat(&both).labels("data-class=personal").send();
+    denied.must_be_error(403, "policy_denied");
+    let wanted =
+        [json!(["keeper@abroad", rule]), json!(["small@own", "server_tools"]), json!(["searcher@able", "state"])];
+    assert_eq!(removed(&gateway.decision_of(&denied)), wanted);
+
+    // Nobody could: the record and the dry run of the refusal say who was considered, and under which policy.
+    let named = with(both.clone(), "model", json!("searcher"));
+    let refused = gateway.chat(&named).send();
+    refused.must_be_error(400, "server_tool_denied");
+    let record = gateway.decision_of(&refused);
+    let dry = gateway.post("/v1/route", &named).send();
+    assert_eq!(dry.status, 200, "a denial is a finding of a dry run: {}", dry.text());
+    for decision in [record, dry.json()] {
+        assert_eq!(removed(&decision), [json!(["searcher@able", "state"])], "{decision}");
+        let (outcome, error) = (&decision["outcome"], &decision["error"]);
+        assert_eq!((outcome, error), (&json!("denied"), &json!("server_tool_denied")), "{decision}");
+        assert_eq!((&decision["policy"]["name"], &decision["chosen"]), (&json!("default"), &Value::Null), "{decision}");
+    }
+    let request = gateway.file("request.json");
+    std::fs::write(&request, named.to_string()).unwrap();
+    let (file, config) = (request.to_str().unwrap(), gateway.file("config.yaml"));
+    let shown = waypost(&["explain", "--config", config.to_str().unwrap(), "--request", file], &[]);
+    assert_eq!(shown.code, 1, "{shown}");
+    assert!(shown.stdout.contains("nothing: server_tool_denied"), "{shown}");
+    assert!(shown.stdout.contains("state: `supports` does not state it"), "{shown}");
+}
+
+#[test]
+fn explain_says_what_was_found_and_whether_it_counts() {
+    let (own, paid) = (Upstream::plain(), Upstream::plain());
+    let setup = Setup::own_and_paid(&own, &paid).section("detection: { detectors: { iban: enforce } }");
+    let (_folder, config) = setup.write();
+    let prompt = "pay DE89 3704 0044 0532 0130 00 and write to anna.maier@firma.de or to bert.maier@firma.de";
+    let shown = waypost(&["explain", "--config", config.to_str().unwrap(), prompt], &[]);
+    assert_eq!(shown.code, 0, "{shown}");
+    let lines: Vec<&str> = shown.stdout.lines().filter(|line| line.starts_with("detected ")).collect();
+    assert_eq!(
+        lines,
+        ["detected    2 × email (observe, which sets no label)", "detected    1 × iban (enforce)"],
+        "{shown}"
+    );
+    assert!(shown.stdout.contains("label       data-class = personal (by detected:iban)"), "{shown}");
+    assert!(!shown.stdout.contains("maier") && !shown.stdout.contains("3704"), "{shown}");
+}

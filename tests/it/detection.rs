@@ -145,13 +145,13 @@ fn dry_runs_look_as_well_and_count_in_no_metric() {
 
     let (_folder, config) = setup.write();
     let explained = waypost(&["explain", "--json", "--config", config.to_str().unwrap(), IBAN], &[]);
-    assert_eq!(explained.code, 0, "{explained}");
+    assert_eq!(explained.code, 0, "`auto` has somewhere to go: {explained}");
     assert_eq!(explained.json()["labels"], dry["labels"]);
     let long = gateway.file("long.json");
     std::fs::write(&long, chat("large", &format!("{} {IBAN}", "long ".repeat(50_000))).to_string()).unwrap();
     let arguments = ["explain", "--json", "--config", config.to_str().unwrap(), "--request", long.to_str().unwrap()];
     let explained = waypost(&arguments, &[]);
-    assert_eq!(explained.code, 0, "{explained}");
+    assert_eq!(explained.code, 1, "a denial is a finding: {explained}");
     assert_eq!(explained.json()["labels"], dry["labels"]);
     own.must_be_untouched();
     paid.must_be_untouched();

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::json;
+
 use crate::harness::{Answer, Gateway, Setup, Upstream, VirtualKey, chat};
 
 fn ids(answer: &Answer) -> BTreeSet<String> {
@@ -122,4 +124,93 @@ fn a_path_that_is_not_served_is_not_proxied() {
     gateway.post("/v1/images/generations", &chat("small", "hi")).send().must_be_error(404, "not_proxied");
     gateway.get("/v1/files").send().must_be_error(404, "not_proxied");
     upstream.must_be_untouched();
+}
+
+const STAYS_HOME: &str = "policy: default\nrules:\n  - name: stays-home\n    when: labels[\"data-class\"] == \"personal\"\n    \
+                          require: { location.countries: { in: [FR] } }\n  - name: no-vectors-for-dev\n    \
+                          when: labels[\"purpose\"] == \"dev\" && request.operation == \"embeddings\"\n    \
+                          forbid: { model.kind: { in: [embedding] } }\nobjective: { minimise: cost }\n";
+
+#[test]
+fn what_policy_would_refuse_to_whatever_a_key_asks_is_not_listed() {
+    let (own, paid) = (Upstream::plain(), Upstream::plain());
+    let [plain, personal, floored, dev] = [(); 4].map(|()| VirtualKey::create());
+    let keys = [
+        plain.entry("plain", "tenant: open"),
+        personal.entry("personal", "tenant: open, labels: { data-class: personal }"),
+        floored.entry("floored", "tenant: careful"),
+        dev.entry("dev", "tenant: open, labels: { purpose: dev }"),
+    ];
+    let gateway = Setup::own_and_paid(&own, &paid)
+        .model("vectors", "own", "kind: embedding, tier: mid")
+        .section("labels: { data-class: { order: [public, personal], default: public }, purpose: { values: [dev] } }")
+        .section("tenants: [{ name: open }, { name: careful, floor: { data-class: personal } }]")
+        .section(
+            "aliases: [{ name: either, targets: [{ model: small }, { model: large }] }, \
+             { name: away, targets: [{ model: large }] }]",
+        )
+        .section(&format!("auth: {{ keys: [{}] }}", keys.join(", ")))
+        .policy("default", STAYS_HOME)
+        .policy(
+            "strict",
+            "policy: strict\nextends: default\nrules:\n  - name: nowhere\n    \
+                           when: labels[\"data-class\"] == \"personal\"\n    \
+                           require: { operator.name: { equals: nobody } }\n",
+        )
+        .start();
+    let every: BTreeSet<String> = [
+        "auto",
+        "auto/strict",
+        "either",
+        "away",
+        "small",
+        "own/small",
+        "large",
+        "paid/large",
+        "vectors",
+        "own/vectors",
+    ]
+    .map(str::to_owned)
+    .into();
+    let without = |gone: &[&str]| every.iter().filter(|name| !gone.contains(&name.as_str())).cloned().collect();
+    let abroad = ["away", "large", "paid/large", "auto/strict"];
+    let cases: [(&VirtualKey, BTreeSet<String>); 4] = [
+        (&plain, every.clone()),
+        (&personal, without(&abroad)),
+        (&floored, without(&abroad)),
+        (&dev, without(&["vectors", "own/vectors"])),
+    ];
+    for (key, listed) in cases {
+        assert_eq!(ids(&gateway.get("/v1/models").key(&key.secret).send()), listed);
+        for name in &every {
+            let fetched = gateway.get(&format!("/v1/models/{name}")).key(&key.secret).send();
+            assert_eq!(fetched.status == 200, listed.contains(name), "{name}: {}", fetched.text());
+            if fetched.status != 200 {
+                fetched.must_be_error(404, "model_not_found");
+            }
+            // What is listed can be asked, and what is not cannot.
+            let asked = if name.ends_with("vectors") {
+                gateway.post("/v1/embeddings", &json!({ "model": name, "input": "hi" }))
+            } else {
+                gateway.chat(&chat(name, "hi"))
+            };
+            let answer = asked.key(&key.secret).send();
+            let expected = if listed.contains(name) { 200 } else { 403 };
+            assert_eq!(answer.status, expected, "{name}: {}", answer.text());
+        }
+    }
+}
+
+#[test]
+fn a_model_that_is_allowed_for_one_operation_only_is_listed() {
+    let upstream = Upstream::plain();
+    let gateway = Setup::one(&upstream)
+        .policy(
+            "default",
+            "policy: default\nrules:\n  - name: only-messages\n    when: request.operation != \"messages\"\n    \
+             require: { operator.name: { equals: nobody } }\nobjective: { minimise: cost }\n",
+        )
+        .start();
+    assert!(ids(&gateway.get("/v1/models").send()).contains("small"));
+    gateway.chat(&chat("small", "hi")).send().must_be_error(403, "policy_denied");
 }

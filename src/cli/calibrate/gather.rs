@@ -10,7 +10,7 @@ use crate::cli::progress::Progress;
 use crate::cli::score::{Scored, Scorer};
 use crate::config::{Config, Target};
 use crate::quality::data::{self, Decision, Line, Measured, Prompt};
-use crate::quality::{Labelled, Outcome};
+use crate::quality::{self, Labelled, Outcome};
 use crate::route::lengths::usual;
 
 /// Mistakes told before the rest is only counted.
@@ -120,20 +120,34 @@ impl Gathered {
     }
 }
 
-pub(super) fn gather(text: &str, path: &Path, config: Option<&Config>, scorer: &Scorer) -> Result<Gathered, String> {
+/// The labels by the last stage's scores, and by the linear head's where it is another.
+pub(super) fn gather(
+    text: &str,
+    path: &Path,
+    config: Option<&Config>,
+    scorer: &Scorer,
+) -> Result<(Gathered, Option<Gathered>), String> {
     let read = read(text, path)?;
-    let mut gatherer = Gatherer::new(config);
+    let mut by_last = Gatherer::new(config);
+    let mut by_linear = scorer.linear.as_ref().map(|linear| (Gatherer::new(config), linear));
     let progress = Progress::new("scoring", read.prompts.len());
     for (number, prompt) in &read.prompts {
         let scored = scorer
             .score(prompt.messages.get())
             .map_err(|error| format!("{}:{number}: this prompt cannot be scored: {error}", path.display()))?;
-        gatherer.prompt(prompt, scored);
+        if let Some((by_linear, _)) = &mut by_linear {
+            by_linear.prompt(prompt, scored.by_linear());
+        }
+        by_last.prompt(prompt, scored);
         progress.step();
     }
     drop(progress);
-    gatherer.feedback(&read, scorer);
-    Ok(gatherer.finish())
+    by_last.feedback(&read, &scorer.last, scorer.linear.as_ref());
+    let by_linear = by_linear.map(|(mut by_linear, linear)| {
+        by_linear.feedback(&read, linear, Some(&scorer.last));
+        by_linear.finish()
+    });
+    Ok((by_last.finish(), by_linear))
 }
 
 #[derive(Default)]
@@ -218,14 +232,16 @@ impl<'a> Gatherer<'a> {
         }
     }
 
-    fn feedback(&mut self, read: &Read, scorer: &Scorer) {
+    /// Feedback on decisions by this stage's scores. Those by the other stage's are for another calibration.
+    fn feedback(&mut self, read: &Read, stage: &quality::Scorer, other: Option<&quality::Scorer>) {
         for (id, score) in &read.feedback {
             let Some(decision) = read.decisions.get(id) else {
                 self.unknown += 1;
                 continue;
             };
-            if decision.classifier != scorer.hash || decision.stage != scorer.stage {
-                self.other_scores += 1;
+            let is_of = |stage: &quality::Scorer| decision.classifier == stage.hash && decision.stage == stage.stage;
+            if !is_of(stage) {
+                self.other_scores += usize::from(!other.is_some_and(is_of));
                 continue;
             }
             let Some((candidate, _)) = self.candidate(&decision.target, decision.effort.as_ref()) else { continue };

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::Done;
 use crate::cli::plot::{Curve, Plot};
-use crate::quality::{Point, Promise, Threshold};
+use crate::quality::{Calibration, Point, Promise, Threshold};
 
 /// Difficulties at which curves are shown.
 const SHOWN: [f64; 5] = [0.1, 0.3, 0.5, 0.7, 0.9];
@@ -27,6 +27,10 @@ pub(super) fn text(done: &Done, out: &Path) -> String {
     for (promise, threshold) in &done.weighed.thresholds {
         lines.push(String::new());
         lines.extend(floor(promise, threshold, done.gathered.priced, &best));
+    }
+    if let Some(linear) = &calibration.linear {
+        lines.push(String::new());
+        lines.extend(late(linear));
     }
     if let Some(plot) = plot(done) {
         lines.push(String::new());
@@ -52,6 +56,27 @@ pub(super) fn json(done: &Done, out: &Path) -> String {
         "walks": walks,
     });
     format!("{report:#}")
+}
+
+/// What stands where the network is late.
+fn late(linear: &Calibration) -> Vec<String> {
+    let mut lines = vec![format!(
+        "where the network is late, by the linear score ({} labelled prompts, {} with an outcome at every target):",
+        linear.data.prompts, linear.data.paired
+    )];
+    if linear.floors.is_empty() {
+        lines.push("  curves alone, no threshold".to_owned());
+    }
+    for floor in &linear.floors {
+        lines.push(format!(
+            "  at least {} of the best's quality: tau {:.4}, {:.1} % of prompts stay off the best{}",
+            floor.at_least,
+            floor.tau,
+            100.0 * floor.kept,
+            floor.saving.map(|saving| format!("; {:.1} % of its cost saved", 100.0 * saving)).unwrap_or_default()
+        ));
+    }
+    lines
 }
 
 fn curves(done: &Done) -> String {

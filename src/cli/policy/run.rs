@@ -9,6 +9,7 @@ use super::verdict::{self, Verdict};
 use crate::chat::Text;
 use crate::classify::{self, Classifier};
 use crate::config::{self, Config, Problem};
+use crate::detect::Detectors;
 use crate::gateway::{self, Calibrated};
 use crate::policy::Policies;
 
@@ -24,6 +25,7 @@ pub(super) struct Suite {
 struct World {
     config: Config,
     calibrated: Option<Calibrated>,
+    detectors: Detectors,
     policies: Policies,
     scorer: LazyScorer,
 }
@@ -96,12 +98,14 @@ impl World {
             let message = format!("the calibration cannot be used: {error}");
             vec![crate::cli::check::problem(&config, message, "")]
         })?;
-        Ok(Self { config, calibrated, policies, scorer: LazyScorer::NotYet })
+        let detectors = Detectors::new(config.detection.clone());
+        Ok(Self { config, calibrated, detectors, policies, scorer: LazyScorer::NotYet })
     }
 
     fn judge(&mut self, case: &Case) -> Verdict {
-        let Self { config, calibrated, policies, scorer } = self;
-        verdict::judge(case, config, policies, calibrated.as_ref(), &mut |texts| scorer.score(config, texts))
+        let Self { config, calibrated, detectors, policies, scorer } = self;
+        let score = &mut |texts: &[Text]| scorer.score(config, texts);
+        verdict::judge(case, config, policies, calibrated.as_ref(), detectors, score)
     }
 }
 

@@ -215,3 +215,35 @@ fn a_case_may_state_whatever_a_rule_may_look_at() {
     let said = format!("{:?}", test(Some(folder.path()), None).unwrap_err());
     assert!(said.contains("did you mean `chat`?") && said.contains("stream is true or false"), "{said}");
 }
+
+#[test]
+fn what_detectors_are_told_to_enforce_holds_in_cases_too() {
+    let cases = "config: targets.yaml\ncases:\n  \
+        - name: an account number stays in the EEA\n    \
+          given: { prompt: 'pay DE89 3704 0044 0532 0130 00', request: { model: cloud-us/big }, score: 0.9 }\n    \
+          expect: { denied_by: personal-data-stays-in-the-eea }\n  \
+        - name: in any message\n    \
+          given:\n      request:\n        model: cloud-us/big\n        messages:\n          \
+            - { role: system, content: 'DE89370400440532013000' }\n          - { role: user, content: hi }\n      score: 0.9\n    \
+          expect: { denied_by: personal-data-stays-in-the-eea }\n  \
+        - name: and what nobody can read is taken for the tenant's class\n    \
+          given: { tenant: acme, request: { model: cloud-us/big, media: true } }\n    \
+          expect: { denied_by: personal-data-stays-in-the-eea }\n";
+    let judged = |targets: &dyn Fn(String) -> String| {
+        let folder = changed("none", str::to_owned);
+        let path = folder.path().join("tests/targets.yaml");
+        fs::write(&path, targets(fs::read_to_string(&path).unwrap())).unwrap();
+        fs::write(folder.path().join("tests/default.yaml"), cases).unwrap();
+        let report = test(Some(folder.path()), None).unwrap_or_else(|problems| {
+            panic!("{}", problems.iter().map(|problem| format!("{problem}\n")).collect::<String>())
+        });
+        let said = text(&report);
+        ["an account number", "in any message", "and what nobody"].map(|name| said.contains(&format!("  ok    {name}")))
+    };
+    let enforcing = |targets: String| {
+        let text = targets.replace("{ name: acme", "{ name: acme, policy: default, unscanned_as: secret");
+        format!("{text}\ndetection: {{ detectors: {{ iban: enforce }} }}\n")
+    };
+    assert_eq!(judged(&|text| text), [false, false, false], "as shipped, finds are only told");
+    assert_eq!(judged(&enforcing), [true, true, true]);
+}

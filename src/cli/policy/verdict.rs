@@ -6,9 +6,12 @@ use std::time::Instant;
 use super::cases::{Case, Expect, Given};
 use crate::chat::Text;
 use crate::config::Config;
+use crate::detect::{Detectors, Findings};
 use crate::gateway::{Calibrated, lengths};
 use crate::id::TargetId;
-use crate::policy::{Allowed, Circumstances, LabelSources, MaySet, Policies, RequestFacts, constrain, labels};
+use crate::policy::{
+    Allowed, Circumstances, LabelSources, MaySet, Policies, Raise, RequestFacts, SetBy, constrain, labels,
+};
 use crate::route::latency::{Observed, Prior};
 use crate::route::{self, Candidate, Inputs, Named, NoCandidate, Plan, Reason, Why};
 
@@ -41,9 +44,10 @@ pub(super) fn judge(
     config: &Config,
     policies: &Policies,
     calibrated: Option<&Calibrated>,
+    detectors: &Detectors,
     scorer: &mut Scorer<'_>,
 ) -> Verdict {
-    let (allowed, chosen) = match run(case, config, policies, calibrated, scorer) {
+    let (allowed, chosen) = match run(case, config, policies, calibrated, detectors, scorer) {
         Ok(ran) => ran,
         Err(message) => return Verdict::Broken(message),
     };
@@ -71,6 +75,7 @@ fn run(
     config: &Config,
     policies: &Policies,
     calibrated: Option<&Calibrated>,
+    detectors: &Detectors,
     scorer: &mut Scorer<'_>,
 ) -> Result<(Allowed, Chosen), String> {
     let given = &case.given;
@@ -78,12 +83,18 @@ fn run(
         config.tenants.get(given.tenant.as_str()).ok_or_else(|| format!("there is no tenant `{}`", given.tenant))?;
     let name = case.policy.as_deref().unwrap_or(tenant.policy.as_str());
     let policy = policies.get(name).ok_or_else(|| format!("there is no policy `{name}`"))?;
+    // Nothing here can read a picture, a sound or a file.
+    let unscanned = given.facts.unscanned || given.facts.media;
+    let mut raised = detected(detectors, &given.texts);
+    if let Some(value) = tenant.unscanned_as.as_deref().filter(|_| unscanned) {
+        raised.push(Raise { name: detectors.label(), value, by: SetBy::Unscanned });
+    }
     let nothing = BTreeMap::new();
     let sources = LabelSources {
         floor: &tenant.floor,
         key: &given.labels.iter().cloned().collect(),
         claim: &nothing,
-        raised: &[],
+        raised: &raised,
         client: &given.client,
         may_set: MaySet::All,
     };
@@ -97,8 +108,6 @@ fn run(
         Some(named) => named.iter().map(|(id, _)| *id).collect(),
         None => config.targets.iter().map(|target| target.id).collect(),
     };
-    // Nothing here can read a picture, a sound or a file.
-    let unscanned = given.facts.unscanned || given.facts.media;
     let request = RequestFacts { model: &given.model, input_tokens: input_tokens(given), unscanned, ..given.facts };
     let of = Circumstances { tenant, team: &given.team, key: &given.key, labels: &labels, request };
     let allowed = constrain(policy, &of, &considered);
@@ -115,7 +124,8 @@ fn run(
         let target = config.targets.get(id.index());
         target.is_some_and(|target| !given.down.iter().any(|name| name == target.name.as_str()))
     };
-    let forecast = calibrated.zip(difficulty).map(|(calibrated, difficulty)| calibrated.forecast(difficulty, None));
+    let by_last = calibrated.and_then(Calibrated::by_last);
+    let forecast = by_last.zip(difficulty).map(|(calibrated, difficulty)| calibrated.forecast(difficulty, None));
     let p_good = |id, effort| forecast?.p_good(id, effort);
     let choices = |id, into: &mut Vec<route::Choice>| {
         if let Some(forecast) = forecast {
@@ -135,7 +145,7 @@ fn run(
         healthy: &up,
         ceiling: given.max_cost,
         named: meant.weighted().map(|targets| Named { targets, random: 0, reason: Reason::Named }),
-        calibrated: calibrated.map(|calibrated| route::Calibrated {
+        calibrated: by_last.map(|calibrated| route::Calibrated {
             choices: &choices,
             p_good: &p_good,
             tau: calibrated.tau(&policy.objective),
@@ -144,6 +154,19 @@ fn run(
     };
     let chosen = route::choose(&allowed, &policy.objective, &inputs);
     Ok((allowed, chosen))
+}
+
+/// The lowest values that the case's texts set.
+fn detected<'d>(detectors: &'d Detectors, texts: &[Text]) -> Vec<Raise<'d>> {
+    let mut findings = Findings::default();
+    for text in texts {
+        detectors.look(&text.text, "", &mut findings);
+    }
+    let raises = detectors.found(&findings).filter_map(|found| {
+        let by = SetBy::Detected(found.detector.source());
+        Some(Raise { name: detectors.label(), value: found.raises_to?, by })
+    });
+    raises.collect()
 }
 
 /// As stated, else four bytes a token, as the gateway estimates.

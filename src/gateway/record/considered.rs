@@ -4,13 +4,29 @@ use std::borrow::Cow;
 
 use super::Record;
 use crate::chat::Effort;
-use crate::id::TargetId;
+use crate::config::Target;
+use crate::id::{RuleName, TargetId, TargetName};
 use crate::ledger::{Candidate, Considered, Tokens};
 use crate::money::NanoUsd;
 use crate::policy::Allowed;
 use crate::route::{self, Expected, RemovedBy};
 
 impl Record<'_> {
+    /// A target that does not state what the request needs of it: no rule has to judge it.
+    pub(in crate::gateway) fn lacks(&mut self, target: &Target, capability: &'static str) {
+        let detail = "`supports` does not state it".into();
+        self.lacking.push(removed(target.name.clone(), capability.into(), detail));
+    }
+
+    /// All that were considered. Those that lack something come last.
+    pub(super) fn take_candidates(&mut self) -> Considered {
+        let (judged, lacking) = (std::mem::take(&mut self.candidates), std::mem::take(&mut self.lacking));
+        if lacking.is_empty() {
+            return judged;
+        }
+        Considered::later(move || judged.iter().chain(&lacking).cloned().collect())
+    }
+
     /// Every target that was considered, with its figures or with what removed it.
     pub(in crate::gateway) fn considered(&mut self, allowed: &Allowed, candidates: Vec<route::Candidate>) {
         let unhealthy = candidates.iter().filter(|candidate| candidate.removed_by == Some(RemovedBy::Health));
@@ -89,22 +105,27 @@ impl Found {
 }
 
 fn nothing(allowed: &Allowed) -> Vec<Candidate> {
-    let removed = |id| {
+    let judged = allowed.considered().filter_map(|id| {
         let removal = allowed.why_removed(id)?;
-        Some(Candidate {
-            target: allowed.target(id)?.name.clone(),
-            effort: None,
-            cost_nusd: None,
-            switch_nusd: None,
-            output: None,
-            p_good: None,
-            ttft_ms: None,
-            answer_ms: None,
-            removed_by: Some(removal.rule),
-            detail: Some(removal.detail.into()),
-        })
-    };
-    allowed.considered().filter_map(removed).collect()
+        Some(removed(allowed.target(id)?.name.clone(), removal.rule, removal.detail.into()))
+    });
+    judged.collect()
+}
+
+/// One of which nothing is said but why it is out.
+fn removed(target: TargetName, by: RuleName, detail: Cow<'static, str>) -> Candidate {
+    Candidate {
+        target,
+        effort: None,
+        cost_nusd: None,
+        switch_nusd: None,
+        output: None,
+        p_good: None,
+        ttft_ms: None,
+        answer_ms: None,
+        removed_by: Some(by),
+        detail: Some(detail),
+    }
 }
 
 fn tokens(Expected { p10, median, p90 }: Expected) -> Tokens {
