@@ -15,7 +15,7 @@ use crate::classify::Score;
 use crate::config::{ErrorDetail, Meant, Target};
 use crate::id::TargetId;
 use crate::policy::{Allowed, Minimise, Permitted};
-use crate::route::{self, Inputs, Named, NoCandidate, Reason, RemovedBy, Why};
+use crate::route::{self, Inputs, Named, NoCandidate, Plan, Reason, RemovedBy, Why};
 use crate::wire::dialect::Style;
 
 /// When to come again if nothing is known.
@@ -46,25 +46,88 @@ pub(super) fn choose(
         record.scored(score);
     }
     let allowed = &constrained.allowed;
+    let moment = Moment::of(gateway, constrained, request);
+    match weigh(gateway, constrained, score, wishes, request, &moment) {
+        Ok(plan) => {
+            let order = plan.order.iter().filter_map(|&place| plan.candidates.get(place));
+            let mut order: Vec<Way> =
+                order.map(|candidate| Way { target: candidate.target, effort: candidate.effort }).collect();
+            if let Some(Way { target, .. }) = moment.pinned {
+                order.retain(|way| way.target == target);
+                if order.is_empty() {
+                    let error = pinned_out(gateway, allowed, target, &plan.candidates, record);
+                    record.considered(allowed, plan.candidates);
+                    return Err(error);
+                }
+            } else if request.format == Format::Embeddings {
+                // Vectors of two models do not mix.
+                let model = |way: &Way| &gateway.config.targets[way.target.index()].model;
+                let first = order.first().map(|way| model(way).clone());
+                order.retain(|way| first.as_ref() == Some(model(way)));
+            }
+            record.planned(allowed, plan, request);
+            record.converses(moment.conversation);
+            let efforts = Efforts { gateway, request, pinned: moment.pinned };
+            let step = |way: Way| {
+                let target = allowed.permit(way.target)?;
+                Some(Step { target, effort: way.effort, known: efforts.is_known(way.target) })
+            };
+            Ok(order.into_iter().filter_map(step).collect())
+        }
+        Err(none) => {
+            let error = no_candidate(gateway, allowed, &none, moment.now, record);
+            record.considered(allowed, none.candidates);
+            Err(error)
+        }
+    }
+}
+
+/// What a choice rests on that another moment may change.
+pub(super) struct Moment {
+    now: Instant,
+    /// The target that began the tool loop.
+    pinned: Option<Way>,
+    /// The conversation that is gone on with.
+    conversation: Option<Known>,
+}
+
+impl Moment {
+    pub(super) fn of(gateway: &Gateway, constrained: &Constrained<'_>, request: &chat::Request) -> Self {
+        Self {
+            now: Instant::now(),
+            pinned: pinned(gateway, constrained, request),
+            conversation: conversation(gateway, constrained, request),
+        }
+    }
+}
+
+/// All that is known at this moment, weighed.
+pub(super) fn weigh(
+    gateway: &Gateway,
+    constrained: &Constrained<'_>,
+    score: Option<&Score>,
+    wishes: &Wishes,
+    request: &chat::Request,
+    &Moment { now, pinned, conversation }: &Moment,
+) -> Result<Plan, NoCandidate> {
+    let allowed = &constrained.allowed;
     let meant = &constrained.asked.meant;
     let reason = if matches!(meant, Meant::Alias(_)) { Reason::Alias } else { Reason::Named };
-    let now = Instant::now();
-    let pinned = pinned(gateway, constrained, request);
     let only = pinned.map(|way| [(way.target, 1)]);
     let objective = &allowed.policy().objective;
     let difficulty = score.and_then(|score| score.difficulty);
     let efforts = Efforts { gateway, request, pinned };
-    let conversation = conversation(gateway, constrained, request);
     let calibrated = gateway.calibrated.as_ref().and_then(|calibrated| calibrated.by(score?.stage.as_str()));
-    let p_good = |id, effort| {
-        let known = calibrated.filter(|_| efforts.is_known(id))?;
-        known.p_good(id, effort, difficulty?, score?.embedding.as_deref())
-    };
-    let to_choose = |id, into: &mut Vec<Option<Effort>>| {
-        if let Some(calibrated) = calibrated.filter(|_| efforts.are_free()) {
-            into.extend(calibrated.efforts(id).filter(|effort| efforts.may_be(id, *effort)));
+    let vector = score.and_then(|score| score.embedding.as_deref());
+    let forecast = calibrated.zip(difficulty).map(|(calibrated, difficulty)| calibrated.forecast(difficulty, vector));
+    let p_good = |id, effort| forecast.filter(|_| efforts.is_known(id))?.p_good(id, effort);
+    let free = forecast.filter(|_| efforts.are_free());
+    let choices = |id, into: &mut Vec<route::Choice>| {
+        if let Some(forecast) = free {
+            into.extend(forecast.choices(id, |effort| efforts.may_be(id, effort)));
         }
     };
+    let (health, latency) = (gateway.health.at(now), gateway.latency.at(now));
     let inputs = Inputs {
         difficulty,
         input_tokens: request.input_tokens_estimate,
@@ -73,51 +136,22 @@ pub(super) fn choose(
         needs: &needs(request),
         effort: &|id| efforts.fixed(id),
         output: &|id, effort| gateway.lengths.expected(id, effort, difficulty),
-        ttft: &|id| gateway.latency.first_token_p95(id, now),
-        answer: &|id, effort| gateway.latency.first_answer_p95(id, effort, now),
-        healthy: &|id| gateway.health.is_healthy(id, now) && gateway.places.has_room(id),
+        ttft: &|id| latency.first_token_p95(id),
+        answer: &|id, effort| latency.first_answer_p95(id, effort),
+        healthy: &|id| health.is_healthy(id) && gateway.places.has_room(id),
         ceiling: wishes.max_cost,
         named: only
             .as_ref()
             .map(|only| Named { targets: only, random: 0, reason: Reason::Pinned })
             .or_else(|| meant.weighted().map(|targets| Named { targets, random: rand::random(), reason })),
         calibrated: calibrated.map(|calibrated| route::Calibrated {
-            efforts: &to_choose,
+            choices: &choices,
             p_good: &p_good,
             tau: calibrated.tau(objective),
         }),
         warm: conversation.and_then(|conversation| gateway.pins.warm(&conversation)),
     };
-    match route::choose(allowed, objective, &inputs) {
-        Ok(plan) => {
-            let order = plan.order.iter().filter_map(|&place| plan.candidates.get(place));
-            let mut order: Vec<Way> =
-                order.map(|candidate| Way { target: candidate.target, effort: candidate.effort }).collect();
-            if let Some(Way { target, .. }) = pinned {
-                order.retain(|way| way.target == target);
-                if order.is_empty() {
-                    record.considered(allowed, &plan.candidates);
-                    return Err(pinned_out(gateway, allowed, target, &plan.candidates, record));
-                }
-            } else if request.format == Format::Embeddings {
-                // Vectors of two models do not mix.
-                let model = |way: &Way| &gateway.config.targets[way.target.index()].model;
-                let first = order.first().map(|way| model(way).clone());
-                order.retain(|way| first.as_ref() == Some(model(way)));
-            }
-            record.planned(allowed, &plan, request);
-            record.converses(conversation);
-            let step = |way: Way| {
-                let target = allowed.permit(way.target)?;
-                Some(Step { target, effort: way.effort, known: efforts.is_known(way.target) })
-            };
-            Ok(order.into_iter().filter_map(step).collect())
-        }
-        Err(none) => {
-            record.considered(allowed, &none.candidates);
-            Err(no_candidate(gateway, allowed, &none, now, record))
-        }
-    }
+    route::choose(allowed, objective, &inputs)
 }
 
 /// At which efforts the targets may be asked for one request.

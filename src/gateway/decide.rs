@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use super::Gateway;
 use super::asked::{self, Asked};
-pub(super) use super::choose::{Step, choose, pin};
+pub(super) use super::choose::{Moment, Step, choose, pin, weigh};
 use super::decode::aside;
 use super::detect::Detected;
 use super::error::{Code, GatewayError};

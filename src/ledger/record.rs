@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
+use super::considered::Considered;
 use crate::chat::{Outcome, Usage};
 use crate::id::{DecisionId, KeyId, PolicyName, RequestId, RuleName, TargetName, TeamName, TenantName};
 use crate::money::NanoUsd;
@@ -52,7 +53,8 @@ pub struct Decision {
     pub score: Option<Score>,
     pub quality: Option<Quality>,
     /// Every target that was considered, allowed or not.
-    pub candidates: Vec<Candidate>,
+    #[schemars(with = "Vec<Candidate>")]
+    pub candidates: Considered,
     /// Index of the candidate that was tried first.
     pub chosen: Option<usize>,
     /// Why it was chosen.
@@ -308,7 +310,7 @@ impl Decision {
             detections: Vec::new(),
             score: None,
             quality: None,
-            candidates: Vec::new(),
+            candidates: Considered::default(),
             chosen: None,
             reason: None,
             cache: None,

@@ -44,11 +44,22 @@ impl Method {
     }
 }
 
+/// What curves are over: the logit of one minus the difficulty.
+#[must_use]
+pub fn ease(difficulty: f64) -> f64 {
+    logit(1.0 - difficulty)
+}
+
 impl Curve {
     /// The chance of a good answer, 0 to 1. A difficulty that is no number counts as the hardest.
     #[must_use]
     pub fn p_good(&self, difficulty: f64, vector: Option<&[f32]>) -> f64 {
-        let x = logit(1.0 - difficulty);
+        self.p_good_at(ease(difficulty), vector)
+    }
+
+    /// The same by the prompt's [`ease`], for those who ask many curves about one prompt.
+    #[must_use]
+    pub fn p_good_at(&self, x: f64, vector: Option<&[f32]>) -> f64 {
         if let Some((ridge, vector)) = self.ridge.as_ref().zip(vector)
             && let Some(logit) = ridge.logit(x, vector)
         {

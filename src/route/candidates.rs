@@ -2,109 +2,120 @@
 
 use std::time::Duration;
 
-use super::cost::{expected_cost, switching};
+use super::cost::{Terms, switching};
 use super::prior::{NO_SCORE, p_good};
 use super::{Calibrated, Candidate, Inputs, RemovedBy};
 use crate::chat::Effort;
 use crate::config::Target;
-use crate::id::TargetId;
+use crate::id::{RuleName, TargetId};
 use crate::money::NanoUsd;
-use crate::policy::{Allowed, Minimise, Objective};
+use crate::policy::{Allowed, Objective};
 
-/// The calibration, if it can decide this request: the prompt has a score, a threshold was found for the floor, and all
-/// that may be asked were measured at the effort they would be asked with. A measured figure and one by tier do not
-/// compare, so it is all or none.
-pub(super) fn applicable<'a>(allowed: &Allowed, objective: &Objective, inputs: &Inputs<'a>) -> Option<Calibrated<'a>> {
-    let calibrated = inputs.calibrated?;
-    inputs.difficulty?;
-    if objective.at_least.is_some() && calibrated.tau.is_none() {
-        return None;
-    }
-    let mut asked = allowed.considered().filter(|id| allowed.contains(*id) && (inputs.healthy)(*id));
-    let mut efforts = Vec::new();
-    let measured = asked.all(|id| {
-        to_choose(id, Some(&calibrated), inputs, &mut efforts);
-        // What there is to choose from was measured; a single effort may come from elsewhere.
-        efforts.len() > 1 || efforts.iter().all(|effort| (calibrated.p_good)(id, *effort).is_some())
-    });
-    measured.then_some(calibrated)
-}
-
-/// The efforts that a target is a candidate with; at least one.
-fn to_choose(
-    id: TargetId,
-    calibrated: Option<&Calibrated<'_>>,
-    inputs: &Inputs<'_>,
-    efforts: &mut Vec<Option<Effort>>,
-) {
-    efforts.clear();
-    // What a client names is asked as it stands.
-    if let Some(calibrated) = calibrated.filter(|_| inputs.named.is_none()) {
-        (calibrated.efforts)(id, efforts);
-    }
-    if efforts.is_empty() {
-        efforts.push((inputs.effort)(id));
-    }
-}
-
-pub(super) fn figures(
+/// All candidates, and the calibration if it decides this request: the prompt has a score, a threshold was found for the
+/// floor, and all that may be asked were measured at the efforts they would be asked with. A measured figure and one by
+/// tier do not compare, so it is all or none.
+pub(super) fn candidates<'a>(
     allowed: &Allowed,
     objective: &Objective,
-    minimise: Minimise,
+    inputs: &Inputs<'a>,
+) -> (Vec<Candidate>, Option<Calibrated<'a>>) {
+    let fits = |calibrated: &Calibrated<'_>| objective.at_least.is_none() || calibrated.tau.is_some();
+    let scored = inputs.calibrated.filter(|_| inputs.difficulty.is_some());
+    if let Some(calibrated) = scored.filter(fits) {
+        let candidates = figures(allowed, objective, inputs, Some(&calibrated));
+        if candidates.iter().all(|candidate| !candidate.up || candidate.p_good.is_some()) {
+            return (candidates, Some(calibrated));
+        }
+    }
+    (figures(allowed, objective, inputs, None), None)
+}
+
+fn figures(
+    allowed: &Allowed,
+    objective: &Objective,
     inputs: &Inputs<'_>,
     calibrated: Option<&Calibrated<'_>>,
 ) -> Vec<Candidate> {
     let ceilings = Ceilings::of(objective, inputs);
-    let mut candidates = Vec::new();
-    let mut efforts = Vec::new();
+    let mut rules: Vec<Option<&RuleName>> = vec![None; allowed.policy().targets().len()];
+    allowed.each_removed(|id, rule| {
+        if let Some(by) = rules.get_mut(id.index()) {
+            *by = Some(rule);
+        }
+    });
+    // What a client names is asked as it stands.
+    let choosing = calibrated.filter(|_| inputs.named.is_none());
+    let mut choices = Vec::with_capacity(MANY);
+    let mut candidates = Vec::with_capacity(rules.len() + if choosing.is_some() { MANY * allowed.len() } else { 0 });
     for id in allowed.considered() {
         let Some(target) = allowed.target(id) else { continue };
-        let rule = allowed.removed_by(id);
+        let rule = rules.get(id.index()).copied().flatten();
+        choices.clear();
         // Of what a rule removes, one is enough to say so.
-        to_choose(id, calibrated.filter(|_| rule.is_none()), inputs, &mut efforts);
-        for &effort in &efforts {
-            let mut candidate = candidate(target, effort, inputs, calibrated);
+        if let Some(calibrated) = choosing.filter(|_| rule.is_none()) {
+            (calibrated.choices)(id, &mut choices);
+        }
+        if choices.is_empty() {
+            let effort = (inputs.effort)(id);
+            choices.push((effort, calibrated.and_then(|calibrated| (calibrated.p_good)(id, effort))));
+        }
+        let one = OfTarget::new(target, inputs, calibrated.is_some());
+        let healthy = rule.is_none() && (inputs.healthy)(id);
+        for &(effort, measured) in &choices {
+            let mut candidate = one.at(effort, measured, inputs);
+            candidate.up = healthy;
             candidate.removed_by = match rule {
                 Some(rule) => Some(RemovedBy::Rule(rule.clone())),
-                None => ceilings.exceeded(&candidate),
+                None => ceilings.exceeded(&candidate).or((!healthy).then_some(RemovedBy::Health)),
             };
-            if candidate.removed_by.is_none() && !(inputs.healthy)(id) {
-                candidate.removed_by = Some(RemovedBy::Health);
-            }
             candidates.push(candidate);
         }
-    }
-    if minimise == Minimise::Cost && inputs.named.is_none() {
-        leave_warm(allowed, inputs, &mut candidates);
     }
     candidates
 }
 
-fn candidate(
-    target: &Target,
-    effort: Option<Effort>,
-    inputs: &Inputs<'_>,
-    calibrated: Option<&Calibrated<'_>>,
-) -> Candidate {
-    let id = target.id;
-    let output = (inputs.output)(id, effort);
-    let measured = calibrated.and_then(|calibrated| (calibrated.p_good)(id, effort));
-    let by_tier = |difficulty| p_good(difficulty, target.tier);
-    Candidate {
-        target: id,
-        effort,
-        output,
-        expected_cost: expected_cost(target, effort, output.median, inputs),
-        p_good: match calibrated {
+/// Efforts that there is room for at first: hardly any model was measured at more.
+const MANY: usize = 4;
+
+/// What is the same for a target at every effort.
+struct OfTarget<'a> {
+    target: &'a Target,
+    cost: Option<Terms<'a>>,
+    ttft: Duration,
+    /// By tier, for what was not measured.
+    p_good: Option<f32>,
+    quality: f32,
+}
+
+impl<'a> OfTarget<'a> {
+    fn new(target: &'a Target, inputs: &Inputs<'_>, calibrated: bool) -> Self {
+        let by_tier = |difficulty| p_good(difficulty, target.tier);
+        Self {
+            target,
+            cost: Terms::of(target, inputs),
+            ttft: (inputs.ttft)(target.id),
             // A target that is out and was not measured has no figure that compares with the others'.
-            Some(_) => measured,
-            None => inputs.difficulty.map(by_tier),
-        },
-        quality: measured.unwrap_or_else(|| by_tier(inputs.difficulty.unwrap_or(NO_SCORE))),
-        ttft: (inputs.ttft)(id),
-        answer: (inputs.answer)(id, effort),
-        switching: NanoUsd::ZERO,
-        removed_by: None,
+            p_good: inputs.difficulty.filter(|_| !calibrated).map(by_tier),
+            quality: by_tier(inputs.difficulty.unwrap_or(NO_SCORE)),
+        }
+    }
+
+    fn at(&self, effort: Option<Effort>, measured: Option<f32>, inputs: &Inputs<'_>) -> Candidate {
+        let id = self.target.id;
+        let output = (inputs.output)(id, effort);
+        Candidate {
+            target: id,
+            effort,
+            output,
+            expected_cost: self.cost.as_ref().map(|terms| terms.expected(effort, output.median)),
+            p_good: measured.or(self.p_good),
+            quality: measured.unwrap_or(self.quality),
+            up: false,
+            ttft: self.ttft,
+            answer: (inputs.answer)(id, effort),
+            switching: NanoUsd::ZERO,
+            removed_by: None,
+        }
     }
 }
 
@@ -141,7 +152,7 @@ impl Ceilings {
 }
 
 /// What it costs each candidate that the conversation is cached at another, if that one may be asked at all.
-fn leave_warm(allowed: &Allowed, inputs: &Inputs<'_>, candidates: &mut [Candidate]) {
+pub(super) fn leave_warm(allowed: &Allowed, inputs: &Inputs<'_>, candidates: &mut [Candidate]) {
     let Some(warm) = inputs.warm else { return };
     let Some(there) = allowed.target(warm.target).and_then(|target| target.price.as_ref()) else { return };
     if !candidates.iter().any(|candidate| candidate.target == warm.target && candidate.removed_by.is_none()) {

@@ -15,8 +15,8 @@ mod prior;
 
 use std::time::Duration;
 
-use candidates::{applicable, figures};
-pub use cost::expected_cost;
+use candidates::{candidates, leave_warm};
+
 pub use lengths::Expected;
 use order::{auto_order, by_quality, named_order};
 pub use prior::{NO_SCORE, p_good};
@@ -68,11 +68,15 @@ pub struct Warm {
     pub tokens: u64,
 }
 
+/// An effort to choose, and the chance of a good answer with it.
+pub type Choice = (Option<Effort>, Option<f32>);
+
 /// Measured qualities, instead of the prior by tier.
 #[derive(Clone, Copy)]
 pub struct Calibrated<'a> {
-    /// Adds the efforts to choose from for a target, all of them measured; none: only [`Inputs::effort`] will do.
-    pub efforts: &'a dyn Fn(TargetId, &mut Vec<Option<Effort>>),
+    /// Adds the efforts to choose from for a target, each with its chance of a good answer; none: only
+    /// [`Inputs::effort`] will do.
+    pub choices: &'a dyn Fn(TargetId, &mut Vec<Choice>),
     /// The chance of a good answer of a target at an effort; `None` for what was not measured.
     pub p_good: &'a dyn Fn(TargetId, Option<Effort>) -> Option<f32>,
     /// How far below the best still keeps the policy's floor; `None` where no threshold was found for it.
@@ -153,6 +157,8 @@ pub struct Candidate {
     pub p_good: Option<f32>,
     /// What the choice went by: `p_good`, or that of a prompt of middle difficulty.
     quality: f32,
+    /// Allowed and healthy, whatever the ceilings say: one that the best may be.
+    up: bool,
     /// Time to the first token, 95th percentile.
     pub ttft: Duration,
     /// Time to the first token of the answer itself, 95th percentile.
@@ -276,28 +282,25 @@ impl Why {
 /// # Errors
 /// [`NoCandidate`] where nothing may be tried.
 pub fn choose(allowed: &Allowed, objective: &Objective, inputs: &Inputs<'_>) -> Result<Plan, NoCandidate> {
-    let calibrated = applicable(allowed, objective, inputs);
+    let (mut candidates, calibrated) = candidates(allowed, objective, inputs);
     let basis = if calibrated.is_some() { Basis::Calibrated } else { Basis::Prior };
     let minimise =
         if objective.require_calibration && basis == Basis::Prior { Minimise::None } else { objective.minimise };
-    let candidates = figures(allowed, objective, minimise, inputs, calibrated.as_ref());
-    let free: Vec<usize> = (0..candidates.len()).filter(|&place| candidates[place].removed_by.is_none()).collect();
-    if free.is_empty() {
+    if minimise == Minimise::Cost && inputs.named.is_none() {
+        leave_warm(allowed, inputs, &mut candidates);
+    }
+    if candidates.iter().all(|candidate| candidate.removed_by.is_some()) {
         return Err(NoCandidate { why: blame(allowed, &candidates), candidates });
     }
     let best = (0..candidates.len())
-        .filter(|&place| {
-            let target = candidates[place].target;
-            allowed.contains(target) && (inputs.healthy)(target)
-        })
+        .filter(|&place| candidates[place].up)
         .min_by(|&a, &b| by_quality(allowed, &candidates[a], &candidates[b]));
     let prior = objective.at_least.map(|share| 1.0 - share);
     let tau = calibrated.and_then(|calibrated| calibrated.tau).or(prior).filter(|_| prior.is_some());
-    let (mut order, reason) = match &inputs.named {
-        Some(named) => named_order(named, &candidates, free),
-        None => auto_order(allowed, minimise, inputs, &candidates, free, best.zip(tau)),
+    let (order, reason) = match &inputs.named {
+        Some(named) => named_order(named, &candidates),
+        None => auto_order(allowed, minimise, inputs, &candidates, best.zip(tau)),
     };
-    order::once_each(&mut order, &candidates);
     Ok(Plan { candidates, order, reason, tau, at_least: objective.at_least, basis, best })
 }
 

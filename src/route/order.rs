@@ -8,12 +8,15 @@ use crate::id::TargetId;
 use crate::money::NanoUsd;
 use crate::policy::{Allowed, Minimise};
 
-pub(super) fn named_order(named: &Named<'_>, candidates: &[Candidate], free: Vec<usize>) -> (Vec<usize>, Reason) {
-    let place = |target: TargetId| free.iter().copied().find(|&place| candidates[place].target == target);
+/// What a client named: weights draw the first, the rest follow as written.
+pub(super) fn named_order(named: &Named<'_>, candidates: &[Candidate]) -> (Vec<usize>, Reason) {
+    // Each target is a candidate once: what is named has no efforts to choose from.
+    let free = || (0..candidates.len()).filter(|&place| candidates[place].removed_by.is_none());
+    let place = |target: TargetId| free().find(|&place| candidates[place].target == target);
     let written: Vec<(usize, u64)> =
         named.targets.iter().filter_map(|&(target, weight)| Some((place(target)?, u64::from(weight)))).collect();
     let total: u64 = written.iter().map(|(_, weight)| weight).sum();
-    let mut order: Vec<usize> = Vec::with_capacity(free.len());
+    let mut order: Vec<usize> = Vec::with_capacity(candidates.len());
     if total > 0 {
         let mut drawn = named.random % total;
         for &(place, weight) in &written {
@@ -24,7 +27,7 @@ pub(super) fn named_order(named: &Named<'_>, candidates: &[Candidate], free: Vec
             drawn -= weight;
         }
     }
-    for place in written.into_iter().map(|(place, _)| place).chain(free) {
+    for place in written.into_iter().map(|(place, _)| place).chain(free()) {
         if !order.contains(&place) {
             order.push(place);
         }
@@ -32,14 +35,21 @@ pub(super) fn named_order(named: &Named<'_>, candidates: &[Candidate], free: Vec
     (order, named.reason)
 }
 
-/// Keeps the first candidate of each target: one that failed is not asked again with another effort.
-pub(super) fn once_each(order: &mut Vec<usize>, candidates: &[Candidate]) {
-    let mut seen = vec![false; candidates.iter().map(|candidate| candidate.target.index() + 1).max().unwrap_or(0)];
-    order.retain(|&place| {
-        let target = candidates.get(place).map(|candidate| candidate.target);
-        let seen = target.and_then(|target| seen.get_mut(target.index()));
-        seen.is_some_and(|seen| !std::mem::replace(seen, true))
-    });
+/// How far a candidate goes towards what is wanted; the first decides, and is told first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Class {
+    /// Good enough: by what is minimised.
+    Good,
+    /// Not good enough: by quality.
+    Rest,
+    /// Its target states that it cannot do what the request needs: by quality, as the last resort.
+    Unfit,
+}
+
+/// A candidate in order.
+struct Ranked {
+    class: Class,
+    place: usize,
 }
 
 /// Whether a target can do what the request needs, by what it states; one that states nothing may be able to. Those that
@@ -52,42 +62,56 @@ fn fits(target: &Target, inputs: &Inputs<'_>) -> bool {
     able && target.context.is_none_or(|context| inputs.input_tokens <= context)
 }
 
+/// The best candidate of each target, in the order to try them: one that failed is not asked again with another effort.
 pub(super) fn auto_order(
     allowed: &Allowed,
     minimise: Minimise,
     inputs: &Inputs<'_>,
     candidates: &[Candidate],
-    free: Vec<usize>,
     floor: Option<(usize, f32)>,
 ) -> (Vec<usize>, Reason) {
-    let good_enough = |place: usize| {
+    let good_enough = |candidate: &Candidate| {
         let Some((best, tau)) = floor else { return true };
-        let p = |place: usize| candidates[place].quality;
         // The margin is for f32: 0.8 - 0.75 is a little more than 0.05.
-        p(best) - p(place) <= tau + 1e-6
+        candidates[best].quality - candidate.quality <= tau + 1e-6
     };
-    let fits = |place: usize| allowed.target(candidates[place].target).is_some_and(|target| fits(target, inputs));
-    let (fitting, mut unfit): (Vec<usize>, Vec<usize>) = free.into_iter().partition(|&place| fits(place));
-    let (mut order, mut rest): (Vec<usize>, Vec<usize>) = fitting.into_iter().partition(|&place| good_enough(place));
-    let compare = match minimise {
+    let wanted = match minimise {
         Minimise::Cost => by_cost,
         Minimise::Latency => by_latency,
         Minimise::None => by_quality,
     };
-    let none_good_enough = order.is_empty();
-    order.sort_by(|&a, &b| compare(allowed, &candidates[a], &candidates[b]));
-    let stays = minimise == Minimise::Cost && sticks(allowed, inputs, candidates, &order);
-    rest.sort_by(|&a, &b| by_quality(allowed, &candidates[a], &candidates[b]));
-    order.append(&mut rest);
-    unfit.sort_by(|&a, &b| by_quality(allowed, &candidates[a], &candidates[b]));
-    order.append(&mut unfit);
-    let reason = if order.len() == 1 {
+    let compare = |a: &Ranked, b: &Ranked| {
+        let within = if a.class == Class::Good { wanted } else { by_quality };
+        a.class.cmp(&b.class).then_with(|| within(allowed, &candidates[a.place], &candidates[b.place]))
+    };
+    let mut ranked: Vec<Ranked> = Vec::with_capacity(allowed.len());
+    let mut begin = 0;
+    // A target's candidates stand together.
+    for of_target in candidates.chunk_by(|a, b| a.target == b.target) {
+        let places = begin..begin + of_target.len();
+        begin = places.end;
+        let fits = of_target.first().is_some_and(|one| allowed.target(one.target).is_some_and(|it| fits(it, inputs)));
+        let class = |candidate: &Candidate| match (fits, good_enough(candidate)) {
+            (false, _) => Class::Unfit,
+            (true, true) => Class::Good,
+            (true, false) => Class::Rest,
+        };
+        let free = places.zip(of_target).filter(|(_, candidate)| candidate.removed_by.is_none());
+        let free = free.map(|(place, candidate)| Ranked { class: class(candidate), place });
+        ranked.extend(free.min_by(compare));
+    }
+    ranked.sort_unstable_by(compare);
+    let good = ranked.iter().take_while(|ranked| ranked.class == Class::Good).count();
+    let order: Vec<usize> = ranked.into_iter().map(|ranked| ranked.place).collect();
+    let good = order.get(..good).unwrap_or_default();
+    let stays = minimise == Minimise::Cost && sticks(allowed, inputs, candidates, good);
+    let reason = if candidates.iter().filter(|candidate| candidate.removed_by.is_none()).take(2).count() == 1 {
         Reason::OnlyAllowed
     } else if stays {
         Reason::Sticky
     } else if inputs.difficulty.is_none() {
         Reason::NoScore
-    } else if none_good_enough {
+    } else if good.is_empty() {
         Reason::BestQuality
     } else {
         match minimise {

@@ -72,13 +72,13 @@ fn chosen(
     let setting = setting(all, objective);
     let of = |id: TargetId| &all[id.index()];
     let healthy = |id: TargetId| up[id.index()] && of(id).healthy;
-    let efforts = |id: TargetId, into: &mut Vec<Option<Effort>>| {
-        into.push(None);
+    let p_good = |id: TargetId, effort| Some(of(id).good[place(effort)]);
+    let choices = |id: TargetId, into: &mut Vec<Choice>| {
+        into.push((None, p_good(id, None)));
         if of(id).efforts {
-            into.extend([Some(Effort::Low), Some(Effort::High)]);
+            into.extend([Effort::Low, Effort::High].map(|effort| (Some(effort), p_good(id, Some(effort)))));
         }
     };
-    let p_good = |id: TargetId, effort| Some(of(id).good[place(effort)]);
     let output = |_: TargetId, effort: Option<Effort>| Expected::about([400, 100, 4000][place(effort)]);
     let answer = |id: TargetId, effort| Duration::from_millis(of(id).answer_ms * [2, 1, 9][place(effort)]);
     let own = |_: TargetId| named.and_then(|(_, effort)| effort);
@@ -91,7 +91,7 @@ fn chosen(
         inputs.effort = &own;
         inputs.ceiling = ceiling.map(|nanos| NanoUsd(i64::try_from(nanos).unwrap()));
         inputs.named = targets.as_ref().map(|targets| Named { targets, random: 0, reason: Reason::Named });
-        inputs.calibrated = Some(Calibrated { efforts: &efforts, p_good: &p_good, tau: Some(0.1) });
+        inputs.calibrated = Some(Calibrated { choices: &choices, p_good: &p_good, tau: Some(0.1) });
     });
     plan.ok()
 }

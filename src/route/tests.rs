@@ -31,7 +31,7 @@ fn setting(objective: &str) -> Setting {
 const COST: &str = "{ minimise: cost, quality: { at_least: 0.95 } }";
 
 /// One effort for every target: its own.
-fn one(_: TargetId, _: &mut Vec<Option<Effort>>) {}
+fn one(_: TargetId, _: &mut Vec<Choice>) {}
 
 fn in_hundreds(id: TargetId) -> Duration {
     Duration::from_millis(100 * (u64::from(id.0) + 1))
@@ -269,12 +269,12 @@ fn measured_qualities_decide_with_their_own_threshold() {
     let p = |id: TargetId, _: Option<Effort>| {
         [Some(0.80), Some(0.40), Some(0.88), Some(0.87)].get(id.index()).copied().flatten()
     };
-    let calibrated = Some(Calibrated { efforts: &one, p_good: &p, tau: Some(0.1) });
+    let calibrated = Some(Calibrated { choices: &one, p_good: &p, tau: Some(0.1) });
     let plan = setting.choose(|inputs| inputs.calibrated = calibrated).unwrap();
     assert_eq!((order(&plan)[0], plan.basis, plan.tau), (0, Basis::Calibrated, Some(0.1)));
     assert_eq!(plan.candidates[1].p_good, Some(0.40));
     assert_eq!(plan.candidates[4].p_good, None, "removed and not measured: no figure that compares");
-    let calibrated = Some(Calibrated { efforts: &one, p_good: &p, tau: Some(0.05) });
+    let calibrated = Some(Calibrated { choices: &one, p_good: &p, tau: Some(0.05) });
     let plan = setting.choose(|inputs| inputs.calibrated = calibrated).unwrap();
     assert_eq!(order(&plan), [2, 3, 0, 1], "fallbacks by measured quality");
 }
@@ -291,8 +291,8 @@ fn a_calibration_that_does_not_cover_the_case_claims_nothing() {
         });
         plan.unwrap().basis
     };
-    let every = Calibrated { efforts: &one, p_good: &all, tau: Some(0.1) };
-    let all_but_one = Calibrated { efforts: &one, p_good: &some, tau: Some(0.1) };
+    let every = Calibrated { choices: &one, p_good: &all, tau: Some(0.1) };
+    let all_but_one = Calibrated { choices: &one, p_good: &some, tau: Some(0.1) };
     assert_eq!(basis(every, Some(0.5), &up as &dyn Fn(TargetId) -> bool), Basis::Calibrated);
     assert_eq!(basis(Calibrated { tau: None, ..every }, Some(0.5), &up), Basis::Prior, "no threshold");
     assert_eq!(basis(all_but_one, Some(0.5), &up), Basis::Prior, "not all were measured");
@@ -310,7 +310,7 @@ fn where_calibration_is_required_nothing_below_the_best_is_chosen_without_it() {
     let plan = setting.choose(|inputs| inputs.difficulty = Some(0.01)).unwrap();
     assert_eq!((order(&plan)[0], plan.reason), (2, Reason::BestQuality));
     let all = |_: TargetId, _: Option<Effort>| Some(0.9);
-    let calibrated = Some(Calibrated { efforts: &one, p_good: &all, tau: Some(0.1) });
+    let calibrated = Some(Calibrated { choices: &one, p_good: &all, tau: Some(0.1) });
     let plan = setting.choose(|inputs| inputs.calibrated = calibrated).unwrap();
     assert_eq!((order(&plan)[0], plan.reason), (0, Reason::CheapestGoodEnough));
 }
@@ -334,11 +334,9 @@ fn a_reasoner_does_not_win_by_thinking_aloud() {
 }
 
 /// own and mid at low and high effort, big at its own.
-fn two_efforts(id: TargetId, into: &mut Vec<Option<Effort>>) {
-    match id.0 {
-        0 | 1 => into.extend([Some(Effort::Low), Some(Effort::High)]),
-        _ => into.push(None),
-    }
+fn two_efforts(id: TargetId, into: &mut Vec<Choice>) {
+    let efforts: &[Option<Effort>] = if id.0 < 2 { &[Some(Effort::Low), Some(Effort::High)] } else { &[None] };
+    into.extend(efforts.iter().map(|&effort| (effort, by_effort(id, effort))));
 }
 
 fn by_effort(id: TargetId, effort: Option<Effort>) -> Option<f32> {
@@ -360,7 +358,7 @@ fn longer_when_thinking(_: TargetId, effort: Option<Effort>) -> Expected {
 fn a_candidate_is_a_target_at_one_effort_and_the_cheapest_good_enough_is_chosen() {
     let setting = setting(COST);
     let chosen = |tau| {
-        let calibrated = Some(Calibrated { efforts: &two_efforts, p_good: &by_effort, tau: Some(tau) });
+        let calibrated = Some(Calibrated { choices: &two_efforts, p_good: &by_effort, tau: Some(tau) });
         let plan = setting.choose(|inputs| {
             (inputs.calibrated, inputs.output) = (calibrated, &longer_when_thinking);
         });
@@ -383,7 +381,7 @@ fn a_candidate_is_a_target_at_one_effort_and_the_cheapest_good_enough_is_chosen(
 #[test]
 fn without_a_calibration_that_holds_no_effort_is_chosen() {
     let setting = setting(COST);
-    let calibrated = Some(Calibrated { efforts: &two_efforts, p_good: &by_effort, tau: None });
+    let calibrated = Some(Calibrated { choices: &two_efforts, p_good: &by_effort, tau: None });
     let plan = setting.choose(|inputs| inputs.calibrated = calibrated).unwrap();
     assert_eq!((plan.basis, plan.candidates.len()), (Basis::Prior, 5));
     assert!(plan.candidates.iter().all(|candidate| candidate.effort.is_none()));
@@ -392,7 +390,7 @@ fn without_a_calibration_that_holds_no_effort_is_chosen() {
 #[test]
 fn a_clients_own_effort_stays_and_counts_only_where_it_was_measured() {
     let setting = setting(COST);
-    let calibrated = Some(Calibrated { efforts: &one, p_good: &by_effort, tau: Some(0.05) });
+    let calibrated = Some(Calibrated { choices: &one, p_good: &by_effort, tau: Some(0.05) });
     let high = |id: TargetId| (id.0 < 2).then_some(Effort::High);
     let plan = setting.choose(|inputs| (inputs.effort, inputs.calibrated) = (&high, calibrated)).unwrap();
     assert_eq!((plan.basis, plan.chosen().unwrap().effort), (Basis::Calibrated, Some(Effort::High)));
@@ -461,7 +459,7 @@ fn a_warm_cache_keeps_nobody_whom_ceilings_health_quality_or_another_aim_rule_ou
     });
     assert_eq!(plan.unwrap().reason, Reason::Named);
     let p = |id: TargetId, _: Option<Effort>| Some(if id.0 == 0 { 0.5 } else { 0.9 });
-    let calibrated = Some(Calibrated { efforts: &one, p_good: &p, tau: Some(0.05) });
+    let calibrated = Some(Calibrated { choices: &one, p_good: &p, tau: Some(0.05) });
     let plan = setting.choose(|inputs| (inputs.warm, inputs.calibrated) = (warm, calibrated)).unwrap();
     assert_eq!((order(&plan)[0], plan.reason), (1, Reason::CheapestGoodEnough), "a is not good enough");
     for other in ["{ minimise: latency }", "{ minimise: none }"] {

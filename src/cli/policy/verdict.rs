@@ -126,11 +126,12 @@ fn run(
         let target = config.targets.get(id.index());
         target.is_some_and(|target| !given.down.iter().any(|name| name == target.name.as_str()))
     };
-    let calibrated = calibrated.and_then(Calibrated::by_last);
-    let p_good = |id, effort| calibrated?.p_good(id, effort, difficulty?, None);
-    let efforts = |id, into: &mut Vec<Option<Effort>>| {
-        if let Some(calibrated) = calibrated {
-            into.extend(calibrated.efforts(id));
+    let by_last = calibrated.and_then(Calibrated::by_last);
+    let forecast = by_last.zip(difficulty).map(|(calibrated, difficulty)| calibrated.forecast(difficulty, None));
+    let p_good = |id, effort| forecast?.p_good(id, effort);
+    let choices = |id, into: &mut Vec<route::Choice>| {
+        if let Some(forecast) = forecast {
+            into.extend(forecast.choices(id, |_| true));
         }
     };
     let inputs = Inputs {
@@ -146,8 +147,8 @@ fn run(
         healthy: &up,
         ceiling: given.max_cost,
         named: meant.weighted().map(|targets| Named { targets, random: 0, reason: Reason::Named }),
-        calibrated: calibrated.map(|calibrated| route::Calibrated {
-            efforts: &efforts,
+        calibrated: by_last.map(|calibrated| route::Calibrated {
+            choices: &choices,
             p_good: &p_good,
             tau: calibrated.tau(&policy.objective),
         }),
