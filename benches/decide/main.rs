@@ -1,12 +1,17 @@
 //! What a decision costs beside decoding the request: rules (`policy::constrain`) and choice (`route::choose`) over 50
-//! targets at 3 efforts each under 30 rules, against the scan that checks and reads a chat request of 4 KiB.
+//! targets at 3 efforts each under 30 rules, against decoding a chat request of 4 KiB into its neutral messages, and
+//! against the scan that checks it alone.
 //!
-//! `make bench-decide`. Criterion's figures first; then ratios, for which both sides are timed in turn, in
-//! short rounds, so that a busy machine is busy for both. A ratio is the median of the rounds, with the tenth and the
-//! ninetieth of a hundred beside it.
+//! `make bench-decide`; benches/decide/README.md says how to read it. Criterion's figures first; then ratios, for which
+//! both sides are timed in turn, in short rounds, so that a busy machine is busy for both. A ratio is the median of the
+//! rounds, with the tenth and the ninetieth of a hundred beside it.
 
 mod bodies;
 mod setting;
+
+/// As in the command itself: both sides allocate.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 use std::error::Error;
 use std::hint::black_box;
@@ -16,10 +21,9 @@ use bytes::Bytes;
 use criterion::Criterion;
 use waypost::chat::Format;
 use waypost::gateway::{Gateway, Timed};
-use waypost::wire::Shape;
-use waypost::wire::ask::{self, Asking};
+use waypost::wire::{ask, openai};
 
-use setting::Curves;
+use setting::{Asker, Curves};
 
 /// Rounds that ratios are taken over, and how long each side runs in one.
 const ROUNDS: usize = 3000;
@@ -32,62 +36,62 @@ fn main() -> Result<(), Box<dyn Error>> {
         .into_iter()
         .map(|curves| Ok((curves, setting::gateway(folder.path(), curves)?)))
         .collect::<Result<Vec<_>, Box<dyn Error>>>()?;
-    let shape = gateways.first().map(|(_, gateway)| setting::other_format(gateway)).transpose()?;
-    let shape = shape.ok_or("there is no target")?;
     for (name, body) in bodies::all() {
-        decoding(&mut criterion, name, &body, &shape);
+        decoding(&mut criterion, name, &body);
     }
     for (curves, gateway) in &gateways {
         deciding(&mut criterion, *curves, gateway)?;
     }
     criterion.final_summary();
-    ratios(&gateways, &shape)
+    ratios(&gateways)
 }
 
-fn decoding(criterion: &mut Criterion, name: &str, body: &Bytes, shape: &Shape<'_>) {
+fn decoding(criterion: &mut Criterion, name: &str, body: &Bytes) {
     let mut group = criterion.benchmark_group(format!("4 KiB, {name}"));
-    group.bench_function("decode", |bencher| bencher.iter(|| judge(body)));
-    group.bench_function("decode whole", |bencher| bencher.iter(|| whole(body, shape)));
+    group.bench_function("scan", |bencher| bencher.iter(|| scan(body)));
+    group.bench_function("decode", |bencher| bencher.iter(|| decode(body)));
     group.finish();
 }
 
 fn deciding(criterion: &mut Criterion, curves: Curves, gateway: &Gateway) -> Result<(), Box<dyn Error>> {
     let request = ask::judge(Format::Chat, bodies::conversation())?;
-    let mut timed = setting::timed(gateway, &request)?;
-    let mut group = criterion.benchmark_group(format!("50 targets, 3 efforts, 30 rules, {}", curves.name()));
-    group.bench_function("constrain", |bencher| bencher.iter(|| timed.constrain()));
-    group.bench_function("constrain and choose", |bencher| bencher.iter(|| timed.choose()));
-    group.bench_function("with names, labels and record", |bencher| bencher.iter(|| timed.decide()));
-    group.finish();
+    for asker in Asker::ALL {
+        let mut timed = setting::timed(gateway, &request, asker)?;
+        let mut group = criterion.benchmark_group(format!("30 rules, {}, {}", asker.name(), curves.name()));
+        group.bench_function("constrain", |bencher| bencher.iter(|| timed.constrain()));
+        group.bench_function("constrain and choose", |bencher| bencher.iter(|| timed.choose()));
+        group.bench_function("with names, labels and record", |bencher| bencher.iter(|| timed.decide()));
+        group.finish();
+    }
     Ok(())
 }
 
-fn judge(body: &Bytes) -> bool {
+/// What every request has: its body is checked, and what it is judged by is read.
+fn scan(body: &Bytes) -> bool {
     ask::judge(Format::Chat, body.clone()).is_ok()
 }
 
-/// As for a target that speaks another format: all that was said is read, and written anew.
-fn whole(body: &Bytes, shape: &Shape<'_>) -> usize {
-    let Ok(request) = ask::judge(Format::Chat, body.clone()) else { return 0 };
-    Asking::new(&request).body(shape).map_or(0, |encoded| encoded.body.len())
+/// What a request has on its way to a target that speaks another format: all that was said is read as well, message by
+/// message, into neutral words. What it takes to write these in another format is not counted.
+fn decode(body: &Bytes) -> bool {
+    let request = ask::judge(Format::Chat, body.clone());
+    request
+        .is_ok_and(|request| openai::request::decode(&request).is_ok_and(|said| !black_box(said).messages.is_empty()))
 }
 
-fn ratios(gateways: &[(Curves, Gateway)], shape: &Shape<'_>) -> Result<(), Box<dyn Error>> {
+fn ratios(gateways: &[(Curves, Gateway)]) -> Result<(), Box<dyn Error>> {
     let request = ask::judge(Format::Chat, bodies::conversation())?;
-    println!("\n{:<44}{:>24}{:>26}", "constrain + choose, as a share of", "decoding", "decoding and translating");
+    println!("\n{:<44}{:>24}{:>24}", "constrain + choose, as a share of", "decoding", "the scan alone");
     for (curves, gateway) in gateways {
-        let mut timed = setting::timed(gateway, &request)?;
-        println!("{}:  {}", curves.name(), outcome(&mut timed)?);
-        for (name, body) in bodies::all() {
-            let decoding = ratio(|| timed.choose().is_some(), || judge(&body));
-            let translating = ratio(|| timed.choose().is_some(), || whole(&body, shape) > 0);
-            println!("  {name:<42}{:>24}{:>26}", decoding.to_string(), translating.to_string());
+        for asker in Asker::ALL {
+            let mut timed = setting::timed(gateway, &request, asker)?;
+            println!("{}: {}", curves.name(), outcome(&mut timed)?);
+            for (name, body) in bodies::all() {
+                let decoding = ratio(|| timed.choose().is_some(), || decode(&body));
+                let scanning = ratio(|| timed.choose().is_some(), || scan(&body));
+                println!("  {name:<42}{:>24}{:>24}", decoding.to_string(), scanning.to_string());
+            }
         }
-        let allocated = allocation_counter::measure(|| drop(black_box(timed.choose())));
-        let rules = allocation_counter::measure(|| {
-            black_box(timed.constrain());
-        });
-        println!("  allocations: {} in all, {} of them for rules", allocated.count_total, rules.count_total);
     }
     Ok(())
 }
@@ -97,9 +101,8 @@ fn outcome(timed: &mut Timed<'_>) -> Result<String, Box<dyn Error>> {
     let allowed = timed.constrain();
     let plan = timed.choose().ok_or("nothing was chosen")?;
     Ok(format!(
-        "{} candidates, {allowed} of 50 targets allowed, {} to try, {} by {}",
+        "{} candidates, {allowed} of 50 targets allowed, {} by {}",
         plan.candidates.len(),
-        plan.order.len(),
         plan.reason.as_str(),
         plan.basis.as_str()
     ))

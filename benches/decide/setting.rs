@@ -7,13 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use waypost::chat::{Format, Request};
+use waypost::chat::Request;
 use waypost::classify::{Classifier, Score, Stage};
 use waypost::config;
 use waypost::gateway::{Gateway, Timed, classifier_settings};
 use waypost::policy::Policies;
 use waypost::telemetry::RequestLog;
-use waypost::wire::Shape;
 
 const PROVIDERS: usize = 10;
 const MODELS: usize = 5;
@@ -126,8 +125,32 @@ fn told(problems: Vec<config::Problem>) -> String {
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
-/// A request of the tenant `acme` with personal data, on a score of middling difficulty.
-pub(crate) fn timed<'g>(gateway: &'g Gateway, request: &'g Request) -> Result<Timed<'g>, Box<dyn Error>> {
+/// Who asks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Asker {
+    /// A tenant with personal data: the rules remove half of the targets.
+    Bound,
+    /// A tenant with nothing to hide: they remove none.
+    Free,
+}
+
+impl Asker {
+    pub(crate) const ALL: [Self; 2] = [Self::Bound, Self::Free];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Bound => "25 of 50 targets allowed",
+            Self::Free => "50 of 50 targets allowed",
+        }
+    }
+}
+
+/// A request on a score of middling difficulty.
+pub(crate) fn timed<'g>(gateway: &'g Gateway, request: &'g Request, asker: Asker) -> Result<Timed<'g>, Box<dyn Error>> {
+    let (tenant, labels) = match asker {
+        Asker::Bound => ("acme", "data-class=personal,purpose=support"),
+        Asker::Free => ("globex", "purpose=dev"),
+    };
     let score = Score {
         difficulty: Some(0.37),
         stage: Stage::Linear,
@@ -135,14 +158,7 @@ pub(crate) fn timed<'g>(gateway: &'g Gateway, request: &'g Request) -> Result<Ti
         reason: None,
         embedding: Some((0..WIDTH).map(|place| noise(place) as f32).collect::<Arc<[f32]>>()),
     };
-    let labels = Some("data-class=personal,purpose=support".to_owned());
-    Timed::new(gateway, "acme", labels, request, score).map_err(|error| error.message.into())
-}
-
-/// A target as an encoder of another format than the client's sees it.
-pub(crate) fn other_format(gateway: &Gateway) -> Result<Shape<'_>, Box<dyn Error>> {
-    let target = gateway.config().targets.first().ok_or("there is no target")?;
-    Ok(target.shape(Format::Messages))
+    Timed::new(gateway, tenant, Some(labels.to_owned()), request, score).map_err(|error| error.message.into())
 }
 
 /// Between -1 and 1, the same in every run.

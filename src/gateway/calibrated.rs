@@ -182,12 +182,14 @@ impl Forecast<'_> {
         Some(self.along(curve))
     }
 
-    /// The efforts to choose from for a target among those that `may` be asked for, each with its chance of a good
+    /// Adds the efforts to choose from for a target among those that `may` be asked for, each with its chance of a good
     /// answer; none where nothing was measured.
-    pub fn choices(&self, id: TargetId, may: impl Fn(Option<Effort>) -> bool) -> impl Iterator<Item = Choice> {
-        let routed = self.targets.get(id.index()).into_iter().flat_map(Measured::routed);
-        let may_be = routed.filter(move |(effort, _)| may(*effort));
-        may_be.map(|(effort, curve)| (*effort, Some(self.along(curve))))
+    pub fn choices(&self, id: TargetId, may: impl Fn(Option<Effort>) -> bool, into: &mut Vec<Choice>) {
+        for (effort, curve) in self.targets.get(id.index()).into_iter().flat_map(Measured::routed) {
+            if may(*effort) {
+                into.push((*effort, Some(self.along(curve))));
+            }
+        }
     }
 
     fn along(&self, curve: &Curve) -> f32 {

@@ -10,11 +10,12 @@ use super::error::{Code, GatewayError};
 use super::headers::Wishes;
 use super::pins::{Known, Way};
 use super::record::Record;
+use super::steps::{Step, Steps};
 use crate::chat::{self, Effort, Format, OwnEffort};
 use crate::classify::Score;
 use crate::config::{ErrorDetail, Meant, Target};
 use crate::id::TargetId;
-use crate::policy::{Allowed, Minimise, Permitted};
+use crate::policy::{Allowed, Minimise};
 use crate::route::{self, Inputs, Named, NoCandidate, Plan, Reason, RemovedBy, Why};
 use crate::wire::dialect::Style;
 
@@ -23,63 +24,39 @@ const ONE_SECOND: Duration = Duration::from_secs(1);
 /// The least that Claude takes as a budget of thought.
 const LEAST_BUDGET: u64 = 1024;
 
-/// A target to ask, and how.
-#[derive(Clone)]
-pub(super) struct Step {
-    pub(super) target: Permitted<Arc<Target>>,
-    /// What it is told where the client says nothing; `None`: nothing.
-    pub(super) effort: Option<Effort>,
-    /// Whether that is all there is to its effort. A budget or a switch of the client's own is a degree that nobody knows.
-    pub(super) known: bool,
-}
-
 /// Allowed targets, difficulty, prices and live latency → whom to ask first, and then.
-pub(super) fn choose(
-    gateway: &Gateway,
-    constrained: &Constrained<'_>,
+pub(super) fn choose<'a>(
+    gateway: &'a Gateway,
+    constrained: &'a Constrained<'_>,
     score: Option<&Score>,
     wishes: &Wishes,
-    request: &chat::Request,
+    request: &'a chat::Request,
     record: &mut Record<'_>,
-) -> Result<Vec<Step>, GatewayError> {
+) -> Result<Steps<'a>, GatewayError> {
     if let Some(score) = score {
         record.scored(score);
     }
     let allowed = &constrained.allowed;
     let moment = Moment::of(gateway, constrained, request);
-    match weigh(gateway, constrained, score, wishes, request, &moment) {
-        Ok(plan) => {
-            let order = plan.order.iter().filter_map(|&place| plan.candidates.get(place));
-            let mut order: Vec<Way> =
-                order.map(|candidate| Way { target: candidate.target, effort: candidate.effort }).collect();
-            if let Some(Way { target, .. }) = moment.pinned {
-                order.retain(|way| way.target == target);
-                if order.is_empty() {
-                    let error = pinned_out(gateway, allowed, target, &plan.candidates, record);
-                    record.considered(allowed, plan.candidates);
-                    return Err(error);
-                }
-            } else if request.format == Format::Embeddings {
-                // Vectors of two models do not mix.
-                let model = |way: &Way| &gateway.config.targets[way.target.index()].model;
-                let first = order.first().map(|way| model(way).clone());
-                order.retain(|way| first.as_ref() == Some(model(way)));
-            }
-            record.planned(allowed, plan, request);
-            record.converses(moment.conversation);
-            let efforts = Efforts { gateway, request, pinned: moment.pinned };
-            let step = |way: Way| {
-                let target = allowed.permit(way.target)?;
-                Some(Step { target, effort: way.effort, known: efforts.is_known(way.target) })
-            };
-            Ok(order.into_iter().filter_map(step).collect())
-        }
+    let plan = match weigh(gateway, constrained, score, wishes, request, &moment) {
+        Ok(plan) => Arc::new(plan),
         Err(none) => {
             let error = no_candidate(gateway, allowed, &none, moment.now, record);
             record.considered(allowed, none.candidates);
-            Err(error)
+            return Err(error);
         }
+    };
+    let pinned = moment.pinned;
+    if let Some(Way { target, .. }) = pinned
+        && plan.chosen().is_none_or(|first| first.target != target)
+    {
+        let error = pinned_out(gateway, allowed, target, &plan.candidates, record);
+        record.considered(allowed, Arc::clone(&plan.candidates));
+        return Err(error);
     }
+    record.planned(allowed, &plan, request);
+    record.converses(moment.conversation);
+    Ok(Steps { allowed, plan, efforts: Efforts { gateway, request, pinned } })
 }
 
 /// What a choice rests on that another moment may change.
@@ -124,7 +101,8 @@ pub(super) fn weigh(
     let free = forecast.filter(|_| efforts.are_free());
     let choices = |id, into: &mut Vec<route::Choice>| {
         if let Some(forecast) = free {
-            into.extend(forecast.choices(id, |effort| efforts.may_be(id, effort)));
+            let bounds = efforts.bounds(id);
+            forecast.choices(id, |effort| bounds.leave(effort), into);
         }
     };
     let (health, latency) = (gateway.health.at(now), gateway.latency.at(now));
@@ -155,10 +133,11 @@ pub(super) fn weigh(
 }
 
 /// At which efforts the targets may be asked for one request.
-struct Efforts<'a> {
-    gateway: &'a Gateway,
-    request: &'a chat::Request,
-    pinned: Option<Way>,
+#[derive(Clone, Copy)]
+pub(super) struct Efforts<'a> {
+    pub(super) gateway: &'a Gateway,
+    pub(super) request: &'a chat::Request,
+    pub(super) pinned: Option<Way>,
 }
 
 impl Efforts<'_> {
@@ -184,28 +163,40 @@ impl Efforts<'_> {
     }
 
     /// Whether the target's effort is one that outcomes can be about: a budget or a switch of the client's own is none.
-    fn is_known(&self, id: TargetId) -> bool {
+    pub(super) fn is_known(&self, id: TargetId) -> bool {
         self.request.effort != OwnEffort::Said(None) || self.target(id).ignores_effort()
     }
 
-    /// Whether this request can be asked at this effort.
-    fn may_be(&self, id: TargetId, effort: Option<Effort>) -> bool {
+    /// At which efforts the target can be asked.
+    fn bounds(&self, id: TargetId) -> Bounds<'_> {
         let target = self.target(id);
-        let Some(effort) = effort.filter(|effort| *effort != Effort::None) else { return true };
-        let Some(format) = target.format_for(self.request.format) else { return false };
+        let format = target.format_for(self.request.format);
         // What was steered would be refused or lost while it thinks.
-        if format == Format::Messages && self.request.steered {
-            return false;
-        }
-        // A budget of thought must leave room for the answer.
+        let thinks = format.is_some_and(|format| format != Format::Messages || !self.request.steered);
         let by_budget = match target.reasoning.style {
             Some(Style::Budget) => true,
-            None => matches!(format, Format::Messages | Format::Gemini),
+            None => matches!(format, Some(Format::Messages | Format::Gemini)),
             Some(_) => false,
         };
-        let budget = target.reasoning.budget_of(effort).max(LEAST_BUDGET);
         let most = self.request.max_output_tokens.into_iter().chain(target.max_output).min();
-        !by_budget || most.is_none_or(|most| most > budget)
+        Bounds { target, thinks, budget_below: most.filter(|_| by_budget) }
+    }
+}
+
+/// What efforts a request leaves to a target.
+struct Bounds<'a> {
+    target: &'a Target,
+    /// Whether it can be asked to reason at all.
+    thinks: bool,
+    /// A budget of thought must leave room for the answer.
+    budget_below: Option<u64>,
+}
+
+impl Bounds<'_> {
+    fn leave(&self, effort: Option<Effort>) -> bool {
+        let Some(effort) = effort.filter(|effort| *effort != Effort::None) else { return true };
+        let room = |most| self.target.reasoning.budget_of(effort).max(LEAST_BUDGET) < most;
+        self.thinks && self.budget_below.is_none_or(room)
     }
 }
 
@@ -236,7 +227,7 @@ fn pinned_out(
     candidates: &[route::Candidate],
     record: &Record<'_>,
 ) -> GatewayError {
-    let removed = candidates.iter().find(|candidate| candidate.target == target).and_then(|it| it.removed_by.as_ref());
+    let removed = candidates.iter().find(|candidate| candidate.target == target).and_then(|it| it.removed_by);
     match removed {
         Some(ceiling @ (RemovedBy::MaxCost | RemovedBy::Latency)) => beyond(gateway, allowed, ceiling.as_str(), record),
         _ => {

@@ -28,6 +28,7 @@ mod rehearse;
 mod relay;
 mod routes;
 mod status;
+mod steps;
 mod timed;
 
 use std::future::Future;

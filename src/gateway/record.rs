@@ -220,8 +220,8 @@ impl<'g> Record<'g> {
     }
 
     /// Whom to ask, in which order, and why.
-    pub(super) fn planned(&mut self, allowed: &Allowed, plan: Plan, request: &chat::Request) {
-        self.chosen = plan.order.first().copied();
+    pub(super) fn planned(&mut self, allowed: &Allowed, plan: &Plan, request: &chat::Request) {
+        self.chosen = Some(plan.first);
         self.expected = plan.chosen().map(|candidate| {
             let own = allowed.target(candidate.target).and_then(|target| target.max_output).unwrap_or(u64::MAX);
             let most = request.max_output_tokens.unwrap_or(u64::MAX).min(own);
@@ -242,7 +242,7 @@ impl<'g> Record<'g> {
             let bucket = if self.rehearsal && is_calibrated { self.bucket() } else { None };
             self.quality = Some(ledger::Quality { at_least, tau, basis, stage, bucket });
         }
-        self.considered(allowed, plan.candidates);
+        self.considered(allowed, Arc::clone(&plan.candidates));
     }
 
     /// A rule or ceiling refuses the request.

@@ -11,7 +11,7 @@ use super::error::{Code, GatewayError};
 use super::headers::Wishes;
 use super::record::Record;
 use crate::auth::Principal;
-use crate::chat;
+use crate::chat::{self, Effort};
 use crate::classify::Score;
 use crate::id::{RequestId, TargetId, TenantName};
 use crate::policy::{Allowed, RequestFacts};
@@ -31,7 +31,7 @@ pub struct Timed<'g> {
 }
 
 impl<'g> Timed<'g> {
-    /// Of this tenant, with labels as a client would send them.
+    /// Of this tenant, with labels as a client would send them. Every target that was measured has answered before.
     ///
     /// # Errors
     /// What a request would be refused for.
@@ -50,6 +50,7 @@ impl<'g> Timed<'g> {
         let found = Detected { raises: Vec::new() };
         let constrained = decide::constrain(gateway, &principal, &wishes, request, &found, &mut record)?;
         let considered = constrained.allowed.considered().collect();
+        answered(gateway, score.difficulty);
         let moment = Moment::of(gateway, &constrained, request);
         Ok(Self { gateway, principal, request, wishes, score, considered, constrained, moment })
     }
@@ -82,7 +83,21 @@ impl<'g> Timed<'g> {
         let Ok(constrained) = constrained else { return 0 };
         let score = Some(&self.score);
         decide::choose(gateway, &constrained, score, &self.wishes, self.request, &mut record)
-            .map_or(0, |plan| plan.len())
+            .map_or(0, |plan| plan.iter().take(1).count())
+    }
+}
+
+/// As if each target had answered at each effort: what was seen is read elsewhere than what is assumed.
+fn answered(gateway: &Gateway, difficulty: Option<f32>) {
+    let now = Instant::now();
+    for target in &gateway.config.targets {
+        gateway.latency.record(target.id, target.latency_prior.first_token, now);
+        for effort in [None, Some(Effort::Low), Some(Effort::High)] {
+            let output = gateway.lengths.expected(target.id, effort, difficulty).median;
+            gateway.lengths.record(target.id, effort, difficulty, output);
+            let taken = gateway.latency.first_answer_p95(target.id, effort, now);
+            gateway.latency.record_answer(target.id, effort, taken, now);
+        }
     }
 }
 

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::cost::{Terms, switching};
+use super::order::Class;
 use super::prior::{NO_SCORE, p_good};
 use super::{Calibrated, Candidate, Inputs, RemovedBy};
 use crate::chat::Effort;
 use crate::config::Target;
-use crate::id::{RuleName, TargetId};
 use crate::money::NanoUsd;
 use crate::policy::{Allowed, Objective};
 
@@ -37,39 +37,25 @@ fn figures(
     calibrated: Option<&Calibrated<'_>>,
 ) -> Vec<Candidate> {
     let ceilings = Ceilings::of(objective, inputs);
-    let mut rules: Vec<Option<&RuleName>> = vec![None; allowed.policy().targets().len()];
-    allowed.each_removed(|id, rule| {
-        if let Some(by) = rules.get_mut(id.index()) {
-            *by = Some(rule);
-        }
-    });
     // What a client names is asked as it stands.
     let choosing = calibrated.filter(|_| inputs.named.is_none());
     let mut choices = Vec::with_capacity(MANY);
-    let mut candidates = Vec::with_capacity(rules.len() + if choosing.is_some() { MANY * allowed.len() } else { 0 });
+    let most = allowed.policy().targets().len() + if choosing.is_some() { MANY * allowed.len() } else { 0 };
+    let mut candidates = Vec::with_capacity(most);
     for id in allowed.considered() {
         let Some(target) = allowed.target(id) else { continue };
-        let rule = rules.get(id.index()).copied().flatten();
+        let permitted = allowed.contains(id);
         choices.clear();
         // Of what a rule removes, one is enough to say so.
-        if let Some(calibrated) = choosing.filter(|_| rule.is_none()) {
+        if let Some(calibrated) = choosing.filter(|_| permitted) {
             (calibrated.choices)(id, &mut choices);
         }
         if choices.is_empty() {
             let effort = (inputs.effort)(id);
             choices.push((effort, calibrated.and_then(|calibrated| (calibrated.p_good)(id, effort))));
         }
-        let one = OfTarget::new(target, inputs, calibrated.is_some());
-        let healthy = rule.is_none() && (inputs.healthy)(id);
-        for &(effort, measured) in &choices {
-            let mut candidate = one.at(effort, measured, inputs);
-            candidate.up = healthy;
-            candidate.removed_by = match rule {
-                Some(rule) => Some(RemovedBy::Rule(rule.clone())),
-                None => ceilings.exceeded(&candidate).or((!healthy).then_some(RemovedBy::Health)),
-            };
-            candidates.push(candidate);
-        }
+        let one = OfTarget::new(target, permitted, inputs, calibrated.is_some());
+        candidates.extend(choices.iter().map(|&(effort, measured)| one.at(effort, measured, inputs, &ceilings)));
     }
     candidates
 }
@@ -80,6 +66,8 @@ const MANY: usize = 4;
 /// What is the same for a target at every effort.
 struct OfTarget<'a> {
     target: &'a Target,
+    permitted: bool,
+    up: bool,
     cost: Option<Terms<'a>>,
     ttft: Duration,
     /// By tier, for what was not measured.
@@ -88,10 +76,12 @@ struct OfTarget<'a> {
 }
 
 impl<'a> OfTarget<'a> {
-    fn new(target: &'a Target, inputs: &Inputs<'_>, calibrated: bool) -> Self {
+    fn new(target: &'a Target, permitted: bool, inputs: &Inputs<'_>, calibrated: bool) -> Self {
         let by_tier = |difficulty| p_good(difficulty, target.tier);
         Self {
             target,
+            permitted,
+            up: permitted && (inputs.healthy)(target.id),
             cost: Terms::of(target, inputs),
             ttft: (inputs.ttft)(target.id),
             // A target that is out and was not measured has no figure that compares with the others'.
@@ -100,21 +90,29 @@ impl<'a> OfTarget<'a> {
         }
     }
 
-    fn at(&self, effort: Option<Effort>, measured: Option<f32>, inputs: &Inputs<'_>) -> Candidate {
+    fn at(&self, effort: Option<Effort>, measured: Option<f32>, inputs: &Inputs<'_>, ceilings: &Ceilings) -> Candidate {
         let id = self.target.id;
         let output = (inputs.output)(id, effort);
+        let answer = (inputs.answer)(id, effort);
+        let expected_cost = self.cost.as_ref().map(|terms| terms.expected(effort, output.median));
+        let removed_by = match (self.permitted, ceilings.exceeded(expected_cost, self.ttft, answer)) {
+            (false, _) => Some(RemovedBy::Rule),
+            (true, Some(ceiling)) => Some(ceiling),
+            (true, None) => (!self.up).then_some(RemovedBy::Health),
+        };
         Candidate {
             target: id,
             effort,
             output,
-            expected_cost: self.cost.as_ref().map(|terms| terms.expected(effort, output.median)),
+            expected_cost,
             p_good: measured.or(self.p_good),
             quality: measured.unwrap_or(self.quality),
-            up: false,
+            up: self.up,
+            class: Class::Good,
             ttft: self.ttft,
-            answer: (inputs.answer)(id, effort),
+            answer,
             switching: NanoUsd::ZERO,
-            removed_by: None,
+            removed_by,
         }
     }
 }
@@ -140,13 +138,12 @@ impl Ceilings {
         }
     }
 
-    fn exceeded(&self, candidate: &Candidate) -> Option<RemovedBy> {
-        let dear = |ceiling| candidate.expected_cost.is_none_or(|cost| cost > ceiling);
-        if self.cost.is_some_and(dear) {
+    fn exceeded(&self, expected: Option<NanoUsd>, ttft: Duration, answer: Duration) -> Option<RemovedBy> {
+        if self.cost.is_some_and(|ceiling| expected.is_none_or(|cost| cost > ceiling)) {
             return Some(RemovedBy::MaxCost);
         }
-        let slow = self.first.is_some_and(|slowest| candidate.ttft > slowest)
-            || self.answer.is_some_and(|slowest| candidate.answer > slowest);
+        let slow =
+            self.first.is_some_and(|slowest| ttft > slowest) || self.answer.is_some_and(|slowest| answer > slowest);
         slow.then_some(RemovedBy::Latency)
     }
 }

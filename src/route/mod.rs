@@ -13,16 +13,18 @@ pub mod lengths;
 mod order;
 mod prior;
 
+use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use candidates::{candidates, leave_warm};
 
 pub use lengths::Expected;
-use order::{auto_order, by_quality, named_order};
+use order::{Class, Floor, auto_order, named_order};
 pub use prior::{NO_SCORE, p_good};
 
 use crate::chat::Effort;
-use crate::id::{RuleName, TargetId};
+use crate::id::TargetId;
 use crate::money::NanoUsd;
 use crate::policy::{Allowed, Minimise, Objective};
 
@@ -118,10 +120,10 @@ pub struct Named<'a> {
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// Every target considered, allowed or not, in the configuration's order, at each effort there is to choose from.
-    pub candidates: Vec<Candidate>,
-    /// Places in `candidates`: the chosen one, then the fallbacks, each target once. Never empty; all satisfy rules and
-    /// ceilings.
-    pub order: Vec<usize>,
+    pub candidates: Arc<Vec<Candidate>>,
+    /// Place in `candidates` of the one to try first.
+    pub first: usize,
+    rest: Rest,
     /// Why the first is first.
     pub reason: Reason,
     /// How far a candidate's quality may lie below the best; `None` where the policy states no floor.
@@ -134,11 +136,30 @@ pub struct Plan {
     pub best: Option<usize>,
 }
 
+/// Who follows the first.
+#[derive(Clone, Debug)]
+enum Rest {
+    /// All in this order, the first as well.
+    Written(Vec<usize>),
+    /// As the objective has it. Few first ones fail, so nothing is sorted until one does.
+    By(Minimise),
+}
+
 impl Plan {
     /// The target tried first.
     #[must_use]
     pub fn chosen(&self) -> Option<&Candidate> {
-        self.order.first().and_then(|&place| self.candidates.get(place))
+        self.candidates.get(self.first)
+    }
+
+    /// Places in `candidates`: the chosen one, then the fallbacks, each target once. Never empty; all satisfy rules and
+    /// ceilings. `allowed` is what was chosen among.
+    #[must_use]
+    pub fn order(&self, allowed: &Allowed) -> Cow<'_, [usize]> {
+        match &self.rest {
+            Rest::Written(order) => Cow::Borrowed(order),
+            Rest::By(minimise) => Cow::Owned(auto_order(allowed, *minimise, &self.candidates)),
+        }
     }
 }
 
@@ -159,6 +180,8 @@ pub struct Candidate {
     quality: f32,
     /// Allowed and healthy, whatever the ceilings say: one that the best may be.
     up: bool,
+    /// How far it goes towards what is wanted.
+    class: Class,
     /// Time to the first token, 95th percentile.
     pub ttft: Duration,
     /// Time to the first token of the answer itself, 95th percentile.
@@ -171,10 +194,10 @@ pub struct Candidate {
 }
 
 /// What keeps a candidate out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RemovedBy {
-    /// A rule of the policy.
-    Rule(RuleName),
+    /// A rule of the policy: [`Allowed::removed_by`] names it.
+    Rule,
     /// Expected to cost more than the ceiling, or of unknown price.
     MaxCost,
     /// Too long to the first token, or to the answer's.
@@ -184,11 +207,11 @@ pub enum RemovedBy {
 }
 
 impl RemovedBy {
-    /// The rule's name, or the ceiling's.
+    /// The ceiling's name, or `rule`.
     #[must_use]
-    pub fn as_str(&self) -> &str {
+    pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Rule(name) => name.as_str(),
+            Self::Rule => "rule",
             Self::MaxCost => "max_cost",
             Self::Latency => "latency",
             Self::Health => "health",
@@ -244,7 +267,7 @@ pub struct NoCandidate {
     /// What is to blame.
     pub why: Why,
     /// All candidates with what removed them.
-    pub candidates: Vec<Candidate>,
+    pub candidates: Arc<Vec<Candidate>>,
 }
 
 /// What is to blame for an empty plan. The first two are 403 `policy_denied`, the last 503 `no_healthy_target`.
@@ -289,29 +312,37 @@ pub fn choose(allowed: &Allowed, objective: &Objective, inputs: &Inputs<'_>) -> 
     if minimise == Minimise::Cost && inputs.named.is_none() {
         leave_warm(allowed, inputs, &mut candidates);
     }
-    if candidates.iter().all(|candidate| candidate.removed_by.is_some()) {
-        return Err(NoCandidate { why: blame(allowed, &candidates), candidates });
-    }
-    let best = (0..candidates.len())
-        .filter(|&place| candidates[place].up)
-        .min_by(|&a, &b| by_quality(allowed, &candidates[a], &candidates[b]));
+    let best = order::best(allowed, &candidates);
     let prior = objective.at_least.map(|share| 1.0 - share);
     let tau = calibrated.and_then(|calibrated| calibrated.tau).or(prior).filter(|_| prior.is_some());
-    let (order, reason) = match &inputs.named {
-        Some(named) => named_order(named, &candidates),
-        None => auto_order(allowed, minimise, inputs, &candidates, best.zip(tau)),
+    let floor =
+        best.and_then(|best| candidates.get(best)).zip(tau).map(|(best, tau)| Floor { best: best.quality, tau });
+    let chosen = match &inputs.named {
+        Some(named) => {
+            let (order, reason) = named_order(named, &candidates);
+            order.first().copied().map(|first| (first, Rest::Written(order), reason))
+        }
+        None => {
+            order::classify(allowed, inputs, &mut candidates, floor);
+            let first = order::first(allowed, minimise, inputs, &candidates);
+            first.map(|(first, reason)| (first, Rest::By(minimise), reason))
+        }
     };
-    Ok(Plan { candidates, order, reason, tau, at_least: objective.at_least, basis, best })
+    let candidates = Arc::new(candidates);
+    let Some((first, rest, reason)) = chosen else {
+        return Err(NoCandidate { why: blame(allowed, &candidates), candidates });
+    };
+    Ok(Plan { candidates, first, rest, reason, tau, at_least: objective.at_least, basis, best })
 }
 
 /// A target that only its health keeps out may come back, so that is said first; then what the client can change.
 fn blame(allowed: &Allowed, candidates: &[Candidate]) -> Why {
-    let any = |what: &RemovedBy| candidates.iter().any(|candidate| candidate.removed_by.as_ref() == Some(what));
+    let any = |what| candidates.iter().any(|candidate| candidate.removed_by == Some(what));
     if allowed.is_empty() {
         Why::Rules
-    } else if any(&RemovedBy::Health) {
+    } else if any(RemovedBy::Health) {
         Why::Health
-    } else if any(&RemovedBy::MaxCost) {
+    } else if any(RemovedBy::MaxCost) {
         Why::MaxCost
     } else {
         Why::Latency

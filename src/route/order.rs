@@ -37,7 +37,7 @@ pub(super) fn named_order(named: &Named<'_>, candidates: &[Candidate]) -> (Vec<u
 
 /// How far a candidate goes towards what is wanted; the first decides, and is told first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Class {
+pub(super) enum Class {
     /// Good enough: by what is minimised.
     Good,
     /// Not good enough: by quality.
@@ -46,10 +46,13 @@ enum Class {
     Unfit,
 }
 
-/// A candidate in order.
-struct Ranked {
-    class: Class,
-    place: usize,
+/// What the qualities of good enough candidates may be.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Floor {
+    /// The best quality there is.
+    pub(super) best: f32,
+    /// How far below is good enough.
+    pub(super) tau: f32,
 }
 
 /// Whether a target can do what the request needs, by what it states; one that states nothing may be able to. Those that
@@ -62,56 +65,47 @@ fn fits(target: &Target, inputs: &Inputs<'_>) -> bool {
     able && target.context.is_none_or(|context| inputs.input_tokens <= context)
 }
 
-/// The best candidate of each target, in the order to try them: one that failed is not asked again with another effort.
-pub(super) fn auto_order(
+/// Says of each candidate how far it goes.
+pub(super) fn classify(allowed: &Allowed, inputs: &Inputs<'_>, candidates: &mut [Candidate], floor: Option<Floor>) {
+    // The margin is for f32: 0.8 - 0.75 is a little more than 0.05.
+    let good_enough = |quality: f32| floor.is_none_or(|Floor { best, tau }| best - quality <= tau + 1e-6);
+    // A target's candidates stand together.
+    for of_target in candidates.chunk_by_mut(|a, b| a.target == b.target) {
+        let target = of_target.first().and_then(|one| allowed.target(one.target));
+        let fits = target.is_some_and(|target| fits(target, inputs));
+        for candidate in of_target {
+            candidate.class = match (fits, good_enough(candidate.quality)) {
+                (false, _) => Class::Unfit,
+                (true, true) => Class::Good,
+                (true, false) => Class::Rest,
+            };
+        }
+    }
+}
+
+/// The one to try first, and why. Candidates that are out do not count; `None`: all are.
+pub(super) fn first(
     allowed: &Allowed,
     minimise: Minimise,
     inputs: &Inputs<'_>,
     candidates: &[Candidate],
-    floor: Option<(usize, f32)>,
-) -> (Vec<usize>, Reason) {
-    let good_enough = |candidate: &Candidate| {
-        let Some((best, tau)) = floor else { return true };
-        // The margin is for f32: 0.8 - 0.75 is a little more than 0.05.
-        candidates[best].quality - candidate.quality <= tau + 1e-6
-    };
-    let wanted = match minimise {
-        Minimise::Cost => by_cost,
-        Minimise::Latency => by_latency,
-        Minimise::None => by_quality,
-    };
-    let compare = |a: &Ranked, b: &Ranked| {
-        let within = if a.class == Class::Good { wanted } else { by_quality };
-        a.class.cmp(&b.class).then_with(|| within(allowed, &candidates[a.place], &candidates[b.place]))
-    };
-    let mut ranked: Vec<Ranked> = Vec::with_capacity(allowed.len());
-    let mut begin = 0;
-    // A target's candidates stand together.
-    for of_target in candidates.chunk_by(|a, b| a.target == b.target) {
-        let places = begin..begin + of_target.len();
-        begin = places.end;
-        let fits = of_target.first().is_some_and(|one| allowed.target(one.target).is_some_and(|it| fits(it, inputs)));
-        let class = |candidate: &Candidate| match (fits, good_enough(candidate)) {
-            (false, _) => Class::Unfit,
-            (true, true) => Class::Good,
-            (true, false) => Class::Rest,
-        };
-        let free = places.zip(of_target).filter(|(_, candidate)| candidate.removed_by.is_none());
-        let free = free.map(|(place, candidate)| Ranked { class: class(candidate), place });
-        ranked.extend(free.min_by(compare));
+) -> Option<(usize, Reason)> {
+    let mut free = candidates.iter().enumerate().filter(|(_, candidate)| candidate.removed_by.is_none());
+    let (mut place, mut first) = free.next()?;
+    let mut only = true;
+    for (other, candidate) in free {
+        only = false;
+        if compare(allowed, minimise, candidate, first).is_lt() {
+            (place, first) = (other, candidate);
+        }
     }
-    ranked.sort_unstable_by(compare);
-    let good = ranked.iter().take_while(|ranked| ranked.class == Class::Good).count();
-    let order: Vec<usize> = ranked.into_iter().map(|ranked| ranked.place).collect();
-    let good = order.get(..good).unwrap_or_default();
-    let stays = minimise == Minimise::Cost && sticks(allowed, inputs, candidates, good);
-    let reason = if candidates.iter().filter(|candidate| candidate.removed_by.is_none()).take(2).count() == 1 {
+    let reason = if only {
         Reason::OnlyAllowed
-    } else if stays {
+    } else if minimise == Minimise::Cost && sticks(allowed, inputs, candidates, first) {
         Reason::Sticky
     } else if inputs.difficulty.is_none() {
         Reason::NoScore
-    } else if good.is_empty() {
+    } else if first.class != Class::Good {
         Reason::BestQuality
     } else {
         match minimise {
@@ -120,15 +114,45 @@ pub(super) fn auto_order(
             Minimise::None => Reason::BestQuality,
         }
     };
-    (order, reason)
+    Some((place, reason))
+}
+
+/// The best candidate of each target, in the order to try them: one that failed is not asked again with another effort.
+pub(super) fn auto_order(allowed: &Allowed, minimise: Minimise, candidates: &[Candidate]) -> Vec<usize> {
+    let compare = |a: &usize, b: &usize| compare(allowed, minimise, &candidates[*a], &candidates[*b]);
+    let mut order: Vec<usize> = Vec::with_capacity(allowed.len());
+    let mut begin = 0;
+    for of_target in candidates.chunk_by(|a, b| a.target == b.target) {
+        let places = begin..begin + of_target.len();
+        begin = places.end;
+        order.extend(places.filter(|&place| candidates[place].removed_by.is_none()).min_by(compare));
+    }
+    order.sort_unstable_by(compare);
+    order
+}
+
+/// The place of the one with the highest quality among those that are up, whatever the ceilings say.
+pub(super) fn best(allowed: &Allowed, candidates: &[Candidate]) -> Option<usize> {
+    let up = candidates.iter().enumerate().filter(|(_, candidate)| candidate.up);
+    up.min_by(|(_, a), (_, b)| by_quality(allowed, a, b)).map(|(place, _)| place)
 }
 
 /// Whether the first is so only because its cache is warm: by costs alone it would be another target.
-fn sticks(allowed: &Allowed, inputs: &Inputs<'_>, candidates: &[Candidate], order: &[usize]) -> bool {
-    let (Some(warm), Some(&first)) = (inputs.warm, order.first()) else { return false };
-    let alone = |a: &Candidate, b: &Candidate| cost(a).cmp(&cost(b)).then_with(|| by_speed(allowed, a, b));
-    let cheapest = order.iter().map(|&place| &candidates[place]).min_by(|a, b| alone(a, b));
-    candidates[first].target == warm.target && cheapest.is_some_and(|cheapest| cheapest.target != warm.target)
+fn sticks(allowed: &Allowed, inputs: &Inputs<'_>, candidates: &[Candidate], first: &Candidate) -> bool {
+    if inputs.warm.is_none_or(|warm| warm.target != first.target) || first.class != Class::Good {
+        return false;
+    }
+    let alone = |a: &&Candidate, b: &&Candidate| cost(a).cmp(&cost(b)).then_with(|| by_speed(allowed, a, b));
+    let good = candidates.iter().filter(|one| one.removed_by.is_none() && one.class == Class::Good);
+    good.min_by(alone).is_some_and(|cheapest| cheapest.target != first.target)
+}
+
+fn compare(allowed: &Allowed, minimise: Minimise, a: &Candidate, b: &Candidate) -> Ordering {
+    a.class.cmp(&b.class).then_with(|| match (a.class, minimise) {
+        (Class::Good, Minimise::Cost) => by_cost(allowed, a, b),
+        (Class::Good, Minimise::Latency) => by_latency(allowed, a, b),
+        _ => by_quality(allowed, a, b),
+    })
 }
 
 /// Lower first, the price of leaving a warm cache included; a target of unknown price after all priced ones.
@@ -149,7 +173,7 @@ fn by_speed(allowed: &Allowed, a: &Candidate, b: &Candidate) -> Ordering {
     a.answer.cmp(&b.answer).then_with(|| by_name(allowed, a, b)).then_with(|| a.effort.cmp(&b.effort))
 }
 
-pub(super) fn by_quality(allowed: &Allowed, a: &Candidate, b: &Candidate) -> Ordering {
+fn by_quality(allowed: &Allowed, a: &Candidate, b: &Candidate) -> Ordering {
     b.quality.total_cmp(&a.quality).then_with(|| by_cost(allowed, a, b))
 }
 

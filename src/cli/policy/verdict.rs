@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::cases::{Case, Expect, Given};
-use crate::chat::{Effort, Text};
+use crate::chat::Text;
 use crate::config::{Config, LabelSource};
 use crate::detect::{Detectors, Findings};
 use crate::gateway::{Calibrated, lengths};
@@ -131,7 +131,7 @@ fn run(
     let p_good = |id, effort| forecast?.p_good(id, effort);
     let choices = |id, into: &mut Vec<route::Choice>| {
         if let Some(forecast) = forecast {
-            into.extend(forecast.choices(id, |_| true));
+            forecast.choices(id, |_| true, into);
         }
     };
     let inputs = Inputs {
@@ -260,7 +260,7 @@ fn show(candidate: &Candidate, allowed: &Allowed) -> String {
     }
     let cost = candidate.expected_cost.map_or_else(|| "unknown".to_owned(), |cost| format!("{cost} USD"));
     let p_good = candidate.p_good.map_or_else(|| "-".to_owned(), |p| format!("{p:.2}"));
-    let removed = candidate.removed_by.as_ref().map_or_else(String::new, |by| format!(", removed by {}", by.as_str()));
+    let removed = candidate.removed_by.map_or_else(String::new, |by| format!(", removed by {}", by.as_str()));
     let (first, answer) = (candidate.ttft.as_millis(), candidate.answer.as_millis());
     format!("{name}: cost {cost}, p_good {p_good}, first token {first} ms, answer {answer} ms{removed}")
 }

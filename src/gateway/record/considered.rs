@@ -1,6 +1,7 @@
 //! Every target that a decision considered: with its figures, or with what removed it and the fact that failed.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::Record;
 use crate::chat::Effort;
@@ -28,7 +29,7 @@ impl Record<'_> {
     }
 
     /// Every target that was considered, with its figures or with what removed it.
-    pub(in crate::gateway) fn considered(&mut self, allowed: &Allowed, candidates: Vec<route::Candidate>) {
+    pub(in crate::gateway) fn considered(&mut self, allowed: &Allowed, candidates: Arc<Vec<route::Candidate>>) {
         let unhealthy = candidates.iter().filter(|candidate| candidate.removed_by == Some(RemovedBy::Health));
         let full = unhealthy.map(|candidate| candidate.target).filter(|id| !self.gateway.places.has_room(*id));
         let found = Found {
@@ -51,7 +52,7 @@ impl Record<'_> {
 /// What a decision found, until somebody asks for it.
 struct Found {
     allowed: Allowed,
-    candidates: Vec<route::Candidate>,
+    candidates: Arc<Vec<route::Candidate>>,
     /// Those that had no room.
     full: Vec<TargetId>,
     scored: bool,
@@ -64,6 +65,10 @@ impl Found {
     }
 
     fn tell_of(&self, candidate: &route::Candidate) -> Option<Candidate> {
+        let (removed_by, detail) = match self.allowed.why_removed(candidate.target) {
+            Some(removal) => (Some(removal.rule), Some(removal.detail.into())),
+            None => (candidate.removed_by.map(|by| by.as_str().into()), self.what_failed(candidate)),
+        };
         Some(Candidate {
             target: self.allowed.target(candidate.target)?.name.clone(),
             effort: candidate.effort.map(Effort::as_str),
@@ -73,21 +78,15 @@ impl Found {
             p_good: candidate.p_good.filter(|_| self.scored),
             ttft_ms: Some(candidate.ttft.as_secs_f64() * 1e3),
             answer_ms: Some(candidate.answer.as_secs_f64() * 1e3),
-            removed_by: candidate.removed_by.as_ref().map(|removed| match removed {
-                RemovedBy::Rule(rule) => rule.clone(),
-                ceiling => ceiling.as_str().into(),
-            }),
-            detail: match self.allowed.why_removed(candidate.target) {
-                Some(removal) => Some(removal.detail.into()),
-                None => self.what_failed(candidate),
-            },
+            removed_by,
+            detail,
         })
     }
 
     /// By what a ceiling was missed, or why nobody can be asked.
     fn what_failed(&self, candidate: &route::Candidate) -> Option<Cow<'static, str>> {
-        Some(match (candidate.removed_by.as_ref()?, candidate.expected_cost) {
-            (RemovedBy::Rule(_), _) => return None,
+        Some(match (candidate.removed_by?, candidate.expected_cost) {
+            (RemovedBy::Rule, _) => return None,
             (RemovedBy::MaxCost, None) => "its price is not known".into(),
             (RemovedBy::MaxCost, Some(cost)) => format!("expected to cost {cost} USD").into(),
             (RemovedBy::Latency, _) => format!(
