@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::chance::Chance;
 use crate::chat::Effort;
 use crate::classify::{Classifier, Stage};
 use crate::config::{ClassifierModel, Config, Target};
 use crate::id::TargetId;
 use crate::policy::Objective;
 use crate::quality::{Bucket, Calibration, CalibrationError, Curve, Scorer, TargetCurve, ease};
-use crate::route::Choice;
 use crate::route::lengths::{ANSWER, Lengths, usual};
 
 /// The configuration's calibration.
@@ -176,26 +176,24 @@ pub struct Forecast<'a> {
 impl Forecast<'_> {
     /// The chance that a target, asked with this effort, answers the prompt well; `None` where it was not measured.
     #[must_use]
-    pub fn p_good(&self, id: TargetId, effort: Option<Effort>) -> Option<f32> {
+    pub fn p_good(&self, id: TargetId, effort: Option<Effort>) -> Option<Chance> {
         let measured = self.targets.get(id.index())?;
         let (_, curve) = measured.curves.get(measured.place(effort)?)?;
-        Some(self.along(curve))
+        Some(curve.chance(self.ease, self.vector))
     }
 
-    /// Adds the efforts to choose from for a target among those that `may` be asked for, each with its chance of a good
+    /// Shows `each` the efforts to choose from for a target among those that `may` be asked for, with the chance of a good
     /// answer; none where nothing was measured.
-    pub fn choices(&self, id: TargetId, may: impl Fn(Option<Effort>) -> bool, into: &mut Vec<Choice>) {
-        for (effort, curve) in self.targets.get(id.index()).into_iter().flat_map(Measured::routed) {
-            if may(*effort) {
-                into.push((*effort, Some(self.along(curve))));
-            }
+    pub fn choices(
+        &self,
+        id: TargetId,
+        may: impl Fn(Option<Effort>) -> bool,
+        mut each: impl FnMut(Option<Effort>, Chance),
+    ) {
+        let Some(measured) = self.targets.get(id.index()) else { return };
+        for (effort, curve) in measured.routed().filter(|(effort, _)| may(*effort)) {
+            each(*effort, curve.chance(self.ease, self.vector));
         }
-    }
-
-    fn along(&self, curve: &Curve) -> f32 {
-        #[expect(clippy::cast_possible_truncation, reason = "a probability")]
-        let p = curve.p_good_at(self.ease, self.vector) as f32;
-        p
     }
 }
 

@@ -8,7 +8,8 @@ use super::decide::{Constrained, NOTHING_ALLOWED};
 use super::decode::aside;
 use super::error::{Code, GatewayError};
 use super::headers::Wishes;
-use super::pins::{Known, Way};
+use super::known::Known;
+use super::pins::{self, Way};
 use super::record::Record;
 use super::steps::{Step, Steps};
 use crate::chat::{self, Effort, Format, OwnEffort};
@@ -65,7 +66,7 @@ pub(super) struct Moment {
     /// The target that began the tool loop.
     pinned: Option<Way>,
     /// The conversation that is gone on with.
-    conversation: Option<Known>,
+    conversation: Option<pins::Known>,
 }
 
 impl Moment {
@@ -93,43 +94,31 @@ pub(super) fn weigh(
     let only = pinned.map(|way| [(way.target, 1)]);
     let objective = &allowed.policy().objective;
     let difficulty = score.and_then(|score| score.difficulty);
-    let efforts = Efforts { gateway, request, pinned };
     let calibrated = gateway.calibrated.as_ref().and_then(|calibrated| calibrated.by(score?.stage.as_str()));
     let vector = score.and_then(|score| score.embedding.as_deref());
-    let forecast = calibrated.zip(difficulty).map(|(calibrated, difficulty)| calibrated.forecast(difficulty, vector));
-    let p_good = |id, effort| forecast.filter(|_| efforts.is_known(id))?.p_good(id, effort);
-    let free = forecast.filter(|_| efforts.are_free());
-    let choices = |id, into: &mut Vec<route::Choice>| {
-        if let Some(forecast) = free {
-            let bounds = efforts.bounds(id);
-            forecast.choices(id, |effort| bounds.leave(effort), into);
-        }
+    let known = Known {
+        gateway,
+        efforts: Efforts { gateway, request, pinned },
+        forecast: calibrated.zip(difficulty).map(|(calibrated, difficulty)| calibrated.forecast(difficulty, vector)),
+        health: gateway.health.at(now),
+        latency: gateway.latency.at(now),
+        lengths: gateway.lengths.at(difficulty),
     };
-    let (health, latency) = (gateway.health.at(now), gateway.latency.at(now));
     let inputs = Inputs {
         difficulty,
         input_tokens: request.input_tokens_estimate,
         max_output: request.max_output_tokens,
         n: request.n,
         needs: &needs(request),
-        effort: &|id| efforts.fixed(id),
-        output: &|id, effort| gateway.lengths.expected(id, effort, difficulty),
-        ttft: &|id| latency.first_token_p95(id),
-        answer: &|id, effort| latency.first_answer_p95(id, effort),
-        healthy: &|id| health.is_healthy(id) && gateway.places.has_room(id),
         ceiling: wishes.max_cost,
         named: only
             .as_ref()
             .map(|only| Named { targets: only, random: 0, reason: Reason::Pinned })
             .or_else(|| meant.weighted().map(|targets| Named { targets, random: rand::random(), reason })),
-        calibrated: calibrated.map(|calibrated| route::Calibrated {
-            choices: &choices,
-            p_good: &p_good,
-            tau: calibrated.tau(objective),
-        }),
+        calibrated: calibrated.map(|calibrated| route::Calibrated { tau: calibrated.tau(objective) }),
         warm: conversation.and_then(|conversation| gateway.pins.warm(&conversation)),
     };
-    route::choose(allowed, objective, &inputs)
+    route::choose(allowed, objective, &inputs, &known)
 }
 
 /// At which efforts the targets may be asked for one request.
@@ -146,13 +135,13 @@ impl Efforts<'_> {
     }
 
     /// Whether there is a choice: the client leaves it open, and the model is not in the middle of its work.
-    fn are_free(&self) -> bool {
+    pub(super) fn are_free(&self) -> bool {
         let sayable = matches!(self.request.format, Format::Chat | Format::Responses | Format::Messages);
         sayable && self.request.effort.is_unsaid() && !self.request.in_tool_loop
     }
 
     /// The effort where there is none to choose.
-    fn fixed(&self, id: TargetId) -> Option<Effort> {
+    pub(super) fn fixed(&self, id: TargetId) -> Option<Effort> {
         if self.target(id).ignores_effort() {
             return None;
         }
@@ -168,7 +157,7 @@ impl Efforts<'_> {
     }
 
     /// At which efforts the target can be asked.
-    fn bounds(&self, id: TargetId) -> Bounds<'_> {
+    pub(super) fn bounds(&self, id: TargetId) -> Bounds<'_> {
         let target = self.target(id);
         let format = target.format_for(self.request.format);
         // What was steered would be refused or lost while it thinks.
@@ -184,7 +173,7 @@ impl Efforts<'_> {
 }
 
 /// What efforts a request leaves to a target.
-struct Bounds<'a> {
+pub(super) struct Bounds<'a> {
     target: &'a Target,
     /// Whether it can be asked to reason at all.
     thinks: bool,
@@ -193,7 +182,7 @@ struct Bounds<'a> {
 }
 
 impl Bounds<'_> {
-    fn leave(&self, effort: Option<Effort>) -> bool {
+    pub(super) fn leave(&self, effort: Option<Effort>) -> bool {
         let Some(effort) = effort.filter(|effort| *effort != Effort::None) else { return true };
         let room = |most| self.target.reasoning.budget_of(effort).max(LEAST_BUDGET) < most;
         self.thinks && self.budget_below.is_none_or(room)
@@ -211,7 +200,7 @@ fn pinned(gateway: &Gateway, constrained: &Constrained<'_>, request: &chat::Requ
 }
 
 /// The conversation that is gone on with. Of use only where a target is chosen, and by its cost.
-fn conversation(gateway: &Gateway, constrained: &Constrained<'_>, request: &chat::Request) -> Option<Known> {
+fn conversation(gateway: &Gateway, constrained: &Constrained<'_>, request: &chat::Request) -> Option<pins::Known> {
     let by_cost = constrained.allowed.policy().objective.minimise == Minimise::Cost;
     if constrained.asked.meant != Meant::Auto || !by_cost {
         return None;

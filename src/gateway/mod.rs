@@ -18,6 +18,7 @@ mod detect;
 mod error;
 mod feedback;
 mod headers;
+mod known;
 mod lasting;
 mod listed;
 mod other;

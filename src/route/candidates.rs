@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::cost::{Terms, switching};
 use super::order::Class;
 use super::prior::{NO_SCORE, p_good};
-use super::{Calibrated, Candidate, Inputs, RemovedBy};
+use super::{Calibrated, Candidate, Inputs, Known, RemovedBy};
+use crate::chance::Chance;
 use crate::chat::Effort;
 use crate::config::Target;
 use crate::money::NanoUsd;
@@ -14,48 +15,49 @@ use crate::policy::{Allowed, Objective};
 /// All candidates, and the calibration if it decides this request: the prompt has a score, a threshold was found for the
 /// floor, and all that may be asked were measured at the efforts they would be asked with. A measured figure and one by
 /// tier do not compare, so it is all or none.
-pub(super) fn candidates<'a>(
+pub(super) fn candidates(
     allowed: &Allowed,
     objective: &Objective,
-    inputs: &Inputs<'a>,
-) -> (Vec<Candidate>, Option<Calibrated<'a>>) {
-    let fits = |calibrated: &Calibrated<'_>| objective.at_least.is_none() || calibrated.tau.is_some();
+    inputs: &Inputs<'_>,
+    known: &impl Known,
+) -> (Vec<Candidate>, Option<Calibrated>) {
+    let fits = |calibrated: &Calibrated| objective.at_least.is_none() || calibrated.tau.is_some();
     let scored = inputs.calibrated.filter(|_| inputs.difficulty.is_some());
     if let Some(calibrated) = scored.filter(fits) {
-        let candidates = figures(allowed, objective, inputs, Some(&calibrated));
-        if candidates.iter().all(|candidate| !candidate.up || candidate.p_good.is_some()) {
+        let candidates = figures(allowed, objective, inputs, known, true);
+        if candidates.iter().all(|candidate| !candidate.up || candidate.scored) {
             return (candidates, Some(calibrated));
         }
     }
-    (figures(allowed, objective, inputs, None), None)
+    (figures(allowed, objective, inputs, known, false), None)
 }
 
 fn figures(
     allowed: &Allowed,
     objective: &Objective,
     inputs: &Inputs<'_>,
-    calibrated: Option<&Calibrated<'_>>,
+    known: &impl Known,
+    calibrated: bool,
 ) -> Vec<Candidate> {
     let ceilings = Ceilings::of(objective, inputs);
     // What a client names is asked as it stands.
-    let choosing = calibrated.filter(|_| inputs.named.is_none());
-    let mut choices = Vec::with_capacity(MANY);
-    let most = allowed.policy().targets().len() + if choosing.is_some() { MANY * allowed.len() } else { 0 };
+    let choosing = calibrated && inputs.named.is_none();
+    let most = allowed.policy().targets().len() + if choosing { MANY * allowed.len() } else { 0 };
     let mut candidates = Vec::with_capacity(most);
     for id in allowed.considered() {
         let Some(target) = allowed.target(id) else { continue };
         let permitted = allowed.contains(id);
-        choices.clear();
+        let one = OfTarget::new(target, permitted, inputs, known, calibrated);
+        let before = candidates.len();
         // Of what a rule removes, one is enough to say so.
-        if let Some(calibrated) = choosing.filter(|_| permitted) {
-            (calibrated.choices)(id, &mut choices);
+        if choosing && permitted {
+            known.choices(id, |effort, chance| candidates.push(one.at(effort, Some(chance), known, &ceilings)));
         }
-        if choices.is_empty() {
-            let effort = (inputs.effort)(id);
-            choices.push((effort, calibrated.and_then(|calibrated| (calibrated.p_good)(id, effort))));
+        if candidates.len() == before {
+            let effort = known.effort(id);
+            let measured = if calibrated { known.p_good(id, effort) } else { None };
+            candidates.push(one.at(effort, measured, known, &ceilings));
         }
-        let one = OfTarget::new(target, permitted, inputs, calibrated.is_some());
-        candidates.extend(choices.iter().map(|&(effort, measured)| one.at(effort, measured, inputs, &ceilings)));
     }
     candidates
 }
@@ -71,29 +73,36 @@ struct OfTarget<'a> {
     cost: Option<Terms<'a>>,
     ttft: Duration,
     /// By tier, for what was not measured.
-    p_good: Option<f32>,
-    quality: f32,
+    quality: Chance,
+    /// Whether that is of this prompt and compares with the others'.
+    scored: bool,
 }
 
 impl<'a> OfTarget<'a> {
-    fn new(target: &'a Target, permitted: bool, inputs: &Inputs<'_>, calibrated: bool) -> Self {
-        let by_tier = |difficulty| p_good(difficulty, target.tier);
+    fn new(target: &'a Target, permitted: bool, inputs: &Inputs<'_>, known: &impl Known, calibrated: bool) -> Self {
+        let by_tier = p_good(inputs.difficulty.unwrap_or(NO_SCORE), target.tier);
         Self {
             target,
             permitted,
-            up: permitted && (inputs.healthy)(target.id),
+            up: permitted && known.is_healthy(target.id),
             cost: Terms::of(target, inputs),
-            ttft: (inputs.ttft)(target.id),
+            ttft: known.ttft(target.id),
+            quality: Chance::Of(f64::from(by_tier)),
             // A target that is out and was not measured has no figure that compares with the others'.
-            p_good: inputs.difficulty.filter(|_| !calibrated).map(by_tier),
-            quality: by_tier(inputs.difficulty.unwrap_or(NO_SCORE)),
+            scored: !calibrated && inputs.difficulty.is_some(),
         }
     }
 
-    fn at(&self, effort: Option<Effort>, measured: Option<f32>, inputs: &Inputs<'_>, ceilings: &Ceilings) -> Candidate {
+    fn at(
+        &self,
+        effort: Option<Effort>,
+        measured: Option<Chance>,
+        known: &impl Known,
+        ceilings: &Ceilings,
+    ) -> Candidate {
         let id = self.target.id;
-        let output = (inputs.output)(id, effort);
-        let answer = (inputs.answer)(id, effort);
+        let output = known.output(id, effort);
+        let answer = known.answer(id, effort);
         let expected_cost = self.cost.as_ref().map(|terms| terms.expected(effort, output.median));
         let removed_by = match (self.permitted, ceilings.exceeded(expected_cost, self.ttft, answer)) {
             (false, _) => Some(RemovedBy::Rule),
@@ -105,7 +114,7 @@ impl<'a> OfTarget<'a> {
             effort,
             output,
             expected_cost,
-            p_good: measured.or(self.p_good),
+            scored: self.scored || measured.is_some(),
             quality: measured.unwrap_or(self.quality),
             up: self.up,
             class: Class::Good,

@@ -8,6 +8,7 @@ mod candidates;
 mod cost;
 pub mod health;
 pub mod inflight;
+mod known;
 pub mod latency;
 pub mod lengths;
 mod order;
@@ -19,16 +20,18 @@ use std::time::Duration;
 
 use candidates::{candidates, leave_warm};
 
+pub use known::Known;
 pub use lengths::Expected;
-use order::{Class, Floor, auto_order, named_order};
+use order::{Class, auto_order, named_order};
 pub use prior::{NO_SCORE, p_good};
 
+use crate::chance::{Chance, Within};
 use crate::chat::Effort;
 use crate::id::TargetId;
 use crate::money::NanoUsd;
 use crate::policy::{Allowed, Minimise, Objective};
 
-/// What is known of a request and of the targets at this moment.
+/// What is known of a request.
 pub struct Inputs<'a> {
     /// One minus the chance that a weak-tier model answers well; `None` where nobody scored the prompt.
     pub difficulty: Option<f32>,
@@ -40,23 +43,12 @@ pub struct Inputs<'a> {
     pub n: u32,
     /// What the request cannot do without, in the words of `supports`: `tools`, `images`.
     pub needs: &'a [&'a str],
-    /// The effort that a target is asked with where there is none to choose: the client's own, that of the loop it is in,
-    /// or `None`, the model's own.
-    pub effort: &'a dyn Fn(TargetId) -> Option<Effort>,
-    /// Output tokens of one answer.
-    pub output: &'a dyn Fn(TargetId, Option<Effort>) -> Expected,
-    /// Time to the first token, as high as 95 of 100 requests see it.
-    pub ttft: &'a dyn Fn(TargetId) -> Duration,
-    /// The same to the first token of the answer itself, reasoning over.
-    pub answer: &'a dyn Fn(TargetId, Option<Effort>) -> Duration,
-    /// Whether a target answers and has room.
-    pub healthy: &'a dyn Fn(TargetId) -> bool,
     /// The client's own ceiling; the lower of it and the policy's holds.
     pub ceiling: Option<NanoUsd>,
     /// What the client named instead of `auto`.
     pub named: Option<Named<'a>>,
     /// What a calibration says; `None` where there is none or it does not hold for this score.
-    pub calibrated: Option<Calibrated<'a>>,
+    pub calibrated: Option<Calibrated>,
     /// Where the beginning of this conversation is cached, if anywhere.
     pub warm: Option<Warm>,
 }
@@ -70,17 +62,9 @@ pub struct Warm {
     pub tokens: u64,
 }
 
-/// An effort to choose, and the chance of a good answer with it.
-pub type Choice = (Option<Effort>, Option<f32>);
-
 /// Measured qualities, instead of the prior by tier.
-#[derive(Clone, Copy)]
-pub struct Calibrated<'a> {
-    /// Adds the efforts to choose from for a target, each with its chance of a good answer; none: only
-    /// [`Inputs::effort`] will do.
-    pub choices: &'a dyn Fn(TargetId, &mut Vec<Choice>),
-    /// The chance of a good answer of a target at an effort; `None` for what was not measured.
-    pub p_good: &'a dyn Fn(TargetId, Option<Effort>) -> Option<f32>,
+#[derive(Clone, Copy, Debug)]
+pub struct Calibrated {
     /// How far below the best still keeps the policy's floor; `None` where no threshold was found for it.
     pub tau: Option<f32>,
 }
@@ -174,10 +158,10 @@ pub struct Candidate {
     pub output: Expected,
     /// `None` where no price is known.
     pub expected_cost: Option<NanoUsd>,
-    /// Chance of a good answer, by calibration or the tier's prior; `None` where nobody scored the prompt.
-    pub p_good: Option<f32>,
-    /// What the choice went by: `p_good`, or that of a prompt of middle difficulty.
-    quality: f32,
+    /// What the choice went by: the chance of a good answer, or that of a prompt of middle difficulty.
+    quality: Chance,
+    /// Whether it is of this prompt.
+    scored: bool,
     /// Allowed and healthy, whatever the ceilings say: one that the best may be.
     up: bool,
     /// How far it goes towards what is wanted.
@@ -191,6 +175,14 @@ pub struct Candidate {
     pub switching: NanoUsd,
     /// What keeps it out; `None` for one that may be tried.
     pub removed_by: Option<RemovedBy>,
+}
+
+impl Candidate {
+    /// Chance of a good answer, by calibration or the tier's prior; `None` where nobody scored the prompt.
+    #[must_use]
+    pub fn p_good(&self) -> Option<f32> {
+        self.scored.then(|| self.quality.p())
+    }
 }
 
 /// What keeps a candidate out.
@@ -304,8 +296,13 @@ impl Why {
 ///
 /// # Errors
 /// [`NoCandidate`] where nothing may be tried.
-pub fn choose(allowed: &Allowed, objective: &Objective, inputs: &Inputs<'_>) -> Result<Plan, NoCandidate> {
-    let (mut candidates, calibrated) = candidates(allowed, objective, inputs);
+pub fn choose(
+    allowed: &Allowed,
+    objective: &Objective,
+    inputs: &Inputs<'_>,
+    known: &impl Known,
+) -> Result<Plan, NoCandidate> {
+    let (mut candidates, calibrated) = candidates(allowed, objective, inputs, known);
     let basis = if calibrated.is_some() { Basis::Calibrated } else { Basis::Prior };
     let minimise =
         if objective.require_calibration && basis == Basis::Prior { Minimise::None } else { objective.minimise };
@@ -315,8 +312,9 @@ pub fn choose(allowed: &Allowed, objective: &Objective, inputs: &Inputs<'_>) -> 
     let best = order::best(allowed, &candidates);
     let prior = objective.at_least.map(|share| 1.0 - share);
     let tau = calibrated.and_then(|calibrated| calibrated.tau).or(prior).filter(|_| prior.is_some());
-    let floor =
-        best.and_then(|best| candidates.get(best)).zip(tau).map(|(best, tau)| Floor { best: best.quality, tau });
+    // The margin is for f32: 0.8 - 0.75 is a little more than 0.05.
+    let within = |(best, tau): (&Candidate, f32)| Within::new(best.quality, tau + 1e-6);
+    let floor = best.and_then(|best| candidates.get(best)).zip(tau).map(within);
     let chosen = match &inputs.named {
         Some(named) => {
             let (order, reason) = named_order(named, &candidates);

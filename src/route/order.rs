@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use super::{Candidate, Inputs, Named, Reason};
+use crate::chance::Within;
 use crate::config::{Fact, FactName, Target};
 use crate::id::TargetId;
 use crate::money::NanoUsd;
@@ -46,15 +47,6 @@ pub(super) enum Class {
     Unfit,
 }
 
-/// What the qualities of good enough candidates may be.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Floor {
-    /// The best quality there is.
-    pub(super) best: f32,
-    /// How far below is good enough.
-    pub(super) tau: f32,
-}
-
 /// Whether a target can do what the request needs, by what it states; one that states nothing may be able to. Those that
 /// cannot come last, so that a wrong statement costs a detour and no answer.
 fn fits(target: &Target, inputs: &Inputs<'_>) -> bool {
@@ -66,15 +58,13 @@ fn fits(target: &Target, inputs: &Inputs<'_>) -> bool {
 }
 
 /// Says of each candidate how far it goes.
-pub(super) fn classify(allowed: &Allowed, inputs: &Inputs<'_>, candidates: &mut [Candidate], floor: Option<Floor>) {
-    // The margin is for f32: 0.8 - 0.75 is a little more than 0.05.
-    let good_enough = |quality: f32| floor.is_none_or(|Floor { best, tau }| best - quality <= tau + 1e-6);
+pub(super) fn classify(allowed: &Allowed, inputs: &Inputs<'_>, candidates: &mut [Candidate], floor: Option<Within>) {
     // A target's candidates stand together.
     for of_target in candidates.chunk_by_mut(|a, b| a.target == b.target) {
         let target = of_target.first().and_then(|one| allowed.target(one.target));
         let fits = target.is_some_and(|target| fits(target, inputs));
         for candidate in of_target {
-            candidate.class = match (fits, good_enough(candidate.quality)) {
+            candidate.class = match (fits, floor.is_none_or(|floor| floor.holds(candidate.quality))) {
                 (false, _) => Class::Unfit,
                 (true, true) => Class::Good,
                 (true, false) => Class::Rest,
@@ -174,7 +164,7 @@ fn by_speed(allowed: &Allowed, a: &Candidate, b: &Candidate) -> Ordering {
 }
 
 fn by_quality(allowed: &Allowed, a: &Candidate, b: &Candidate) -> Ordering {
-    b.quality.total_cmp(&a.quality).then_with(|| by_cost(allowed, a, b))
+    b.quality.cmp_p(a.quality).then_with(|| by_cost(allowed, a, b))
 }
 
 fn by_name(allowed: &Allowed, a: &Candidate, b: &Candidate) -> Ordering {

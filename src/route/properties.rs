@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::tests::Setting;
+use super::tests::{Calibrated, Choice, Setting};
 use super::*;
 use crate::config::Tier;
 use crate::policy::Policies;
@@ -111,7 +111,7 @@ fn alike() -> impl Strategy<Value = Figures> {
 
 /// The order by definition: all that is free, sorted as a whole by everything that counts, and then each target once.
 fn by_definition(plan: &Plan, minimise: &str) -> Vec<usize> {
-    let quality = |candidate: &Candidate| candidate.p_good.unwrap();
+    let quality = |candidate: &Candidate| candidate.p_good().unwrap();
     let best = quality(&plan.candidates[plan.best.unwrap()]);
     let mut order: Vec<usize> =
         (0..plan.candidates.len()).filter(|&place| plan.candidates[place].removed_by.is_none()).collect();
@@ -183,7 +183,7 @@ proptest! {
     fn the_chosen_is_good_enough_and_none_that_is_costs_less(all in prop::collection::vec(figures(), 1..=6)) {
         let objective = "{ minimise: cost, quality: { at_least: 0.9 } }";
         let Some((plan, _)) = chosen(&all, &[true; 6], objective, None, None) else { return Ok(()) };
-        let quality = |candidate: &Candidate| candidate.p_good.unwrap();
+        let quality = |candidate: &Candidate| candidate.p_good().unwrap();
         let best = quality(&plan.candidates[plan.best.unwrap()]);
         let first = plan.chosen().unwrap();
         prop_assert!(best - quality(first) <= 0.1 + 1e-5);
@@ -208,7 +208,7 @@ proptest! {
                     some.expected_cost.is_none_or(|cost| every.expected_cost.is_some_and(|other| other <= cost))
                 ),
                 "latency" => prop_assert!(every.answer <= some.answer),
-                _ => prop_assert!(every.p_good >= some.p_good),
+                _ => prop_assert!(every.p_good() >= some.p_good()),
             }
         }
     }

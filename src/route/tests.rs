@@ -30,6 +30,88 @@ fn setting(objective: &str) -> Setting {
 
 const COST: &str = "{ minimise: cost, quality: { at_least: 0.95 } }";
 
+/// An effort to choose, and the chance of a good answer with it.
+pub(super) type Choice = (Option<Effort>, Option<f32>);
+
+/// What [`choose`] is given and what is known of the targets, each piece to be changed by itself.
+pub(super) struct Inputs<'a> {
+    pub(super) difficulty: Option<f32>,
+    pub(super) input_tokens: u64,
+    pub(super) max_output: Option<u64>,
+    pub(super) n: u32,
+    pub(super) needs: &'a [&'a str],
+    pub(super) effort: &'a dyn Fn(TargetId) -> Option<Effort>,
+    pub(super) output: &'a dyn Fn(TargetId, Option<Effort>) -> Expected,
+    pub(super) ttft: &'a dyn Fn(TargetId) -> Duration,
+    pub(super) answer: &'a dyn Fn(TargetId, Option<Effort>) -> Duration,
+    pub(super) healthy: &'a dyn Fn(TargetId) -> bool,
+    pub(super) ceiling: Option<NanoUsd>,
+    pub(super) named: Option<Named<'a>>,
+    pub(super) calibrated: Option<Calibrated<'a>>,
+    pub(super) warm: Option<Warm>,
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Calibrated<'a> {
+    pub(super) choices: &'a dyn Fn(TargetId, &mut Vec<Choice>),
+    pub(super) p_good: &'a dyn Fn(TargetId, Option<Effort>) -> Option<f32>,
+    pub(super) tau: Option<f32>,
+}
+
+impl<'a> Inputs<'a> {
+    fn of_request(&self) -> super::Inputs<'a> {
+        super::Inputs {
+            difficulty: self.difficulty,
+            input_tokens: self.input_tokens,
+            max_output: self.max_output,
+            n: self.n,
+            needs: self.needs,
+            ceiling: self.ceiling,
+            named: self.named,
+            calibrated: self.calibrated.map(|calibrated| super::Calibrated { tau: calibrated.tau }),
+            warm: self.warm,
+        }
+    }
+}
+
+fn chance(p: f32) -> Chance {
+    Chance::Of(f64::from(p))
+}
+
+impl Known for Inputs<'_> {
+    fn is_healthy(&self, target: TargetId) -> bool {
+        (self.healthy)(target)
+    }
+
+    fn effort(&self, target: TargetId) -> Option<Effort> {
+        (self.effort)(target)
+    }
+
+    fn output(&self, target: TargetId, effort: Option<Effort>) -> Expected {
+        (self.output)(target, effort)
+    }
+
+    fn ttft(&self, target: TargetId) -> Duration {
+        (self.ttft)(target)
+    }
+
+    fn answer(&self, target: TargetId, effort: Option<Effort>) -> Duration {
+        (self.answer)(target, effort)
+    }
+
+    fn choices(&self, target: TargetId, mut each: impl FnMut(Option<Effort>, Chance)) {
+        let mut choices = Vec::new();
+        (self.calibrated.unwrap().choices)(target, &mut choices);
+        for (effort, p_good) in choices {
+            each(effort, chance(p_good.unwrap()));
+        }
+    }
+
+    fn p_good(&self, target: TargetId, effort: Option<Effort>) -> Option<Chance> {
+        (self.calibrated?.p_good)(target, effort).map(chance)
+    }
+}
+
 /// One effort for every target: its own.
 fn one(_: TargetId, _: &mut Vec<Choice>) {}
 
@@ -62,7 +144,7 @@ impl Setting {
             warm: None,
         };
         change(&mut inputs);
-        choose(&self.allowed(), &self.policy.objective, &inputs)
+        choose(&self.allowed(), &self.policy.objective, &inputs.of_request(), &inputs)
     }
 }
 
@@ -181,7 +263,7 @@ fn one_candidate_and_no_score_say_so() {
     assert_eq!(setting.choose(|inputs| inputs.healthy = &only).unwrap().reason, Reason::OnlyAllowed);
     let plan = setting.choose(|inputs| inputs.difficulty = None).unwrap();
     assert_eq!(plan.reason, Reason::NoScore);
-    assert_eq!(plan.candidates[0].p_good, None, "no figure is made up");
+    assert_eq!(plan.candidates[0].p_good(), None, "no figure is made up");
     assert_eq!(order(&setting, &plan), [2, 3, 1, 0], "as for a prompt of middle difficulty");
 }
 
@@ -237,7 +319,7 @@ fn nothing_allowed_blames_the_rules() {
         calibrated: None,
         warm: None,
     };
-    let none = choose(&allowed, &setting.policy.objective, &inputs).unwrap_err();
+    let none = choose(&allowed, &setting.policy.objective, &inputs.of_request(), &inputs).unwrap_err();
     assert_eq!(none.why, Why::Rules);
     assert_eq!(none.to_string(), "no candidate is left: rules");
 }
@@ -275,8 +357,8 @@ fn measured_qualities_decide_with_their_own_threshold() {
     let calibrated = Some(Calibrated { choices: &one, p_good: &p, tau: Some(0.1) });
     let plan = setting.choose(|inputs| inputs.calibrated = calibrated).unwrap();
     assert_eq!((order(&setting, &plan)[0], plan.basis, plan.tau), (0, Basis::Calibrated, Some(0.1)));
-    assert_eq!(plan.candidates[1].p_good, Some(0.40));
-    assert_eq!(plan.candidates[4].p_good, None, "removed and not measured: no figure that compares");
+    assert_eq!(plan.candidates[1].p_good(), Some(0.40));
+    assert_eq!(plan.candidates[4].p_good(), None, "removed and not measured: no figure that compares");
     let calibrated = Some(Calibrated { choices: &one, p_good: &p, tau: Some(0.05) });
     let plan = setting.choose(|inputs| inputs.calibrated = calibrated).unwrap();
     assert_eq!(order(&setting, &plan), [2, 3, 0, 1], "fallbacks by measured quality");

@@ -75,7 +75,7 @@ impl Found {
             cost_nusd: candidate.expected_cost,
             switch_nusd: Some(candidate.switching).filter(|price| *price > NanoUsd::ZERO),
             output: self.rehearsal.then_some(candidate.output).map(tokens),
-            p_good: candidate.p_good.filter(|_| self.scored),
+            p_good: candidate.p_good().filter(|_| self.scored),
             ttft_ms: Some(candidate.ttft.as_secs_f64() * 1e3),
             answer_ms: Some(candidate.answer.as_secs_f64() * 1e3),
             removed_by,
