@@ -40,6 +40,7 @@ impl Chance {
 
     /// As `self.p().total_cmp(&other.p())`.
     #[must_use]
+    #[inline]
     pub fn cmp_p(self, other: Self) -> Ordering {
         if let (Self::Logit(a), Self::Logit(b)) = (self, other)
             && are_apart(a, b)
@@ -68,6 +69,7 @@ impl Within {
 
     /// As `best.p() - chance.p() <= most`.
     #[must_use]
+    #[inline]
     pub fn holds(&self, chance: Chance) -> bool {
         match chance {
             Chance::Logit(logit) if are_apart(logit, self.edge) => logit > self.edge,

@@ -60,6 +60,7 @@ impl Curve {
 
     /// The same by the prompt's [`ease`], for those who ask many curves about one prompt.
     #[must_use]
+    #[inline]
     pub fn chance(&self, ease: f64, vector: Option<&[f32]>) -> Chance {
         if let Some((ridge, vector)) = self.ridge.as_ref().zip(vector)
             && let Some(logit) = ridge.logit(ease, vector)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::cost::{Terms, switching};
-use super::order::Class;
+use super::order::fits;
 use super::prior::{NO_SCORE, p_good};
 use super::{Calibrated, Candidate, Inputs, Known, RemovedBy};
 use crate::chance::Chance;
@@ -70,6 +70,7 @@ struct OfTarget<'a> {
     target: &'a Target,
     permitted: bool,
     up: bool,
+    fits: bool,
     cost: Option<Terms<'a>>,
     ttft: Duration,
     /// By tier, for what was not measured.
@@ -85,6 +86,7 @@ impl<'a> OfTarget<'a> {
             target,
             permitted,
             up: permitted && known.is_healthy(target.id),
+            fits: fits(target, inputs),
             cost: Terms::of(target, inputs),
             ttft: known.ttft(target.id),
             quality: Chance::Of(f64::from(by_tier)),
@@ -93,6 +95,8 @@ impl<'a> OfTarget<'a> {
         }
     }
 
+    /// Always inlined, so that a candidate is built where it stays: copying it takes as long as all its figures.
+    #[inline(always)]
     fn at(
         &self,
         effort: Option<Effort>,
@@ -117,7 +121,7 @@ impl<'a> OfTarget<'a> {
             scored: self.scored || measured.is_some(),
             quality: measured.unwrap_or(self.quality),
             up: self.up,
-            class: Class::Good,
+            fits: self.fits,
             ttft: self.ttft,
             answer,
             switching: NanoUsd::ZERO,

@@ -31,6 +31,7 @@ impl<'a> Terms<'a> {
 
     /// The expected cost where one answer takes so many tokens: within the client's and the model's limit, once for each
     /// answer asked for. Reasoning, which comes first, at its own rate where it has one.
+    #[inline]
     pub(super) fn expected(&self, effort: Option<Effort>, output: u64) -> NanoUsd {
         let all = |tokens: u64| tokens.min(self.limit).saturating_mul(self.answers);
         let thought = if self.rates.reasoning.is_some() { thought(self.target, effort, output) } else { 0 };

@@ -161,6 +161,7 @@ impl Now<'_> {
 
     /// As of [`Observed::first_answer_p95`].
     #[must_use]
+    #[inline]
     pub fn first_answer_p95(&self, target: TargetId, effort: Option<Effort>) -> Duration {
         let answers = self.targets.get(target.index()).and_then(|times| times.answers.get(place(effort)));
         let Some(Answers { prior, series }) = answers else { return Duration::MAX };

@@ -130,6 +130,7 @@ pub struct Now<'a> {
 impl Now<'_> {
     /// As of [`Lengths::expected`].
     #[must_use]
+    #[inline]
     pub fn expected(&self, target: TargetId, effort: Option<Effort>) -> Expected {
         let Some(series) = self.targets.get(target.index()).and_then(|efforts| efforts.get(place(effort))) else {
             return Expected::about(ANSWER);

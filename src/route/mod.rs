@@ -22,7 +22,7 @@ use candidates::{candidates, leave_warm};
 
 pub use known::Known;
 pub use lengths::Expected;
-use order::{Class, auto_order, named_order};
+use order::{Aim, auto_order, named_order};
 pub use prior::{NO_SCORE, p_good};
 
 use crate::chance::{Chance, Within};
@@ -126,7 +126,7 @@ enum Rest {
     /// All in this order, the first as well.
     Written(Vec<usize>),
     /// As the objective has it. Few first ones fail, so nothing is sorted until one does.
-    By(Minimise),
+    By(Aim),
 }
 
 impl Plan {
@@ -142,7 +142,7 @@ impl Plan {
     pub fn order(&self, allowed: &Allowed) -> Cow<'_, [usize]> {
         match &self.rest {
             Rest::Written(order) => Cow::Borrowed(order),
-            Rest::By(minimise) => Cow::Owned(auto_order(allowed, *minimise, &self.candidates)),
+            Rest::By(aim) => Cow::Owned(auto_order(allowed, *aim, &self.candidates)),
         }
     }
 }
@@ -164,8 +164,8 @@ pub struct Candidate {
     scored: bool,
     /// Allowed and healthy, whatever the ceilings say: one that the best may be.
     up: bool,
-    /// How far it goes towards what is wanted.
-    class: Class,
+    /// Whether it can do what the request needs, as far as is stated.
+    fits: bool,
     /// Time to the first token, 95th percentile.
     pub ttft: Duration,
     /// Time to the first token of the answer itself, 95th percentile.
@@ -321,9 +321,9 @@ pub fn choose(
             order.first().copied().map(|first| (first, Rest::Written(order), reason))
         }
         None => {
-            order::classify(allowed, inputs, &mut candidates, floor);
-            let first = order::first(allowed, minimise, inputs, &candidates);
-            first.map(|(first, reason)| (first, Rest::By(minimise), reason))
+            let aim = Aim { minimise, floor };
+            let first = order::first(allowed, aim, inputs, &candidates);
+            first.map(|(first, reason)| (first, Rest::By(aim), reason))
         }
     };
     let candidates = Arc::new(candidates);

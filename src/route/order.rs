@@ -38,7 +38,7 @@ pub(super) fn named_order(named: &Named<'_>, candidates: &[Candidate]) -> (Vec<u
 
 /// How far a candidate goes towards what is wanted; the first decides, and is told first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Class {
+enum Class {
     /// Good enough: by what is minimised.
     Good,
     /// Not good enough: by quality.
@@ -49,7 +49,7 @@ pub(super) enum Class {
 
 /// Whether a target can do what the request needs, by what it states; one that states nothing may be able to. Those that
 /// cannot come last, so that a wrong statement costs a detour and no answer.
-fn fits(target: &Target, inputs: &Inputs<'_>) -> bool {
+pub(super) fn fits(target: &Target, inputs: &Inputs<'_>) -> bool {
     let able = match target.facts.get(FactName::Supports) {
         Some(Fact::Set(supports)) => inputs.needs.iter().all(|need| supports.contains(*need)),
         _ => true,
@@ -57,48 +57,72 @@ fn fits(target: &Target, inputs: &Inputs<'_>) -> bool {
     able && target.context.is_none_or(|context| inputs.input_tokens <= context)
 }
 
-/// Says of each candidate how far it goes.
-pub(super) fn classify(allowed: &Allowed, inputs: &Inputs<'_>, candidates: &mut [Candidate], floor: Option<Within>) {
-    // A target's candidates stand together.
-    for of_target in candidates.chunk_by_mut(|a, b| a.target == b.target) {
-        let target = of_target.first().and_then(|one| allowed.target(one.target));
-        let fits = target.is_some_and(|target| fits(target, inputs));
-        for candidate in of_target {
-            candidate.class = match (fits, floor.is_none_or(|floor| floor.holds(candidate.quality))) {
-                (false, _) => Class::Unfit,
-                (true, true) => Class::Good,
-                (true, false) => Class::Rest,
-            };
+/// What candidates are put in order by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Aim {
+    /// What is minimised among the good enough.
+    pub(super) minimise: Minimise,
+    /// What is good enough; `None`: everything.
+    pub(super) floor: Option<Within>,
+}
+
+impl Aim {
+    fn class(&self, candidate: &Candidate) -> Class {
+        match self.floor {
+            _ if !candidate.fits => Class::Unfit,
+            Some(floor) if !floor.holds(candidate.quality) => Class::Rest,
+            _ => Class::Good,
         }
+    }
+
+    /// Between two of one class.
+    #[inline]
+    fn within(&self, class: Class, allowed: &Allowed, a: &Candidate, b: &Candidate) -> Ordering {
+        match (class, self.minimise) {
+            (Class::Good, Minimise::Cost) => by_cost(allowed, a, b),
+            (Class::Good, Minimise::Latency) => by_latency(allowed, a, b),
+            _ => by_quality(allowed, a, b),
+        }
+    }
+
+    /// The place of the first of a class.
+    fn first_of(&self, class: Class, allowed: &Allowed, candidates: &[Candidate]) -> Option<usize> {
+        let mut first: Option<(usize, &Candidate)> = None;
+        for (place, candidate) in candidates.iter().enumerate() {
+            // Hardly any goes before all others, so whether one is good enough is looked at last.
+            if candidate.removed_by.is_none()
+                && first.is_none_or(|(_, first)| self.within(class, allowed, candidate, first).is_lt())
+                && self.class(candidate) == class
+            {
+                first = Some((place, candidate));
+            }
+        }
+        first.map(|(place, _)| place)
     }
 }
 
 /// The one to try first, and why. Candidates that are out do not count; `None`: all are.
 pub(super) fn first(
     allowed: &Allowed,
-    minimise: Minimise,
+    aim: Aim,
     inputs: &Inputs<'_>,
     candidates: &[Candidate],
 ) -> Option<(usize, Reason)> {
-    let mut free = candidates.iter().enumerate().filter(|(_, candidate)| candidate.removed_by.is_none());
-    let (mut place, mut first) = free.next()?;
-    let mut only = true;
-    for (other, candidate) in free {
-        only = false;
-        if compare(allowed, minimise, candidate, first).is_lt() {
-            (place, first) = (other, candidate);
-        }
-    }
+    let classes = [Class::Good, Class::Rest, Class::Unfit];
+    let (class, place) =
+        classes.into_iter().find_map(|class| Some((class, aim.first_of(class, allowed, candidates)?)))?;
+    let only = candidates.iter().filter(|candidate| candidate.removed_by.is_none()).take(2).count() == 1;
     let reason = if only {
         Reason::OnlyAllowed
-    } else if minimise == Minimise::Cost && sticks(allowed, inputs, candidates, first) {
+    } else if class == Class::Good && aim.minimise == Minimise::Cost && sticks(allowed, aim, inputs, candidates, place)
+    {
         Reason::Sticky
     } else if inputs.difficulty.is_none() {
         Reason::NoScore
-    } else if first.class != Class::Good {
+    } else if class != Class::Good {
         Reason::BestQuality
     } else {
-        match minimise {
+        match aim.minimise {
             Minimise::Cost => Reason::CheapestGoodEnough,
             Minimise::Latency => Reason::FastestGoodEnough,
             Minimise::None => Reason::BestQuality,
@@ -108,17 +132,21 @@ pub(super) fn first(
 }
 
 /// The best candidate of each target, in the order to try them: one that failed is not asked again with another effort.
-pub(super) fn auto_order(allowed: &Allowed, minimise: Minimise, candidates: &[Candidate]) -> Vec<usize> {
-    let compare = |a: &usize, b: &usize| compare(allowed, minimise, &candidates[*a], &candidates[*b]);
-    let mut order: Vec<usize> = Vec::with_capacity(allowed.len());
+pub(super) fn auto_order(allowed: &Allowed, aim: Aim, candidates: &[Candidate]) -> Vec<usize> {
+    let compare = |&(a_class, a): &(Class, usize), &(b_class, b): &(Class, usize)| {
+        a_class.cmp(&b_class).then_with(|| aim.within(a_class, allowed, &candidates[a], &candidates[b]))
+    };
+    let mut order: Vec<(Class, usize)> = Vec::with_capacity(allowed.len());
     let mut begin = 0;
+    // A target's candidates stand together.
     for of_target in candidates.chunk_by(|a, b| a.target == b.target) {
         let places = begin..begin + of_target.len();
         begin = places.end;
-        order.extend(places.filter(|&place| candidates[place].removed_by.is_none()).min_by(compare));
+        let free = places.zip(of_target).filter(|(_, candidate)| candidate.removed_by.is_none());
+        order.extend(free.map(|(place, candidate)| (aim.class(candidate), place)).min_by(compare));
     }
     order.sort_unstable_by(compare);
-    order
+    order.into_iter().map(|(_, place)| place).collect()
 }
 
 /// The place of the one with the highest quality among those that are up, whatever the ceilings say.
@@ -128,21 +156,14 @@ pub(super) fn best(allowed: &Allowed, candidates: &[Candidate]) -> Option<usize>
 }
 
 /// Whether the first is so only because its cache is warm: by costs alone it would be another target.
-fn sticks(allowed: &Allowed, inputs: &Inputs<'_>, candidates: &[Candidate], first: &Candidate) -> bool {
-    if inputs.warm.is_none_or(|warm| warm.target != first.target) || first.class != Class::Good {
+fn sticks(allowed: &Allowed, aim: Aim, inputs: &Inputs<'_>, candidates: &[Candidate], first: usize) -> bool {
+    let target = candidates[first].target;
+    if inputs.warm.is_none_or(|warm| warm.target != target) {
         return false;
     }
     let alone = |a: &&Candidate, b: &&Candidate| cost(a).cmp(&cost(b)).then_with(|| by_speed(allowed, a, b));
-    let good = candidates.iter().filter(|one| one.removed_by.is_none() && one.class == Class::Good);
-    good.min_by(alone).is_some_and(|cheapest| cheapest.target != first.target)
-}
-
-fn compare(allowed: &Allowed, minimise: Minimise, a: &Candidate, b: &Candidate) -> Ordering {
-    a.class.cmp(&b.class).then_with(|| match (a.class, minimise) {
-        (Class::Good, Minimise::Cost) => by_cost(allowed, a, b),
-        (Class::Good, Minimise::Latency) => by_latency(allowed, a, b),
-        _ => by_quality(allowed, a, b),
-    })
+    let good = candidates.iter().filter(|one| one.removed_by.is_none() && aim.class(one) == Class::Good);
+    good.min_by(alone).is_some_and(|cheapest| cheapest.target != target)
 }
 
 /// Lower first, the price of leaving a warm cache included; a target of unknown price after all priced ones.
