@@ -21,11 +21,11 @@ class Sample:
         self.labels, self.weights, self.source = labels, weights, source
 
 
-def rows(seed=0):
+def rows(seed=0, file="rows"):
     """The training rows: options dropped from a quarter of the multiple-choice ones, tools at half of the tool rows."""
     rng = random.Random(seed)
     result = []
-    for row in dataset.lines(HERE / "data" / "rows.jsonl.gz"):
+    for row in dataset.lines(HERE / "data" / f"{file}.jsonl.gz"):
         if row["split"] != "train":
             continue
         if row["weak"] is not None:

@@ -8,8 +8,8 @@ import re
 import numpy as np
 
 HERE = pathlib.Path(__file__).resolve().parent
-# Share-alike questions (CC-BY-SA): left out, so that no share-alike term can reach the shipped weights.
-SHARE_ALIKE = {"llmrouter_arc_challenge", "llmrouter_natural_qa"}
+# Share-alike questions, with their licences: neither the linear head nor the network's layers learn from them (`chance.py` does).
+SHARE_ALIKE = {"llmrouter_arc_challenge": "CC-BY-SA-4.0", "llmrouter_natural_qa": "CC-BY-SA-3.0"}
 PSEUDO_WEIGHT = 0.25               # levels are the annotators' guess, never measured
 ANCHOR_WEIGHT = 8.0
 OPTION = re.compile(r"^[A-J][.)] ")

@@ -11,11 +11,13 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
+from chance import FAR
 from encoder import CONTEXT_SHARE, EPS, HEADS, WIDTH
 from features import SURFACE
 
 OPSET = 17
-LENGTH_COLUMN = SURFACE.index("log_stem_bytes")
+LENGTH_COLUMN, OPTIONS_COLUMN = SURFACE.index("log_stem_bytes"), SURFACE.index("options")
+EXAM_OPTIONS = .15                 # of the surface's tenths: from two lines with options on a question is an exam's
 
 
 class Graph:
@@ -83,15 +85,27 @@ def layer(g, x, wall, at, w):
     return g.norm(g.node("Add", [x, down], p + "sum2"), p + "norm2", w[p + "norm2.weight"], w[p + "norm2.bias"])
 
 
-def build(w, layers, mix, small):
-    """The graph. `w` holds the network's arrays by name; `mix` the weights over the heads' logits, the linear stage's
-    logit and the length, a row each for the three probabilities and for ease, which is one minus difficulty."""
+def stated(g, w):
+    """The logit of the head that states p_weak, which sees all surface numbers."""
+    numbers = g.node("Div", [g.node("Sub", ["surface", g.constant("chance.mean", w["mean"])], "chance.centred"), g.constant("chance.std", w["std"])],
+                     "chance.scaled")
+    numbers = g.node("Clip", [numbers, g.constant("chance.least", np.float32(-FAR)), g.constant("chance.most", np.float32(FAR))], "chance.bounded")
+    both = g.node("Concat", ["embedding", numbers], "chance.both", axis=1)
+    hidden = g.gelu(g.linear(both, "chance.hidden", w["hidden.weight"], w["hidden.bias"]), "chance.gelu")
+    out = g.linear(hidden, "chance.out", w["out.weight"], w["out.bias"])
+    return g.node("Add", [out, g.node("MatMul", [both, g.constant("chance.direct", w["direct.weight"].T)], "chance.direct.matmul")], "chance")
+
+
+def build(w, layers, chance, mix, exam, small):
+    """The graph. `w` holds the network's arrays by name, `chance` those of the head that states p_weak (`chance.py`). `mix` weighs
+    the heads' logits, the linear stage's, the length's two forms and the chance, a row each for the three probabilities and for
+    ease, which is one minus difficulty; the fifth row and `exam`, which is added to it, are the ease of exam questions."""
     g = Graph()
     for name, value in (("root2", np.float32(np.sqrt(2))), ("one", np.float32(1)), ("half", np.float32(.5)),
                         ("thirds", np.array([WIDTH] * 3, np.int64)), ("per_head", np.array([0, 0, HEADS, WIDTH // HEADS], np.int64)),
                         ("joined", np.array([0, 0, WIDTH], np.int64)), ("far", np.float32(1e4)), ("token_axis", np.array([1], np.int64)),
                         ("wall_axes", np.array([1, 2], np.int64)), ("last_axis", np.array([2], np.int64)), ("zero1", np.array([0], np.int64)),
-                        ("two1", np.array([2], np.int64)), ("three1", np.array([3], np.int64)), ("four1", np.array([4], np.int64)), ("one1", np.array([1], np.int64)), ("context_loss", np.float32(1 - CONTEXT_SHARE))):
+                        ("two1", np.array([2], np.int64)), ("three1", np.array([3], np.int64)), ("four1", np.array([4], np.int64)), ("five1", np.array([5], np.int64)), ("one1", np.array([1], np.int64)), ("context_loss", np.float32(1 - CONTEXT_SHARE))):
         g.constant(name, value)
     mask = g.node("Cast", ["attention_mask"], "mask", to=TensorProto.FLOAT)
     types = g.node("Cast", ["token_type_ids"], "types", to=TensorProto.FLOAT)
@@ -119,12 +133,18 @@ def build(w, layers, mix, small):
     sure = g.node("Clip", ["linear", g.constant("least", np.float32(1e-4)), g.constant("most", np.float32(1 - 1e-4))], "linear.sure")
     linear = g.node("Log", [g.node("Div", [sure, g.node("Sub", ["one", sure], "linear.rest")], "linear.odds")], "linear.logit")
     length = g.node("Gather", [numbers, g.constant("length.column", np.array([LENGTH_COLUMN], np.int64))], "length.scaled", axis=1)
-    length = g.node("Clip", [length, g.constant("far_short", np.float32(-2)), g.constant("far_long", np.float32(1.5))], "length.bounded")
-    voices = g.node("Concat", [logits, linear, length], "voices", axis=1)
+    short = g.constant("far_short", np.float32(-2))
+    asked = g.node("Clip", [length, short, g.constant("far_long", np.float32(1.5))], "length.bounded")
+    examined = g.node("Clip", [length, short, g.constant("far_longer", np.float32(2.5))], "length.exam")
+    voices = g.node("Concat", [logits, linear, asked, examined, stated(g, chance)], "voices", axis=1)
     mixed = g.node("MatMul", [voices, g.constant("mix", np.array(mix, np.float32).T)], "mixed")
-    chances = g.node("Sigmoid", [mixed], "chances")
-    g.node("Slice", [chances, "zero1", "three1", "one1"], "probabilities")
-    ease = g.node("Slice", [chances, "three1", "four1", "one1"], "ease")
+    g.node("Sigmoid", [g.node("Slice", [mixed, "zero1", "three1", "one1"], "mixed.chances")], "probabilities")
+    options = g.node("Gather", ["surface", g.constant("options.column", np.array([OPTIONS_COLUMN], np.int64))], "options", axis=1)
+    is_exam = g.node("Greater", [options, g.constant("exam.options", np.float32(EXAM_OPTIONS))], "exam")
+    ease = g.node("Slice", [mixed, "three1", "four1", "one1"], "ease.asked")
+    in_exam = g.node("Add", [g.node("Slice", [mixed, "four1", "five1", "one1"], "ease.exam.mixed"), g.constant("exam.ease", np.float32(exam))],
+                     "ease.exam")
+    ease = g.node("Sigmoid", [g.node("Where", [is_exam, in_exam, ease], "ease.logit")], "ease")
     g.node("Sub", ["one", ease], "difficulty")
     whole = ["batch", "tokens"]
     graph = helper.make_graph(
@@ -156,13 +176,13 @@ def wide(w, columns):
     return w
 
 
-def write(w, layers, mix, path, fp32=None):
+def write(w, layers, chance, mix, exam, path, fp32=None):
     """Writes the int8 file, and where asked the float32 one."""
     if fp32:
-        onnx.save(build(w, layers, mix, small=False), str(fp32))
+        onnx.save(build(w, layers, chance, mix, exam, small=False), str(fp32))
     with tempfile.TemporaryDirectory() as folder:
         plain = pathlib.Path(folder) / "plain.onnx"
-        onnx.save(build(w, layers, mix, small=True), str(plain))
-        heads = ["hidden.matmul", "heads.matmul", "direct.matmul", "mixed"]
+        onnx.save(build(w, layers, chance, mix, exam, small=True), str(plain))
+        heads = ["hidden.matmul", "heads.matmul", "direct.matmul", "mixed", "chance.hidden.matmul", "chance.out.matmul", "chance.direct.matmul"]
         quantize_dynamic(plain, path, op_types_to_quantize=["MatMul"], per_channel=True, weight_type=QuantType.QInt8, nodes_to_exclude=heads,
                          extra_options={"MatMulConstBOnly": True})

@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
-"""Takes from the routing data's permissive file what the training needs: gather.py DIR. Writes data/rows.jsonl.gz.
-
-Share-alike questions (ARC, Natural Questions) are left out, so that nothing of theirs is copied or trained on.
+"""Takes from the routing data's permissive file what the training needs: gather.py DIR. Writes data/rows.jsonl.gz, and
+beside it data/share_alike.jsonl.gz with the questions that keep their share-alike licence (ARC, Natural Questions).
 """
 import gzip
 import json
@@ -10,23 +9,29 @@ import sys
 
 import dataset
 
-TARGET = pathlib.Path(__file__).resolve().parent / "data" / "rows.jsonl.gz"
+DATA = pathlib.Path(__file__).resolve().parent / "data"
+
+
+def write(path, rows):
+    # No time and no name in the header: the same rows give the same bytes.
+    with open(path, "wb") as file, gzip.GzipFile("", "wb", 9, file, mtime=0) as packed:
+        for row in rows:
+            packed.write((json.dumps(row, ensure_ascii=False) + "\n").encode("utf-8"))
+    print(f"{path.name}: {len(rows)} rows, {path.stat().st_size / 1e6:.1f} MB")
 
 
 def main():
-    kept = []
+    kept, alike = [], []
     for row in dataset.lines(pathlib.Path(sys.argv[1]) / "train_permissive.jsonl.gz"):
-        if row["source"] in dataset.SHARE_ALIKE or (row["weak_score"] is None and row["pseudo_weak"] is None):
+        if row["weak_score"] is None and row["pseudo_weak"] is None:
             continue
         outcomes = list((row["outcomes"] or {}).values())
         mean = round(sum(outcomes) / len(outcomes), 4) if outcomes else None
-        kept.append({"id": row["id"], "split": row["split"], "source": row["source"], "licence": row["licence"], "prompt": row["prompt"],
-                     "weak": row["weak_score"], "strong": row["strong_score"], "mean": mean, "pseudo_weak": row["pseudo_weak"]})
-    # No time and no name in the header: the same rows give the same bytes.
-    with open(TARGET, "wb") as file, gzip.GzipFile("", "wb", 9, file, mtime=0) as packed:
-        for row in kept:
-            packed.write((json.dumps(row, ensure_ascii=False) + "\n").encode("utf-8"))
-    print(f"{len(kept)} rows, {TARGET.stat().st_size / 1e6:.1f} MB")
+        (alike if row["source"] in dataset.SHARE_ALIKE else kept).append(
+            {"id": row["id"], "split": row["split"], "source": row["source"], "licence": dataset.SHARE_ALIKE.get(row["source"], row["licence"]),
+             "prompt": row["prompt"], "weak": row["weak_score"], "strong": row["strong_score"], "mean": mean, "pseudo_weak": row["pseudo_weak"]})
+    write(DATA / "rows.jsonl.gz", kept)
+    write(DATA / "share_alike.jsonl.gz", alike)
 
 
 if __name__ == "__main__":

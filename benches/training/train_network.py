@@ -16,9 +16,11 @@ import time
 import numpy as np
 import torch
 
+import chance
 import corpus
 import dataset
 import encoder
+import evaluate
 import export_network
 import features
 import reading
@@ -39,14 +41,16 @@ OUTPUTS = ("p_weak", "p_strong", "p_mean")
 # Two more heads learn the weak models' and the mean outcome once more, but may take an offset for each source: what is
 # left is how hard a prompt is among its like. Our own anchors have no offset and hold the scale.
 ORDER_HEADS = ("weak", "mean")
-# What is stated, as a mixture of logits: the heads' (three outputs, two order heads), the linear stage's, and standard
-# deviations (-2 to 1.5) of the log length of the question. The linear stage sees words that the network does not, but
-# takes long pasted texts for hard, so it has no part in difficulty; the length carries over to families of prompts that
-# were left out of the training.
-MIX = ((.225, 0, 0, .525, 0, .25, 0),       # p_weak
-       (0, 1, 0, 0, 0, 0, 0),               # p_strong
-       (0, 0, .5, 0, .5, 0, 0),             # p_mean
-       (1 / 3, 0, 0, 1 / 3, 1 / 3, 0, -.75))     # ease, one minus difficulty
+# What is stated, as a mixture of logits: the heads' (three outputs, two order heads), the linear stage's, standard deviations
+# (-2 to 1.5, and -2 to 2.5) of the log length of the question, and the chance that `chance.py` fits. The linear stage sees words
+# that the network does not, but takes long pasted texts for hard, so it has no part in difficulty; the length carries over to
+# families of prompts that were left out of the training. For exams it does so all the more: see `exam.py`.
+MIX = ((0, 0, 0, 0, 0, .25, 0, 0, .75),                   # p_weak
+       (0, 1, 0, 0, 0, 0, 0, 0, 0),                       # p_strong
+       (0, 0, .5, 0, .5, 0, 0, 0, 0),                     # p_mean
+       (1 / 3, 0, 0, 1 / 3, 1 / 3, 0, -.75, 0, 0),        # ease, one minus difficulty
+       (1 / 6, 0, 0, 1 / 6, 1 / 6, 0, 0, -1.05, 0))       # ease of an exam question, by `exam.py`
+EXAM = -.4                         # added to the latter, so that it is right about the exams' mean
 COLUMNS = [features.SURFACE.index(name) for name in SURFACE]
 
 
@@ -152,10 +156,10 @@ def train(keep, reader, kept=None):
     return net.eval(), samples
 
 
-def export(net, out, fp32=None):
+def export(net, chance, out, fp32=None):
     """Writes model.onnx, and where asked the float32 file."""
     arrays = {name: value.numpy() for name, value in net.state_dict().items()}
-    export_network.write(export_network.wide(arrays, COLUMNS), len(net.layers), MIX, out / "model.onnx", fp32)
+    export_network.write(export_network.wide(arrays, COLUMNS), len(net.layers), chance, MIX, EXAM, out / "model.onnx", fp32)
 
 
 def declare(out):
@@ -202,8 +206,7 @@ def cases(count=1000):
 
 def reference(out, path):
     """Scores of the written file for the Rust test: the same conversation must give the same numbers to 1e-4."""
-    from evaluate import Scorer
-    score = Scorer(out)
+    score = evaluate.Scorer(out)
     with open(path, "wb") as file, gzip.GzipFile("", "wb", 9, file, mtime=0) as packed:
         for parts, tools, images in cases():
             difficulty, probabilities, embedding = score(parts, tools, images)
@@ -220,6 +223,7 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "config" / "classifier")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--state", type=pathlib.Path, help="folder where the weights after each cycle are kept; taken from there if they exist")
+    parser.add_argument("--without-share-alike", action="store_true", help="leave ARC and Natural Questions out, whose texts are share-alike")
     parser.add_argument("--fp32", type=pathlib.Path, help="where to put the float32 file, for comparison")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -231,12 +235,17 @@ def main():
     print(f"{len(keep)} word pieces at {time.time() - started:.0f} s", flush=True)
     net, samples = train(keep, reading.Reader(args.out / "tokenizer.json"), args.state)
     print(f"trained at {time.time() - started:.0f} s", flush=True)
-    export(net, args.out, args.fp32)
+    # The last head learns from what the written file gives, so there is one before it with a head that says nothing.
+    export(net, chance.blank(), args.out)
+    taught = chance.samples(not args.without_share_alike)
+    head = chance.fit(*chance.read(evaluate.Scorer(args.out), taught), taught)
+    export(net, head, args.out, args.fp32)
+    print(f"the chance fitted at {time.time() - started:.0f} s", flush=True)
     declare(args.out)
     reference(args.out, HERE / "reference.jsonl.gz")
     if args.data:
         import card_network
-        card_network.write(args.out, args.data, samples)
+        card_network.write(args.out, args.data, samples, taught)
     print(f"done in {time.time() - started:.0f} s: {args.out}")
 
 
