@@ -60,7 +60,7 @@ bench: tools-build onnxruntime ## the gateway beside a bare Pingora proxy and ng
 	python3 benches/gateway/run.py --binaries "$(TARGET)/release" $(BENCH)
 
 bench-decide: tools-build onnxruntime ## what rules and choice cost over 50 targets and 30 rules, beside decoding a request
-	ORT_DYLIB_PATH="$(abspath $(ONNXRUNTIME))" cargo bench --locked --bench decide
+	ORT_DYLIB_PATH="$(abspath $(ONNXRUNTIME))" cargo bench --locked --bench decide -- $(DECIDE)
 
 drill: build ## 5,000 requests among faults in network namespaces; packets to where none may go are counted (DRILL="--requests 1000")
 	@$(S)/need.sh ip:iproute2 nft:nftables unshare:util-linux redis-server

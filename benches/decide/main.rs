@@ -2,7 +2,7 @@
 //! targets at 3 efforts each under 30 rules, against decoding a chat request of 4 KiB into its neutral messages, and
 //! against the scan that checks it alone.
 //!
-//! `make bench-decide`; benches/decide/README.md says how to read it. Criterion's figures first; then ratios, for which
+//! `make bench-decide`; benches/gateway/README.md says how to read it. Criterion's figures first; then ratios, for which
 //! both sides are timed in turn, in short rounds, so that a busy machine is busy for both. A ratio is the median of the
 //! rounds, with the tenth and the ninetieth of a hundred beside it.
 
