@@ -20,7 +20,7 @@ BIN = $(BUILT)/waypost
 export MODEL_PORT
 
 .DELETE_ON_ERROR:
-.PHONY: help run demo test drill fuzz bench train build lint check deny onnxruntime model python-run python-test node-test tools-build
+.PHONY: help run demo test drill fuzz bench bench-decide train build lint check deny onnxruntime model python-run python-test node-test tools-build
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s%s\n", $$1, $$2 }'
@@ -58,6 +58,9 @@ bench: tools-build onnxruntime ## the gateway beside a bare Pingora proxy and ng
 	CARGO_INCREMENTAL=0 cargo build --locked --release --bins --example bare_proxy --example score_alone
 	@$(S)/beside.sh $(ONNXRUNTIME) "$(TARGET)/release"
 	python3 benches/gateway/run.py --binaries "$(TARGET)/release" $(BENCH)
+
+bench-decide: tools-build onnxruntime ## what rules and choice cost over 50 targets and 30 rules, beside decoding a request
+	ORT_DYLIB_PATH="$(abspath $(ONNXRUNTIME))" cargo bench --locked --bench decide -- $(DECIDE)
 
 drill: build ## 5,000 requests among faults in network namespaces; packets to where none may go are counted (DRILL="--requests 1000")
 	@$(S)/need.sh ip:iproute2 nft:nftables unshare:util-linux redis-server

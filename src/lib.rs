@@ -4,6 +4,7 @@
 pub mod auth;
 pub mod cache;
 pub mod catalog;
+pub mod chance;
 pub mod chat;
 pub mod classify;
 pub mod cli;

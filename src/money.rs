@@ -177,9 +177,13 @@ impl Rate {
 
     /// What `tokens` cost, rounded up to the next nano-USD.
     #[must_use]
+    #[inline]
     pub fn cost(self, tokens: u64) -> NanoUsd {
         // Every request takes this way several times; 128 bits are divided in software, and hardly ever needed.
         if let Some(exact) = i64::try_from(tokens).ok().and_then(|tokens| self.0.checked_mul(tokens)) {
+            if let Ok(exact) = u64::try_from(exact) {
+                return NanoUsd(exact.div_ceil(Self::UNIT.unsigned_abs()).cast_signed());
+            }
             return NanoUsd(exact.div_euclid(Self::UNIT) + i64::from(exact.rem_euclid(Self::UNIT) != 0));
         }
         let exact = i128::from(self.0) * i128::from(tokens);

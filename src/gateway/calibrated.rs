@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::chance::Chance;
 use crate::chat::Effort;
 use crate::classify::{Classifier, Stage};
 use crate::config::{ClassifierModel, Config, Target};
 use crate::id::TargetId;
 use crate::policy::Objective;
-use crate::quality::{Bucket, Calibration, CalibrationError, Curve, Scorer, TargetCurve};
+use crate::quality::{Bucket, Calibration, CalibrationError, Curve, Scorer, TargetCurve, ease};
 use crate::route::lengths::{ANSWER, Lengths, usual};
 
 /// The configuration's calibration.
@@ -136,21 +137,10 @@ fn stages(classifier: &Classifier) -> Vec<Scorer> {
 }
 
 impl ByStage {
-    /// The efforts to choose from for a target; none where nothing was measured.
-    pub fn efforts(&self, id: TargetId) -> impl Iterator<Item = Option<Effort>> {
-        let measured = self.targets.get(id.index());
-        measured.into_iter().flat_map(Measured::efforts)
-    }
-
-    /// The chance that a target, asked with this effort, answers a prompt of this difficulty well; `None` where it was
-    /// not measured.
+    /// What the curves say of one prompt.
     #[must_use]
-    pub fn p_good(&self, id: TargetId, effort: Option<Effort>, difficulty: f32, vector: Option<&[f32]>) -> Option<f32> {
-        let measured = self.targets.get(id.index())?;
-        let (_, curve) = measured.curves.get(measured.place(effort)?)?;
-        #[expect(clippy::cast_possible_truncation, reason = "a probability")]
-        let p = curve.p_good(f64::from(difficulty), vector) as f32;
-        Some(p)
+    pub fn forecast<'a>(&'a self, difficulty: f32, vector: Option<&'a [f32]>) -> Forecast<'a> {
+        Forecast { targets: &self.targets, ease: ease(f64::from(difficulty)), vector }
     }
 
     /// Usual output tokens of a target at this effort, where its outcomes tell.
@@ -172,6 +162,38 @@ impl ByStage {
     #[must_use]
     pub fn bucket(&self, difficulty: f32) -> Option<&Bucket> {
         self.calibration.bucket(f64::from(difficulty))
+    }
+}
+
+/// What a calibration says of one prompt.
+#[derive(Clone, Copy, Debug)]
+pub struct Forecast<'a> {
+    targets: &'a [Measured],
+    ease: f64,
+    vector: Option<&'a [f32]>,
+}
+
+impl Forecast<'_> {
+    /// The chance that a target, asked with this effort, answers the prompt well; `None` where it was not measured.
+    #[must_use]
+    pub fn p_good(&self, id: TargetId, effort: Option<Effort>) -> Option<Chance> {
+        let measured = self.targets.get(id.index())?;
+        let (_, curve) = measured.curves.get(measured.place(effort)?)?;
+        Some(curve.chance(self.ease, self.vector))
+    }
+
+    /// Shows `each` the efforts to choose from for a target among those that `may` be asked for, with the chance of a good
+    /// answer; none where nothing was measured.
+    pub fn choices(
+        &self,
+        id: TargetId,
+        may: impl Fn(Option<Effort>) -> bool,
+        mut each: impl FnMut(Option<Effort>, Chance),
+    ) {
+        let Some(measured) = self.targets.get(id.index()) else { return };
+        for (effort, curve) in measured.routed().filter(|(effort, _)| may(*effort)) {
+            each(*effort, curve.chance(self.ease, self.vector));
+        }
     }
 }
 
@@ -209,8 +231,8 @@ impl Measured {
         self.output.push(of.output);
     }
 
-    fn efforts(&self) -> impl Iterator<Item = Option<Effort>> {
-        self.routed.iter().filter_map(|&place| self.curves.get(place)).map(|(effort, _)| *effort)
+    fn routed(&self) -> impl Iterator<Item = &(Option<Effort>, Curve)> {
+        self.routed.iter().filter_map(|&place| self.curves.get(place))
     }
 
     fn place(&self, effort: Option<Effort>) -> Option<usize> {

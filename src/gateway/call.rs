@@ -18,7 +18,7 @@ pub(super) use self::attempt::counter;
 pub(super) use self::failed::bad_answer;
 use self::failed::{Failed, revoked};
 use super::client::Client;
-use super::decide::Step;
+use super::decide::{Step, Steps};
 use super::error::{Code, GatewayError};
 use super::headers::Wishes;
 use super::record::Record;
@@ -64,7 +64,7 @@ pub(super) enum Content {
 pub(super) async fn until_content<C: Client>(
     gateway: &Gateway,
     client: &mut C,
-    plan: &[Step],
+    plan: &Steps<'_>,
     wishes: &Wishes,
     ask: Ask<'_>,
     record: &mut Record<'_>,
@@ -119,7 +119,7 @@ async fn ping(at: Option<tokio::time::Instant>) -> Option<tokio::time::Instant> 
 
 async fn attempts(
     gateway: &Gateway,
-    plan: &[Step],
+    plan: &Steps<'_>,
     wishes: &Wishes,
     ask: Ask<'_>,
     record: &mut Record<'_>,
@@ -138,7 +138,7 @@ async fn attempts(
             if !record.is_welcome() {
                 return Err(revoked());
             }
-            let failed = match attempt(gateway, step, wishes, ask, record, by).await {
+            let failed = match attempt(gateway, &step, wishes, ask, record, by).await {
                 Ok(answer) => return Ok(answer),
                 Err(failed) => failed,
             };

@@ -8,14 +8,16 @@ use super::decide::{Constrained, NOTHING_ALLOWED};
 use super::decode::aside;
 use super::error::{Code, GatewayError};
 use super::headers::Wishes;
-use super::pins::{Known, Way};
+use super::known::Known;
+use super::pins::{self, Way};
 use super::record::Record;
+use super::steps::{Step, Steps};
 use crate::chat::{self, Effort, Format, OwnEffort};
 use crate::classify::Score;
 use crate::config::{ErrorDetail, Meant, Target};
 use crate::id::TargetId;
-use crate::policy::{Allowed, Minimise, Permitted};
-use crate::route::{self, Inputs, Named, NoCandidate, Reason, RemovedBy, Why};
+use crate::policy::{Allowed, Minimise};
+use crate::route::{self, Inputs, Named, NoCandidate, Plan, Reason, RemovedBy, Why};
 use crate::wire::dialect::Style;
 
 /// When to come again if nothing is known.
@@ -23,47 +25,84 @@ const ONE_SECOND: Duration = Duration::from_secs(1);
 /// The least that Claude takes as a budget of thought.
 const LEAST_BUDGET: u64 = 1024;
 
-/// A target to ask, and how.
-#[derive(Clone)]
-pub(super) struct Step {
-    pub(super) target: Permitted<Arc<Target>>,
-    /// What it is told where the client says nothing; `None`: nothing.
-    pub(super) effort: Option<Effort>,
-    /// Whether that is all there is to its effort. A budget or a switch of the client's own is a degree that nobody knows.
-    pub(super) known: bool,
+/// Allowed targets, difficulty, prices and live latency → whom to ask first, and then.
+pub(super) fn choose<'a>(
+    gateway: &'a Gateway,
+    constrained: &'a Constrained<'_>,
+    score: Option<&Score>,
+    wishes: &Wishes,
+    request: &'a chat::Request,
+    record: &mut Record<'_>,
+) -> Result<Steps<'a>, GatewayError> {
+    if let Some(score) = score {
+        record.scored(score);
+    }
+    let allowed = &constrained.allowed;
+    let moment = Moment::of(gateway, constrained, request);
+    let plan = match weigh(gateway, constrained, score, wishes, request, &moment) {
+        Ok(plan) => Arc::new(plan),
+        Err(none) => {
+            let error = no_candidate(gateway, allowed, &none, moment.now, record);
+            record.considered(allowed, none.candidates);
+            return Err(error);
+        }
+    };
+    let pinned = moment.pinned;
+    if let Some(Way { target, .. }) = pinned
+        && plan.chosen().is_none_or(|first| first.target != target)
+    {
+        let error = pinned_out(gateway, allowed, target, &plan.candidates, record);
+        record.considered(allowed, Arc::clone(&plan.candidates));
+        return Err(error);
+    }
+    record.planned(allowed, &plan, request);
+    record.converses(moment.conversation);
+    Ok(Steps { allowed, plan, efforts: Efforts { gateway, request, pinned } })
 }
 
-/// Allowed targets, difficulty, prices and live latency → whom to ask first, and then.
-pub(super) fn choose(
+/// What a choice rests on that another moment may change.
+pub(super) struct Moment {
+    now: Instant,
+    /// The target that began the tool loop.
+    pinned: Option<Way>,
+    /// The conversation that is gone on with.
+    conversation: Option<pins::Known>,
+}
+
+impl Moment {
+    pub(super) fn of(gateway: &Gateway, constrained: &Constrained<'_>, request: &chat::Request) -> Self {
+        Self {
+            now: Instant::now(),
+            pinned: pinned(gateway, constrained, request),
+            conversation: conversation(gateway, constrained, request),
+        }
+    }
+}
+
+/// All that is known at this moment, weighed.
+pub(super) fn weigh(
     gateway: &Gateway,
     constrained: &Constrained<'_>,
     score: Option<&Score>,
     wishes: &Wishes,
     request: &chat::Request,
-    record: &mut Record<'_>,
-) -> Result<Vec<Step>, GatewayError> {
-    if let Some(score) = score {
-        record.scored(score);
-    }
+    &Moment { now, pinned, conversation }: &Moment,
+) -> Result<Plan, NoCandidate> {
     let allowed = &constrained.allowed;
     let meant = &constrained.asked.meant;
     let reason = if matches!(meant, Meant::Alias(_)) { Reason::Alias } else { Reason::Named };
-    let now = Instant::now();
-    let pinned = pinned(gateway, constrained, request);
     let only = pinned.map(|way| [(way.target, 1)]);
     let objective = &allowed.policy().objective;
     let difficulty = score.and_then(|score| score.difficulty);
-    let efforts = Efforts { gateway, request, pinned };
-    let conversation = conversation(gateway, constrained, request);
     let calibrated = gateway.calibrated.as_ref().and_then(|calibrated| calibrated.by(score?.stage.as_str()));
-    let p_good = |id, effort| {
-        let known = calibrated.filter(|_| efforts.is_known(id))?;
-        known.p_good(id, effort, difficulty?, score?.embedding.as_deref())
-    };
-    let to_choose = |id, into: &mut Vec<Option<Effort>>| {
-        if let Some(calibrated) = calibrated.filter(|_| efforts.are_free()) {
-            into.extend(calibrated.efforts(id).filter(|effort| efforts.may_be(id, *effort)));
-        }
+    let vector = score.and_then(|score| score.embedding.as_deref());
+    let known = Known {
+        gateway,
+        efforts: Efforts { gateway, request, pinned },
+        forecast: calibrated.zip(difficulty).map(|(calibrated, difficulty)| calibrated.forecast(difficulty, vector)),
+        health: gateway.health.at(now),
+        latency: gateway.latency.at(now),
+        lengths: gateway.lengths.at(difficulty),
     };
     let inputs = Inputs {
         difficulty,
@@ -71,60 +110,23 @@ pub(super) fn choose(
         max_output: request.max_output_tokens,
         n: request.n,
         needs: &needs(request),
-        effort: &|id| efforts.fixed(id),
-        output: &|id, effort| gateway.lengths.expected(id, effort, difficulty),
-        ttft: &|id| gateway.latency.first_token_p95(id, now),
-        answer: &|id, effort| gateway.latency.first_answer_p95(id, effort, now),
-        healthy: &|id| gateway.health.is_healthy(id, now) && gateway.places.has_room(id),
         ceiling: wishes.max_cost,
         named: only
             .as_ref()
             .map(|only| Named { targets: only, random: 0, reason: Reason::Pinned })
             .or_else(|| meant.weighted().map(|targets| Named { targets, random: rand::random(), reason })),
-        calibrated: calibrated.map(|calibrated| route::Calibrated {
-            efforts: &to_choose,
-            p_good: &p_good,
-            tau: calibrated.tau(objective),
-        }),
+        calibrated: calibrated.map(|calibrated| route::Calibrated { tau: calibrated.tau(objective) }),
         warm: conversation.and_then(|conversation| gateway.pins.warm(&conversation)),
     };
-    match route::choose(allowed, objective, &inputs) {
-        Ok(plan) => {
-            let order = plan.order.iter().filter_map(|&place| plan.candidates.get(place));
-            let mut order: Vec<Way> =
-                order.map(|candidate| Way { target: candidate.target, effort: candidate.effort }).collect();
-            if let Some(Way { target, .. }) = pinned {
-                order.retain(|way| way.target == target);
-                if order.is_empty() {
-                    record.considered(allowed, &plan.candidates);
-                    return Err(pinned_out(gateway, allowed, target, &plan.candidates, record));
-                }
-            } else if request.format == Format::Embeddings {
-                // Vectors of two models do not mix.
-                let model = |way: &Way| &gateway.config.targets[way.target.index()].model;
-                let first = order.first().map(|way| model(way).clone());
-                order.retain(|way| first.as_ref() == Some(model(way)));
-            }
-            record.planned(allowed, &plan, request);
-            record.converses(conversation);
-            let step = |way: Way| {
-                let target = allowed.permit(way.target)?;
-                Some(Step { target, effort: way.effort, known: efforts.is_known(way.target) })
-            };
-            Ok(order.into_iter().filter_map(step).collect())
-        }
-        Err(none) => {
-            record.considered(allowed, &none.candidates);
-            Err(no_candidate(gateway, allowed, &none, now, record))
-        }
-    }
+    route::choose(allowed, objective, &inputs, &known)
 }
 
 /// At which efforts the targets may be asked for one request.
-struct Efforts<'a> {
-    gateway: &'a Gateway,
-    request: &'a chat::Request,
-    pinned: Option<Way>,
+#[derive(Clone, Copy)]
+pub(super) struct Efforts<'a> {
+    pub(super) gateway: &'a Gateway,
+    pub(super) request: &'a chat::Request,
+    pub(super) pinned: Option<Way>,
 }
 
 impl Efforts<'_> {
@@ -133,13 +135,13 @@ impl Efforts<'_> {
     }
 
     /// Whether there is a choice: the client leaves it open, and the model is not in the middle of its work.
-    fn are_free(&self) -> bool {
+    pub(super) fn are_free(&self) -> bool {
         let sayable = matches!(self.request.format, Format::Chat | Format::Responses | Format::Messages);
         sayable && self.request.effort.is_unsaid() && !self.request.in_tool_loop
     }
 
     /// The effort where there is none to choose.
-    fn fixed(&self, id: TargetId) -> Option<Effort> {
+    pub(super) fn fixed(&self, id: TargetId) -> Option<Effort> {
         if self.target(id).ignores_effort() {
             return None;
         }
@@ -150,28 +152,40 @@ impl Efforts<'_> {
     }
 
     /// Whether the target's effort is one that outcomes can be about: a budget or a switch of the client's own is none.
-    fn is_known(&self, id: TargetId) -> bool {
+    pub(super) fn is_known(&self, id: TargetId) -> bool {
         self.request.effort != OwnEffort::Said(None) || self.target(id).ignores_effort()
     }
 
-    /// Whether this request can be asked at this effort.
-    fn may_be(&self, id: TargetId, effort: Option<Effort>) -> bool {
+    /// At which efforts the target can be asked.
+    pub(super) fn bounds(&self, id: TargetId) -> Bounds<'_> {
         let target = self.target(id);
-        let Some(effort) = effort.filter(|effort| *effort != Effort::None) else { return true };
-        let Some(format) = target.format_for(self.request.format) else { return false };
+        let format = target.format_for(self.request.format);
         // What was steered would be refused or lost while it thinks.
-        if format == Format::Messages && self.request.steered {
-            return false;
-        }
-        // A budget of thought must leave room for the answer.
+        let thinks = format.is_some_and(|format| format != Format::Messages || !self.request.steered);
         let by_budget = match target.reasoning.style {
             Some(Style::Budget) => true,
-            None => matches!(format, Format::Messages | Format::Gemini),
+            None => matches!(format, Some(Format::Messages | Format::Gemini)),
             Some(_) => false,
         };
-        let budget = target.reasoning.budget_of(effort).max(LEAST_BUDGET);
         let most = self.request.max_output_tokens.into_iter().chain(target.max_output).min();
-        !by_budget || most.is_none_or(|most| most > budget)
+        Bounds { target, thinks, budget_below: most.filter(|_| by_budget) }
+    }
+}
+
+/// What efforts a request leaves to a target.
+pub(super) struct Bounds<'a> {
+    target: &'a Target,
+    /// Whether it can be asked to reason at all.
+    thinks: bool,
+    /// A budget of thought must leave room for the answer.
+    budget_below: Option<u64>,
+}
+
+impl Bounds<'_> {
+    pub(super) fn leave(&self, effort: Option<Effort>) -> bool {
+        let Some(effort) = effort.filter(|effort| *effort != Effort::None) else { return true };
+        let room = |most| self.target.reasoning.budget_of(effort).max(LEAST_BUDGET) < most;
+        self.thinks && self.budget_below.is_none_or(room)
     }
 }
 
@@ -186,7 +200,7 @@ fn pinned(gateway: &Gateway, constrained: &Constrained<'_>, request: &chat::Requ
 }
 
 /// The conversation that is gone on with. Of use only where a target is chosen, and by its cost.
-fn conversation(gateway: &Gateway, constrained: &Constrained<'_>, request: &chat::Request) -> Option<Known> {
+fn conversation(gateway: &Gateway, constrained: &Constrained<'_>, request: &chat::Request) -> Option<pins::Known> {
     let by_cost = constrained.allowed.policy().objective.minimise == Minimise::Cost;
     if constrained.asked.meant != Meant::Auto || !by_cost {
         return None;
@@ -202,7 +216,7 @@ fn pinned_out(
     candidates: &[route::Candidate],
     record: &Record<'_>,
 ) -> GatewayError {
-    let removed = candidates.iter().find(|candidate| candidate.target == target).and_then(|it| it.removed_by.as_ref());
+    let removed = candidates.iter().find(|candidate| candidate.target == target).and_then(|it| it.removed_by);
     match removed {
         Some(ceiling @ (RemovedBy::MaxCost | RemovedBy::Latency)) => beyond(gateway, allowed, ceiling.as_str(), record),
         _ => {

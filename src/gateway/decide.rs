@@ -7,13 +7,14 @@ use std::sync::OnceLock;
 
 use super::Gateway;
 use super::asked::{self, Asked};
-pub(super) use super::choose::{Step, choose, pin};
+pub(super) use super::choose::{Moment, choose, pin, weigh};
 use super::decode::aside;
 use super::detect::Detected;
 use super::error::{Code, GatewayError};
 use super::headers::Wishes;
 use super::pins::Known;
 use super::record::Record;
+pub(super) use super::steps::{Step, Steps};
 use crate::auth::{self, Principal};
 use crate::chat;
 use crate::classify::{Prompt, Score};

@@ -18,6 +18,7 @@ mod detect;
 mod error;
 mod feedback;
 mod headers;
+mod known;
 mod lasting;
 mod listed;
 mod other;
@@ -28,6 +29,8 @@ mod rehearse;
 mod relay;
 mod routes;
 mod status;
+mod steps;
+mod timed;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -37,7 +40,7 @@ use http::{HeaderMap, Method, StatusCode};
 
 pub use self::build::{BuildError, classifier_settings};
 use self::cached::Lookup;
-pub use self::calibrated::{ByStage, Calibrated, LoadError, lengths};
+pub use self::calibrated::{ByStage, Calibrated, Forecast, LoadError, lengths};
 use self::call::Ask;
 pub use self::client::{BodyError, Client, HungUp};
 pub use self::error::{Code, GatewayError};
@@ -50,6 +53,8 @@ pub use self::rehearse::{Past, PastPrompt, Question, decide_again, explain};
 use self::routes::{Found, Serves, find};
 pub use self::routes::{ROUTES, Route};
 pub use self::status::{PolicyStatus, TargetStatus};
+#[doc(hidden)]
+pub use self::timed::Timed;
 use crate::auth::{Authenticator, Principal};
 use crate::cache::Cache;
 use crate::chat::Format;

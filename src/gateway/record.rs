@@ -22,8 +22,8 @@ use crate::chat::{self, Effort, Format, Outcome, OwnEffort, Usage};
 use crate::config::Target;
 use crate::cost;
 use crate::detect::Found;
-use crate::id::{DecisionId, RequestId, TargetId};
-use crate::ledger::{self, Attempt, Candidate};
+use crate::id::{DecisionId, RequestId, RuleName, TargetId};
+use crate::ledger::{self, Attempt, Considered};
 use crate::money::NanoUsd;
 use crate::policy::{Allowed, Labels, Policy};
 use crate::route::{Basis, Plan};
@@ -47,7 +47,9 @@ pub(super) struct Record<'g> {
     detections: Vec<ledger::Detection>,
     score: Option<ledger::Score>,
     quality: Option<ledger::Quality>,
-    candidates: Vec<Candidate>,
+    candidates: Considered,
+    /// Those that do not state what the request needs.
+    lacking: Vec<ledger::Candidate>,
     chosen: Option<usize>,
     expected: Option<ledger::Expected>,
     pub(super) reason: Option<&'static str>,
@@ -120,7 +122,8 @@ impl<'g> Record<'g> {
             detections: Vec::new(),
             score: None,
             quality: None,
-            candidates: Vec::new(),
+            candidates: Considered::default(),
+            lacking: Vec::new(),
             chosen: None,
             expected: None,
             reason: None,
@@ -173,8 +176,13 @@ impl<'g> Record<'g> {
         if self.rehearsal {
             return;
         }
-        for rule in allowed.considered().filter_map(|id| allowed.removed_by(id)) {
-            self.gateway.metrics.candidates_removed(rule.as_str(), 1);
+        let mut counts: Vec<(&RuleName, u64)> = Vec::new();
+        allowed.each_removed(|_, rule| match counts.last_mut() {
+            Some((of, count)) if *of == rule => *count += 1,
+            _ => counts.push((rule, 1)),
+        });
+        for (rule, count) in counts {
+            self.gateway.metrics.candidates_removed(rule.as_str(), count);
         }
     }
 
@@ -213,8 +221,7 @@ impl<'g> Record<'g> {
 
     /// Whom to ask, in which order, and why.
     pub(super) fn planned(&mut self, allowed: &Allowed, plan: &Plan, request: &chat::Request) {
-        self.considered(allowed, &plan.candidates);
-        self.chosen = plan.order.first().copied();
+        self.chosen = Some(plan.first);
         self.expected = plan.chosen().map(|candidate| {
             let own = allowed.target(candidate.target).and_then(|target| target.max_output).unwrap_or(u64::MAX);
             let most = request.max_output_tokens.unwrap_or(u64::MAX).min(own);
@@ -235,6 +242,7 @@ impl<'g> Record<'g> {
             let bucket = if self.rehearsal && is_calibrated { self.bucket() } else { None };
             self.quality = Some(ledger::Quality { at_least, tau, basis, stage, bucket });
         }
+        self.considered(allowed, Arc::clone(&plan.candidates));
     }
 
     /// A rule or ceiling refuses the request.

@@ -119,11 +119,11 @@ pub(super) async fn decide_only<'g>(
             Scored::Now => decide::classify(gateway, &constrained, request).await,
             Scored::Then(score) => score,
         };
-        decide::choose(gateway, &constrained, score.as_ref(), wishes, request, &mut record)
+        decide::choose(gateway, &constrained, score.as_ref(), wishes, request, &mut record).map(|_| ())
     }
     .await;
     match planned {
-        Ok(_) => record.completed(),
+        Ok(()) => record.completed(),
         Err(error) if matches!(error.code, Code::PolicyDenied | Code::ServerToolDenied) => record.failed(&error),
         Err(error) => return Err(error),
     }

@@ -3,6 +3,7 @@
 //! The last ones are kept in memory for `GET /v1/decisions/{id}`; a file takes all of them where configured. A record is
 //! built from values that the request path already holds and is turned into JSON only when somebody asks.
 
+mod considered;
 mod file;
 mod record;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+pub use self::considered::Considered;
 use self::file::{File, Line};
 pub use self::record::{
     Attempt, Bucket, Candidate, Decision, Detection, Expected, Feedback, Label, Policy, Quality, Score, Tokens,

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
+use super::considered::Considered;
 use crate::chat::{Outcome, Usage};
 use crate::id::{DecisionId, KeyId, PolicyName, RequestId, RuleName, TargetName, TeamName, TenantName};
 use crate::money::NanoUsd;
@@ -52,7 +53,8 @@ pub struct Decision {
     pub score: Option<Score>,
     pub quality: Option<Quality>,
     /// Every target that was considered, allowed or not.
-    pub candidates: Vec<Candidate>,
+    #[schemars(with = "Vec<Candidate>")]
+    pub candidates: Considered,
     /// Index of the candidate that was tried first.
     pub chosen: Option<usize>,
     /// Why it was chosen.
@@ -103,7 +105,6 @@ impl Decision {
     /// Becomes another record, in the memory of this one and of what it holds.
     pub(super) fn turn_into(&mut self, other: Self) {
         let mut before = std::mem::replace(self, other);
-        refill(&mut before.candidates, &mut self.candidates);
         refill(&mut before.attempts, &mut self.attempts);
         before.labels.clone_from(&self.labels);
         std::mem::swap(&mut before.labels, &mut self.labels);
@@ -332,7 +333,7 @@ impl Decision {
             detections: Vec::new(),
             score: None,
             quality: None,
-            candidates: Vec::new(),
+            candidates: Considered::default(),
             chosen: None,
             reason: None,
             cache: None,

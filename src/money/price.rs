@@ -30,6 +30,7 @@ impl Rates {
 
     /// What so much output costs, of which so much is reasoning.
     #[must_use]
+    #[inline]
     pub fn output_cost(&self, output: u64, reasoning: u64) -> NanoUsd {
         let Some(rate) = self.reasoning else { return self.output.cost(output) };
         let thought = reasoning.min(output);
@@ -78,6 +79,7 @@ impl Price {
 
     /// The rates to choose by: what one request more costs.
     #[must_use]
+    #[inline]
     pub fn for_routing(&self, input: u64) -> &Rates {
         if self.sunk { &NOTHING } else { self.at(input) }
     }

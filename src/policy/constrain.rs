@@ -15,7 +15,6 @@ pub struct Allowed {
     policy: Arc<Policy>,
     considered: Mask,
     permitted: Mask,
-    applied: Mask,
     removers: Mask,
 }
 
@@ -41,22 +40,23 @@ pub fn constrain(policy: &Arc<Policy>, of: &Circumstances<'_>, considered: &[Tar
         asked.insert(id.index());
     }
     let mut permitted = asked.clone();
-    let mut applied = Mask::none(policy.rules.len());
     let mut removers = Mask::none(policy.rules.len());
     // Labels resolved against another configuration's declarations would be read by the wrong places: every rule
     // applies to them.
     let foreign = !Arc::ptr_eq(of.labels.declared(), &policy.scope.labels);
     let place = policy.scope.place(of.tenant);
     for (index, rule) in policy.rules.iter().enumerate() {
+        // Of a rule that would remove nothing more it need not be known whether it applies.
+        if permitted.is_within(&rule.passes) {
+            continue;
+        }
         let applies = |view| rule.applies.applies(&policy.scope, of, place, view);
         if foreign || of.labels.views().any(applies) {
-            applied.insert(index);
-            if permitted.keep(&rule.passes) {
-                removers.insert(index);
-            }
+            permitted.keep(&rule.passes);
+            removers.insert(index);
         }
     }
-    Allowed { policy: Arc::clone(policy), considered: asked, permitted, applied, removers }
+    Allowed { policy: Arc::clone(policy), considered: asked, permitted, removers }
 }
 
 impl Allowed {
@@ -115,6 +115,17 @@ impl Allowed {
         self.remover(id).map(|rule| &rule.name)
     }
 
+    /// Shows `take` every target that was removed with the rule that [`Self::removed_by`] names, rule by rule.
+    pub fn each_removed<'a>(&'a self, mut take: impl FnMut(TargetId, &'a RuleName)) {
+        let mut left = self.considered.clone();
+        for rule in self.removing() {
+            for id in left.without(&rule.passes).filter_map(id) {
+                take(id, &rule.name);
+            }
+            left.keep(&rule.passes);
+        }
+    }
+
     /// The rule that removed a target and the fact that failed.
     #[must_use]
     pub fn why_removed(&self, id: TargetId) -> Option<Removal> {
@@ -125,19 +136,27 @@ impl Allowed {
 
     /// The rules that removed something, in the policy's order.
     pub fn rules(&self) -> impl Iterator<Item = &RuleName> {
-        self.removers.iter().filter_map(|index| self.policy.rules.get(index)).map(|rule| &rule.name)
+        self.removing().map(|rule| &rule.name)
     }
 
+    fn removing(&self) -> impl Iterator<Item = &super::Rule> {
+        self.removers.iter().filter_map(|index| self.policy.rules.get(index)).map(AsRef::as_ref)
+    }
+
+    /// The first rule that applies and does not let a target pass is one of those that removed something.
     fn remover(&self, id: TargetId) -> Option<&super::Rule> {
         // What every rule that applies lets pass is permitted: there is none to look for.
-        if !self.considered.contains(id.index()) || self.permitted.contains(id.index()) {
+        if !self.considered.contains(id.index()) || self.contains(id) {
             return None;
         }
-        let applied = self.applied.iter().filter_map(|index| self.policy.rules.get(index));
-        applied.map(AsRef::as_ref).find(|rule: &&super::Rule| !rule.passes.contains(id.index()))
+        self.removing().find(|rule| !rule.passes.contains(id.index()))
     }
 }
 
 fn ids(mask: &Mask) -> impl Iterator<Item = TargetId> + '_ {
-    mask.iter().filter_map(|place| u16::try_from(place).ok()).map(TargetId)
+    mask.iter().filter_map(id)
+}
+
+fn id(place: usize) -> Option<TargetId> {
+    u16::try_from(place).ok().map(TargetId)
 }

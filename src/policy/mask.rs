@@ -46,6 +46,11 @@ impl Mask {
         removed
     }
 
+    /// Whether the other has all that is in here.
+    pub(crate) fn is_within(&self, other: &Self) -> bool {
+        self.words().zip(other.words()).all(|(word, other)| word & !other == 0)
+    }
+
     /// Whether nothing is in.
     pub(crate) fn is_empty(&self) -> bool {
         self.low == 0 && self.high.iter().all(|word| *word == 0)
@@ -59,9 +64,36 @@ impl Mask {
 
     /// The places that are in, in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
-        std::iter::once(&self.low).chain(&self.high).enumerate().flat_map(|(index, word)| {
-            (0..64_usize).filter(move |bit| word & (1 << bit) != 0).map(move |bit| index * 64 + bit)
-        })
+        places(self.words())
+    }
+
+    /// The places that are in here and not in one of the same room, in order.
+    pub(crate) fn without<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = usize> + 'a {
+        places(self.words().zip(other.words()).map(|(word, other)| word & !other))
+    }
+
+    fn words(&self) -> impl Iterator<Item = u64> + '_ {
+        std::iter::once(self.low).chain(self.high.iter().copied())
+    }
+}
+
+fn places(words: impl Iterator<Item = u64>) -> impl Iterator<Item = usize> {
+    words.enumerate().flat_map(|(index, word)| Bits(word).map(move |bit| index * 64 + bit))
+}
+
+/// The places of the bits that are set in a word, lowest first.
+struct Bits(u64);
+
+impl Iterator for Bits {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        if self.0 == 0 {
+            return None;
+        }
+        let bit = self.0.trailing_zeros();
+        self.0 &= self.0 - 1;
+        Some(bit as usize)
     }
 }
 
@@ -79,8 +111,10 @@ mod tests {
         some.insert(129);
         assert!(!all.contains(5000));
         assert_eq!(all.len(), 4);
+        assert_eq!(all.without(&some).collect::<Vec<_>>(), [0, 63, 64]);
+        assert!(!all.is_within(&some));
         assert!(all.keep(&some));
-        assert!(!all.keep(&some));
+        assert!(!all.keep(&some) && all.is_within(&some));
         assert_eq!(all.iter().collect::<Vec<_>>(), [129]);
         assert!(!all.is_empty());
         assert!(Mask::none(64).high.is_empty() && Mask::none(0).high.is_empty());

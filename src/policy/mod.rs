@@ -99,6 +99,12 @@ impl Policies {
 }
 
 impl Policy {
+    /// The targets that it judges: the configuration's, in its order.
+    #[must_use]
+    pub fn targets(&self) -> &[Arc<Target>] {
+        &self.targets
+    }
+
     /// Whether it extends a policy, be it by way of others.
     #[must_use]
     pub fn extends(&self, name: &str) -> bool {

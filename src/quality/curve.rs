@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::isotonic::Rising;
-use super::logistic::{Line, logistic, logit};
+use super::logistic::{Line, logit};
 use super::ridge::Ridge;
+use crate::chance::Chance;
 
 /// What fitted outcomes say. The line is always there: it stands in where a prompt has no vector.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -44,18 +45,30 @@ impl Method {
     }
 }
 
+/// What curves are over: the logit of one minus the difficulty.
+#[must_use]
+pub fn ease(difficulty: f64) -> f64 {
+    logit(1.0 - difficulty)
+}
+
 impl Curve {
     /// The chance of a good answer, 0 to 1. A difficulty that is no number counts as the hardest.
     #[must_use]
     pub fn p_good(&self, difficulty: f64, vector: Option<&[f32]>) -> f64 {
-        let x = logit(1.0 - difficulty);
+        self.chance(ease(difficulty), vector).value()
+    }
+
+    /// The same by the prompt's [`ease`], for those who ask many curves about one prompt.
+    #[must_use]
+    #[inline]
+    pub fn chance(&self, ease: f64, vector: Option<&[f32]>) -> Chance {
         if let Some((ridge, vector)) = self.ridge.as_ref().zip(vector)
-            && let Some(logit) = ridge.logit(x, vector)
+            && let Some(logit) = ridge.logit(ease, vector)
         {
-            return logistic(logit);
+            return Chance::Logit(logit);
         }
-        let along = self.line.logit(x);
-        self.isotonic.as_ref().map_or_else(|| logistic(along), |rising| rising.value(along))
+        let along = self.line.logit(ease);
+        self.isotonic.as_ref().map_or(Chance::Logit(along), |rising| Chance::Of(rising.value(along)))
     }
 
     /// How it was fitted.

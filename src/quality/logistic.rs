@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::chance::{logistic, logit};
+
 /// P(good) = 1 / (1 + exp(−(intercept + slope · x))).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,25 +29,6 @@ impl Line {
     pub fn logit(&self, x: f64) -> f64 {
         self.intercept + self.slope * x
     }
-}
-
-/// The logistic function.
-#[must_use]
-pub fn logistic(x: f64) -> f64 {
-    // Either branch's exponential is at most one: nothing overflows.
-    if x >= 0.0 {
-        1.0 / (1.0 + (-x).exp())
-    } else {
-        let e = x.exp();
-        e / (1.0 + e)
-    }
-}
-
-/// Its inverse, with a probability kept a little away from 0 and 1.
-#[must_use]
-pub fn logit(p: f64) -> f64 {
-    let p = if p.is_nan() { 0.0 } else { p.clamp(1e-4, 1.0 - 1e-4) };
-    (p / (1.0 - p)).ln()
 }
 
 /// What an outcome of `y` (0 to 1) costs a forecast with this logit: the logarithmic loss.

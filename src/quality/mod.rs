@@ -23,7 +23,7 @@ mod threshold;
 mod weigh;
 
 pub use calibration::{Bucket, Calibration, CalibrationError, Fitted, Floor, Scorer, TargetCurve};
-pub use curve::{Curve, Method};
+pub use curve::{Curve, Method, ease};
 pub use threshold::{Ladder, Point, Promise, Row, Threshold, find};
 pub use weigh::{Labelled, Outcome, Terms, TooFew, Weighed, calibrate};
 

@@ -26,8 +26,7 @@ impl Ridge {
         if vector.len() != self.weights.len() {
             return None;
         }
-        let dot: f64 = vector.iter().zip(&self.weights).map(|(value, weight)| f64::from(*value) * weight).sum();
-        Some(self.intercept + self.slope * x + dot)
+        Some(self.intercept + self.slope * x + dot(vector, &self.weights))
     }
 }
 
@@ -141,13 +140,13 @@ fn forward(at: &[f64], x: f64, row: &[f64]) -> f64 {
 }
 
 /// Eight sums side by side: one alone would wait for each addition before the next.
-fn dot(a: &[f64], b: &[f64]) -> f64 {
+fn dot<T: Copy + Into<f64>>(a: &[T], b: &[f64]) -> f64 {
     let mut sums = [0.0; 8];
     let (a, b) = (a.chunks_exact(8), b.chunks_exact(8));
-    let rest: f64 = a.remainder().iter().zip(b.remainder()).map(|(a, b)| a * b).sum();
+    let rest: f64 = a.remainder().iter().zip(b.remainder()).map(|(&a, b)| a.into() * b).sum();
     for (a, b) in a.zip(b) {
-        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
-            *sum += a * b;
+        for (sum, (&a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
+            *sum += a.into() * b;
         }
     }
     sums.iter().sum::<f64>() + rest

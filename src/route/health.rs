@@ -66,7 +66,13 @@ impl Health {
     /// Whether a target may be asked.
     #[must_use]
     pub fn is_healthy(&self, target: TargetId, now: Instant) -> bool {
-        self.targets.get(target.index()).is_some_and(|state| self.millis(now) >= state.until.load(Relaxed))
+        self.at(now).is_healthy(target)
+    }
+
+    /// The health of all at a moment, for those who ask for many.
+    #[must_use]
+    pub fn at(&self, now: Instant) -> Now<'_> {
+        Now { targets: &self.targets, millis: self.millis(now) }
     }
 
     /// When the next of these targets may be asked again: for `retry-after`.
@@ -79,6 +85,21 @@ impl Health {
 
     fn millis(&self, now: Instant) -> u64 {
         u64::try_from(now.saturating_duration_since(self.start).as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// The health of all targets at a moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Now<'a> {
+    targets: &'a [Arc<State>],
+    millis: u64,
+}
+
+impl Now<'_> {
+    /// Whether a target may be asked.
+    #[must_use]
+    pub fn is_healthy(&self, target: TargetId) -> bool {
+        self.targets.get(target.index()).is_some_and(|state| self.millis >= state.until.load(Relaxed))
     }
 }
 

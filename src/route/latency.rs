@@ -119,8 +119,19 @@ impl Observed {
     /// The time to the first token of the answer that 95 of 100 requests stay within.
     #[must_use]
     pub fn first_answer_p95(&self, target: TargetId, effort: Option<Effort>, now: Instant) -> Duration {
-        let Some(Answers { prior, series }) = self.answers(target, effort) else { return Duration::MAX };
-        series.get().map_or(*prior, |series| series.read(self.window(now), &series.p95))
+        self.at(now).first_answer_p95(target, effort)
+    }
+
+    /// The time that 95 of 100 requests stay within.
+    #[must_use]
+    pub fn first_token_p95(&self, target: TargetId, now: Instant) -> Duration {
+        self.at(now).first_token_p95(target)
+    }
+
+    /// All times as they are at a moment, for those who ask for many.
+    #[must_use]
+    pub fn at(&self, now: Instant) -> Now<'_> {
+        Now { targets: &self.targets, window: self.window(now) }
     }
 
     fn answers(&self, target: TargetId, effort: Option<Effort>) -> Option<&Answers> {
@@ -131,13 +142,30 @@ impl Observed {
     fn window(&self, now: Instant) -> u64 {
         now.saturating_duration_since(self.start).as_secs() / WINDOW.as_secs() + 1
     }
+}
 
-    /// The time that 95 of 100 requests stay within.
+/// The times of all targets at a moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Now<'a> {
+    targets: &'a [Arc<Times>],
+    window: u64,
+}
+
+impl Now<'_> {
+    /// As of [`Observed::first_token_p95`].
     #[must_use]
-    pub fn first_token_p95(&self, target: TargetId, now: Instant) -> Duration {
-        self.targets
-            .get(target.index())
-            .map_or(Duration::MAX, |times| times.first.read(self.window(now), &times.first.p95))
+    pub fn first_token_p95(&self, target: TargetId) -> Duration {
+        let times = self.targets.get(target.index());
+        times.map_or(Duration::MAX, |times| times.first.read(self.window, &times.first.p95))
+    }
+
+    /// As of [`Observed::first_answer_p95`].
+    #[must_use]
+    #[inline]
+    pub fn first_answer_p95(&self, target: TargetId, effort: Option<Effort>) -> Duration {
+        let answers = self.targets.get(target.index()).and_then(|times| times.answers.get(place(effort)));
+        let Some(Answers { prior, series }) = answers else { return Duration::MAX };
+        series.get().map_or(*prior, |series| series.read(self.window, &series.p95))
     }
 }
 

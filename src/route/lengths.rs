@@ -110,10 +110,32 @@ impl Lengths {
     /// What is to be expected.
     #[must_use]
     pub fn expected(&self, target: TargetId, effort: Option<Effort>, difficulty: Option<f32>) -> Expected {
-        let Some(series) = self.0.get(target.index()).and_then(|efforts| efforts.get(place(effort))) else {
+        self.at(difficulty).expected(target, effort)
+    }
+
+    /// What is to be expected at a difficulty, for those who ask about many.
+    #[must_use]
+    pub fn at(&self, difficulty: Option<f32>) -> Now<'_> {
+        Now { targets: &self.0, band: band(difficulty) }
+    }
+}
+
+/// The lengths of answers to a prompt of some difficulty.
+#[derive(Clone, Copy, Debug)]
+pub struct Now<'a> {
+    targets: &'a [Arc<[Series; EFFORTS]>],
+    band: usize,
+}
+
+impl Now<'_> {
+    /// As of [`Lengths::expected`].
+    #[must_use]
+    #[inline]
+    pub fn expected(&self, target: TargetId, effort: Option<Effort>) -> Expected {
+        let Some(series) = self.targets.get(target.index()).and_then(|efforts| efforts.get(place(effort))) else {
             return Expected::about(ANSWER);
         };
-        let cell = series.bands.get().and_then(|cells| cells.get(band(difficulty)));
+        let cell = series.bands.get().and_then(|cells| cells.get(self.band));
         match cell.map(|cell| cell.figures.each_ref().map(|figure| u64::from(figure.load(Relaxed)))) {
             Some([p10, median, p90]) if median > 0 => Expected { p10, median, p90 },
             _ => Expected::about(series.usual),

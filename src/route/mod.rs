@@ -8,25 +8,30 @@ mod candidates;
 mod cost;
 pub mod health;
 pub mod inflight;
+mod known;
 pub mod latency;
 pub mod lengths;
 mod order;
 mod prior;
 
+use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
-use candidates::{applicable, figures};
-pub use cost::expected_cost;
+use candidates::{candidates, leave_warm};
+
+pub use known::Known;
 pub use lengths::Expected;
-use order::{auto_order, by_quality, named_order};
+use order::{Aim, auto_order, named_order};
 pub use prior::{NO_SCORE, p_good};
 
+use crate::chance::{Chance, Within};
 use crate::chat::Effort;
-use crate::id::{RuleName, TargetId};
+use crate::id::TargetId;
 use crate::money::NanoUsd;
 use crate::policy::{Allowed, Minimise, Objective};
 
-/// What is known of a request and of the targets at this moment.
+/// What is known of a request.
 pub struct Inputs<'a> {
     /// One minus the chance that a weak-tier model answers well; `None` where nobody scored the prompt.
     pub difficulty: Option<f32>,
@@ -38,23 +43,12 @@ pub struct Inputs<'a> {
     pub n: u32,
     /// What the request cannot do without, in the words of `supports`: `tools`, `images`.
     pub needs: &'a [&'a str],
-    /// The effort that a target is asked with where there is none to choose: the client's own, that of the loop it is in,
-    /// or `None`, the model's own.
-    pub effort: &'a dyn Fn(TargetId) -> Option<Effort>,
-    /// Output tokens of one answer.
-    pub output: &'a dyn Fn(TargetId, Option<Effort>) -> Expected,
-    /// Time to the first token, as high as 95 of 100 requests see it.
-    pub ttft: &'a dyn Fn(TargetId) -> Duration,
-    /// The same to the first token of the answer itself, reasoning over.
-    pub answer: &'a dyn Fn(TargetId, Option<Effort>) -> Duration,
-    /// Whether a target answers and has room.
-    pub healthy: &'a dyn Fn(TargetId) -> bool,
     /// The client's own ceiling; the lower of it and the policy's holds.
     pub ceiling: Option<NanoUsd>,
     /// What the client named instead of `auto`.
     pub named: Option<Named<'a>>,
     /// What a calibration says; `None` where there is none or it does not hold for this score.
-    pub calibrated: Option<Calibrated<'a>>,
+    pub calibrated: Option<Calibrated>,
     /// Where the beginning of this conversation is cached, if anywhere.
     pub warm: Option<Warm>,
 }
@@ -69,12 +63,8 @@ pub struct Warm {
 }
 
 /// Measured qualities, instead of the prior by tier.
-#[derive(Clone, Copy)]
-pub struct Calibrated<'a> {
-    /// Adds the efforts to choose from for a target, all of them measured; none: only [`Inputs::effort`] will do.
-    pub efforts: &'a dyn Fn(TargetId, &mut Vec<Option<Effort>>),
-    /// The chance of a good answer of a target at an effort; `None` for what was not measured.
-    pub p_good: &'a dyn Fn(TargetId, Option<Effort>) -> Option<f32>,
+#[derive(Clone, Copy, Debug)]
+pub struct Calibrated {
     /// How far below the best still keeps the policy's floor; `None` where no threshold was found for it.
     pub tau: Option<f32>,
 }
@@ -114,10 +104,10 @@ pub struct Named<'a> {
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// Every target considered, allowed or not, in the configuration's order, at each effort there is to choose from.
-    pub candidates: Vec<Candidate>,
-    /// Places in `candidates`: the chosen one, then the fallbacks, each target once. Never empty; all satisfy rules and
-    /// ceilings.
-    pub order: Vec<usize>,
+    pub candidates: Arc<Vec<Candidate>>,
+    /// Place in `candidates` of the one to try first.
+    pub first: usize,
+    rest: Rest,
     /// Why the first is first.
     pub reason: Reason,
     /// How far a candidate's quality may lie below the best; `None` where the policy states no floor.
@@ -130,11 +120,30 @@ pub struct Plan {
     pub best: Option<usize>,
 }
 
+/// Who follows the first.
+#[derive(Clone, Debug)]
+enum Rest {
+    /// All in this order, the first as well.
+    Written(Vec<usize>),
+    /// As the objective has it. Few first ones fail, so nothing is sorted until one does.
+    By(Aim),
+}
+
 impl Plan {
     /// The target tried first.
     #[must_use]
     pub fn chosen(&self) -> Option<&Candidate> {
-        self.order.first().and_then(|&place| self.candidates.get(place))
+        self.candidates.get(self.first)
+    }
+
+    /// Places in `candidates`: the chosen one, then the fallbacks, each target once. Never empty; all satisfy rules and
+    /// ceilings. `allowed` is what was chosen among.
+    #[must_use]
+    pub fn order(&self, allowed: &Allowed) -> Cow<'_, [usize]> {
+        match &self.rest {
+            Rest::Written(order) => Cow::Borrowed(order),
+            Rest::By(aim) => Cow::Owned(auto_order(allowed, *aim, &self.candidates)),
+        }
     }
 }
 
@@ -149,10 +158,14 @@ pub struct Candidate {
     pub output: Expected,
     /// `None` where no price is known.
     pub expected_cost: Option<NanoUsd>,
-    /// Chance of a good answer, by calibration or the tier's prior; `None` where nobody scored the prompt.
-    pub p_good: Option<f32>,
-    /// What the choice went by: `p_good`, or that of a prompt of middle difficulty.
-    quality: f32,
+    /// What the choice went by: the chance of a good answer, or that of a prompt of middle difficulty.
+    quality: Chance,
+    /// Whether it is of this prompt.
+    scored: bool,
+    /// Allowed and healthy, whatever the ceilings say: one that the best may be.
+    up: bool,
+    /// Whether it can do what the request needs, as far as is stated.
+    fits: bool,
     /// Time to the first token, 95th percentile.
     pub ttft: Duration,
     /// Time to the first token of the answer itself, 95th percentile.
@@ -164,11 +177,19 @@ pub struct Candidate {
     pub removed_by: Option<RemovedBy>,
 }
 
+impl Candidate {
+    /// Chance of a good answer, by calibration or the tier's prior; `None` where nobody scored the prompt.
+    #[must_use]
+    pub fn p_good(&self) -> Option<f32> {
+        self.scored.then(|| self.quality.p())
+    }
+}
+
 /// What keeps a candidate out.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RemovedBy {
-    /// A rule of the policy.
-    Rule(RuleName),
+    /// A rule of the policy: [`Allowed::removed_by`] names it.
+    Rule,
     /// Expected to cost more than the ceiling, or of unknown price.
     MaxCost,
     /// Too long to the first token, or to the answer's.
@@ -178,11 +199,11 @@ pub enum RemovedBy {
 }
 
 impl RemovedBy {
-    /// The rule's name, or the ceiling's.
+    /// The ceiling's name, or `rule`.
     #[must_use]
-    pub fn as_str(&self) -> &str {
+    pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Rule(name) => name.as_str(),
+            Self::Rule => "rule",
             Self::MaxCost => "max_cost",
             Self::Latency => "latency",
             Self::Health => "health",
@@ -238,7 +259,7 @@ pub struct NoCandidate {
     /// What is to blame.
     pub why: Why,
     /// All candidates with what removed them.
-    pub candidates: Vec<Candidate>,
+    pub candidates: Arc<Vec<Candidate>>,
 }
 
 /// What is to blame for an empty plan. The first two are 403 `policy_denied`, the last 503 `no_healthy_target`.
@@ -275,40 +296,51 @@ impl Why {
 ///
 /// # Errors
 /// [`NoCandidate`] where nothing may be tried.
-pub fn choose(allowed: &Allowed, objective: &Objective, inputs: &Inputs<'_>) -> Result<Plan, NoCandidate> {
-    let calibrated = applicable(allowed, objective, inputs);
+pub fn choose(
+    allowed: &Allowed,
+    objective: &Objective,
+    inputs: &Inputs<'_>,
+    known: &impl Known,
+) -> Result<Plan, NoCandidate> {
+    let (mut candidates, calibrated) = candidates(allowed, objective, inputs, known);
     let basis = if calibrated.is_some() { Basis::Calibrated } else { Basis::Prior };
     let minimise =
         if objective.require_calibration && basis == Basis::Prior { Minimise::None } else { objective.minimise };
-    let candidates = figures(allowed, objective, minimise, inputs, calibrated.as_ref());
-    let free: Vec<usize> = (0..candidates.len()).filter(|&place| candidates[place].removed_by.is_none()).collect();
-    if free.is_empty() {
-        return Err(NoCandidate { why: blame(allowed, &candidates), candidates });
+    if minimise == Minimise::Cost && inputs.named.is_none() {
+        leave_warm(allowed, inputs, &mut candidates);
     }
-    let best = (0..candidates.len())
-        .filter(|&place| {
-            let target = candidates[place].target;
-            allowed.contains(target) && (inputs.healthy)(target)
-        })
-        .min_by(|&a, &b| by_quality(allowed, &candidates[a], &candidates[b]));
+    let best = order::best(allowed, &candidates);
     let prior = objective.at_least.map(|share| 1.0 - share);
     let tau = calibrated.and_then(|calibrated| calibrated.tau).or(prior).filter(|_| prior.is_some());
-    let (mut order, reason) = match &inputs.named {
-        Some(named) => named_order(named, &candidates, free),
-        None => auto_order(allowed, minimise, inputs, &candidates, free, best.zip(tau)),
+    // The margin is for f32: 0.8 - 0.75 is a little more than 0.05.
+    let within = |(best, tau): (&Candidate, f32)| Within::new(best.quality, tau + 1e-6);
+    let floor = best.and_then(|best| candidates.get(best)).zip(tau).map(within);
+    let chosen = match &inputs.named {
+        Some(named) => {
+            let (order, reason) = named_order(named, &candidates);
+            order.first().copied().map(|first| (first, Rest::Written(order), reason))
+        }
+        None => {
+            let aim = Aim { minimise, floor };
+            let first = order::first(allowed, aim, inputs, &candidates);
+            first.map(|(first, reason)| (first, Rest::By(aim), reason))
+        }
     };
-    order::once_each(&mut order, &candidates);
-    Ok(Plan { candidates, order, reason, tau, at_least: objective.at_least, basis, best })
+    let candidates = Arc::new(candidates);
+    let Some((first, rest, reason)) = chosen else {
+        return Err(NoCandidate { why: blame(allowed, &candidates), candidates });
+    };
+    Ok(Plan { candidates, first, rest, reason, tau, at_least: objective.at_least, basis, best })
 }
 
 /// A target that only its health keeps out may come back, so that is said first; then what the client can change.
 fn blame(allowed: &Allowed, candidates: &[Candidate]) -> Why {
-    let any = |what: &RemovedBy| candidates.iter().any(|candidate| candidate.removed_by.as_ref() == Some(what));
+    let any = |what| candidates.iter().any(|candidate| candidate.removed_by == Some(what));
     if allowed.is_empty() {
         Why::Rules
-    } else if any(&RemovedBy::Health) {
+    } else if any(RemovedBy::Health) {
         Why::Health
-    } else if any(&RemovedBy::MaxCost) {
+    } else if any(RemovedBy::MaxCost) {
         Why::MaxCost
     } else {
         Why::Latency

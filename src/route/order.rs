@@ -3,17 +3,21 @@
 use std::cmp::Ordering;
 
 use super::{Candidate, Inputs, Named, Reason};
+use crate::chance::Within;
 use crate::config::{Fact, FactName, Target};
 use crate::id::TargetId;
 use crate::money::NanoUsd;
 use crate::policy::{Allowed, Minimise};
 
-pub(super) fn named_order(named: &Named<'_>, candidates: &[Candidate], free: Vec<usize>) -> (Vec<usize>, Reason) {
-    let place = |target: TargetId| free.iter().copied().find(|&place| candidates[place].target == target);
+/// What a client named: weights draw the first, the rest follow as written.
+pub(super) fn named_order(named: &Named<'_>, candidates: &[Candidate]) -> (Vec<usize>, Reason) {
+    // Each target is a candidate once: what is named has no efforts to choose from.
+    let free = || (0..candidates.len()).filter(|&place| candidates[place].removed_by.is_none());
+    let place = |target: TargetId| free().find(|&place| candidates[place].target == target);
     let written: Vec<(usize, u64)> =
         named.targets.iter().filter_map(|&(target, weight)| Some((place(target)?, u64::from(weight)))).collect();
     let total: u64 = written.iter().map(|(_, weight)| weight).sum();
-    let mut order: Vec<usize> = Vec::with_capacity(free.len());
+    let mut order: Vec<usize> = Vec::with_capacity(candidates.len());
     if total > 0 {
         let mut drawn = named.random % total;
         for &(place, weight) in &written {
@@ -24,7 +28,7 @@ pub(super) fn named_order(named: &Named<'_>, candidates: &[Candidate], free: Vec
             drawn -= weight;
         }
     }
-    for place in written.into_iter().map(|(place, _)| place).chain(free) {
+    for place in written.into_iter().map(|(place, _)| place).chain(free()) {
         if !order.contains(&place) {
             order.push(place);
         }
@@ -32,19 +36,20 @@ pub(super) fn named_order(named: &Named<'_>, candidates: &[Candidate], free: Vec
     (order, named.reason)
 }
 
-/// Keeps the first candidate of each target: one that failed is not asked again with another effort.
-pub(super) fn once_each(order: &mut Vec<usize>, candidates: &[Candidate]) {
-    let mut seen = vec![false; candidates.iter().map(|candidate| candidate.target.index() + 1).max().unwrap_or(0)];
-    order.retain(|&place| {
-        let target = candidates.get(place).map(|candidate| candidate.target);
-        let seen = target.and_then(|target| seen.get_mut(target.index()));
-        seen.is_some_and(|seen| !std::mem::replace(seen, true))
-    });
+/// How far a candidate goes towards what is wanted; the first decides, and is told first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Class {
+    /// Good enough: by what is minimised.
+    Good,
+    /// Not good enough: by quality.
+    Rest,
+    /// Its target states that it cannot do what the request needs: by quality, as the last resort.
+    Unfit,
 }
 
 /// Whether a target can do what the request needs, by what it states; one that states nothing may be able to. Those that
 /// cannot come last, so that a wrong statement costs a detour and no answer.
-fn fits(target: &Target, inputs: &Inputs<'_>) -> bool {
+pub(super) fn fits(target: &Target, inputs: &Inputs<'_>) -> bool {
     let able = match target.facts.get(FactName::Supports) {
         Some(Fact::Set(supports)) => inputs.needs.iter().all(|need| supports.contains(*need)),
         _ => true,
@@ -52,59 +57,113 @@ fn fits(target: &Target, inputs: &Inputs<'_>) -> bool {
     able && target.context.is_none_or(|context| inputs.input_tokens <= context)
 }
 
-pub(super) fn auto_order(
+/// What candidates are put in order by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Aim {
+    /// What is minimised among the good enough.
+    pub(super) minimise: Minimise,
+    /// What is good enough; `None`: everything.
+    pub(super) floor: Option<Within>,
+}
+
+impl Aim {
+    fn class(&self, candidate: &Candidate) -> Class {
+        match self.floor {
+            _ if !candidate.fits => Class::Unfit,
+            Some(floor) if !floor.holds(candidate.quality) => Class::Rest,
+            _ => Class::Good,
+        }
+    }
+
+    /// Between two of one class.
+    #[inline]
+    fn within(&self, class: Class, allowed: &Allowed, a: &Candidate, b: &Candidate) -> Ordering {
+        match (class, self.minimise) {
+            (Class::Good, Minimise::Cost) => by_cost(allowed, a, b),
+            (Class::Good, Minimise::Latency) => by_latency(allowed, a, b),
+            _ => by_quality(allowed, a, b),
+        }
+    }
+
+    /// The place of the first of a class.
+    fn first_of(&self, class: Class, allowed: &Allowed, candidates: &[Candidate]) -> Option<usize> {
+        let mut first: Option<(usize, &Candidate)> = None;
+        for (place, candidate) in candidates.iter().enumerate() {
+            // Hardly any goes before all others, so whether one is good enough is looked at last.
+            if candidate.removed_by.is_none()
+                && first.is_none_or(|(_, first)| self.within(class, allowed, candidate, first).is_lt())
+                && self.class(candidate) == class
+            {
+                first = Some((place, candidate));
+            }
+        }
+        first.map(|(place, _)| place)
+    }
+}
+
+/// The one to try first, and why. Candidates that are out do not count; `None`: all are.
+pub(super) fn first(
     allowed: &Allowed,
-    minimise: Minimise,
+    aim: Aim,
     inputs: &Inputs<'_>,
     candidates: &[Candidate],
-    free: Vec<usize>,
-    floor: Option<(usize, f32)>,
-) -> (Vec<usize>, Reason) {
-    let good_enough = |place: usize| {
-        let Some((best, tau)) = floor else { return true };
-        let p = |place: usize| candidates[place].quality;
-        // The margin is for f32: 0.8 - 0.75 is a little more than 0.05.
-        p(best) - p(place) <= tau + 1e-6
-    };
-    let fits = |place: usize| allowed.target(candidates[place].target).is_some_and(|target| fits(target, inputs));
-    let (fitting, mut unfit): (Vec<usize>, Vec<usize>) = free.into_iter().partition(|&place| fits(place));
-    let (mut order, mut rest): (Vec<usize>, Vec<usize>) = fitting.into_iter().partition(|&place| good_enough(place));
-    let compare = match minimise {
-        Minimise::Cost => by_cost,
-        Minimise::Latency => by_latency,
-        Minimise::None => by_quality,
-    };
-    let none_good_enough = order.is_empty();
-    order.sort_by(|&a, &b| compare(allowed, &candidates[a], &candidates[b]));
-    let stays = minimise == Minimise::Cost && sticks(allowed, inputs, candidates, &order);
-    rest.sort_by(|&a, &b| by_quality(allowed, &candidates[a], &candidates[b]));
-    order.append(&mut rest);
-    unfit.sort_by(|&a, &b| by_quality(allowed, &candidates[a], &candidates[b]));
-    order.append(&mut unfit);
-    let reason = if order.len() == 1 {
+) -> Option<(usize, Reason)> {
+    let classes = [Class::Good, Class::Rest, Class::Unfit];
+    let (class, place) =
+        classes.into_iter().find_map(|class| Some((class, aim.first_of(class, allowed, candidates)?)))?;
+    let only = candidates.iter().filter(|candidate| candidate.removed_by.is_none()).take(2).count() == 1;
+    let reason = if only {
         Reason::OnlyAllowed
-    } else if stays {
+    } else if class == Class::Good && aim.minimise == Minimise::Cost && sticks(allowed, aim, inputs, candidates, place)
+    {
         Reason::Sticky
     } else if inputs.difficulty.is_none() {
         Reason::NoScore
-    } else if none_good_enough {
+    } else if class != Class::Good {
         Reason::BestQuality
     } else {
-        match minimise {
+        match aim.minimise {
             Minimise::Cost => Reason::CheapestGoodEnough,
             Minimise::Latency => Reason::FastestGoodEnough,
             Minimise::None => Reason::BestQuality,
         }
     };
-    (order, reason)
+    Some((place, reason))
+}
+
+/// The best candidate of each target, in the order to try them: one that failed is not asked again with another effort.
+pub(super) fn auto_order(allowed: &Allowed, aim: Aim, candidates: &[Candidate]) -> Vec<usize> {
+    let compare = |&(a_class, a): &(Class, usize), &(b_class, b): &(Class, usize)| {
+        a_class.cmp(&b_class).then_with(|| aim.within(a_class, allowed, &candidates[a], &candidates[b]))
+    };
+    let mut order: Vec<(Class, usize)> = Vec::with_capacity(allowed.len());
+    let mut begin = 0;
+    // A target's candidates stand together.
+    for of_target in candidates.chunk_by(|a, b| a.target == b.target) {
+        let places = begin..begin + of_target.len();
+        begin = places.end;
+        let free = places.zip(of_target).filter(|(_, candidate)| candidate.removed_by.is_none());
+        order.extend(free.map(|(place, candidate)| (aim.class(candidate), place)).min_by(compare));
+    }
+    order.sort_unstable_by(compare);
+    order.into_iter().map(|(_, place)| place).collect()
+}
+
+/// The place of the one with the highest quality among those that are up, whatever the ceilings say.
+pub(super) fn best(allowed: &Allowed, candidates: &[Candidate]) -> Option<usize> {
+    let up = candidates.iter().enumerate().filter(|(_, candidate)| candidate.up);
+    up.min_by(|(_, a), (_, b)| by_quality(allowed, a, b)).map(|(place, _)| place)
 }
 
 /// Whether the first is so only because its cache is warm: by costs alone it would be another target.
-fn sticks(allowed: &Allowed, inputs: &Inputs<'_>, candidates: &[Candidate], order: &[usize]) -> bool {
-    let (Some(warm), Some(&first)) = (inputs.warm, order.first()) else { return false };
-    let alone = |a: &Candidate, b: &Candidate| cost(a).cmp(&cost(b)).then_with(|| by_speed(allowed, a, b));
-    let cheapest = order.iter().map(|&place| &candidates[place]).min_by(|a, b| alone(a, b));
-    candidates[first].target == warm.target && cheapest.is_some_and(|cheapest| cheapest.target != warm.target)
+fn sticks(allowed: &Allowed, aim: Aim, inputs: &Inputs<'_>, candidates: &[Candidate], first: usize) -> bool {
+    let target = candidates[first].target;
+    if inputs.warm.is_none_or(|warm| warm.target != target) {
+        return false;
+    }
+    let alone = |a: &&Candidate, b: &&Candidate| cost(a).cmp(&cost(b)).then_with(|| by_speed(allowed, a, b));
+    let good = candidates.iter().filter(|one| one.removed_by.is_none() && aim.class(one) == Class::Good);
+    good.min_by(alone).is_some_and(|cheapest| cheapest.target != target)
 }
 
 /// Lower first, the price of leaving a warm cache included; a target of unknown price after all priced ones.
@@ -125,8 +184,8 @@ fn by_speed(allowed: &Allowed, a: &Candidate, b: &Candidate) -> Ordering {
     a.answer.cmp(&b.answer).then_with(|| by_name(allowed, a, b)).then_with(|| a.effort.cmp(&b.effort))
 }
 
-pub(super) fn by_quality(allowed: &Allowed, a: &Candidate, b: &Candidate) -> Ordering {
-    b.quality.total_cmp(&a.quality).then_with(|| by_cost(allowed, a, b))
+fn by_quality(allowed: &Allowed, a: &Candidate, b: &Candidate) -> Ordering {
+    b.quality.cmp_p(a.quality).then_with(|| by_cost(allowed, a, b))
 }
 
 fn by_name(allowed: &Allowed, a: &Candidate, b: &Candidate) -> Ordering {

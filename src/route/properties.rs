@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::tests::Setting;
+use super::tests::{Calibrated, Choice, Setting};
 use super::*;
 use crate::config::Tier;
 use crate::policy::Policies;
@@ -68,17 +68,17 @@ fn chosen(
     objective: &str,
     ceiling: Option<u64>,
     named: Option<(u16, Option<Effort>)>,
-) -> Option<Plan> {
+) -> Option<(Plan, Vec<usize>)> {
     let setting = setting(all, objective);
     let of = |id: TargetId| &all[id.index()];
     let healthy = |id: TargetId| up[id.index()] && of(id).healthy;
-    let efforts = |id: TargetId, into: &mut Vec<Option<Effort>>| {
-        into.push(None);
+    let p_good = |id: TargetId, effort| Some(of(id).good[place(effort)]);
+    let choices = |id: TargetId, into: &mut Vec<Choice>| {
+        into.push((None, p_good(id, None)));
         if of(id).efforts {
-            into.extend([Some(Effort::Low), Some(Effort::High)]);
+            into.extend([Effort::Low, Effort::High].map(|effort| (Some(effort), p_good(id, Some(effort)))));
         }
     };
-    let p_good = |id: TargetId, effort| Some(of(id).good[place(effort)]);
     let output = |_: TargetId, effort: Option<Effort>| Expected::about([400, 100, 4000][place(effort)]);
     let answer = |id: TargetId, effort| Duration::from_millis(of(id).answer_ms * [2, 1, 9][place(effort)]);
     let own = |_: TargetId| named.and_then(|(_, effort)| effort);
@@ -91,9 +91,54 @@ fn chosen(
         inputs.effort = &own;
         inputs.ceiling = ceiling.map(|nanos| NanoUsd(i64::try_from(nanos).unwrap()));
         inputs.named = targets.as_ref().map(|targets| Named { targets, random: 0, reason: Reason::Named });
-        inputs.calibrated = Some(Calibrated { efforts: &efforts, p_good: &p_good, tau: Some(0.1) });
+        inputs.calibrated = Some(Calibrated { choices: &choices, p_good: &p_good, tau: Some(0.1) });
     });
-    plan.ok()
+    let plan = plan.ok()?;
+    let order = plan.order(&setting.allowed()).into_owned();
+    Some((plan, order))
+}
+
+/// Figures of which many are the same.
+fn alike() -> impl Strategy<Value = Figures> {
+    figures().prop_map(|all| Figures {
+        input: all.input % 3,
+        output: all.output % 2,
+        answer_ms: all.answer_ms % 3 + 1,
+        good: all.good.map(|good| (good * 10.0).round() / 10.0),
+        ..all
+    })
+}
+
+/// The order by definition: all that is free, sorted as a whole by everything that counts, and then each target once.
+fn by_definition(plan: &Plan, minimise: &str) -> Vec<usize> {
+    let quality = |candidate: &Candidate| candidate.p_good().unwrap();
+    let best = quality(&plan.candidates[plan.best.unwrap()]);
+    let mut order: Vec<usize> =
+        (0..plan.candidates.len()).filter(|&place| plan.candidates[place].removed_by.is_none()).collect();
+    order.sort_by(|&a, &b| {
+        let (a, b) = (&plan.candidates[a], &plan.candidates[b]);
+        let worse = |one: &Candidate| best - quality(one) > plan.tau.unwrap() + 1e-6;
+        let dearer = |one: &Candidate| (one.expected_cost.is_none(), one.expected_cost.unwrap_or_default());
+        let by_quality = quality(b).total_cmp(&quality(a));
+        let by_cost = dearer(a).cmp(&dearer(b));
+        let by_speed = a.answer.cmp(&b.answer);
+        let within = match minimise {
+            _ if worse(a) => by_quality.then(by_cost).then(by_speed),
+            "cost" => by_cost.then(by_speed),
+            "latency" => by_speed.then(by_cost),
+            _ => by_quality.then(by_cost).then(by_speed),
+        };
+        // Targets are named in their order.
+        worse(a).cmp(&worse(b)).then(within).then(a.target.cmp(&b.target)).then(a.effort.cmp(&b.effort))
+    });
+    let mut seen = Vec::new();
+    order.retain(|&place| {
+        let target = plan.candidates[place].target;
+        let new = !seen.contains(&target);
+        seen.push(target);
+        new
+    });
+    order
 }
 
 const CEILINGS: &str =
@@ -107,9 +152,9 @@ proptest! {
         all in prop::collection::vec(figures(), 1..=6),
         ceiling in prop::option::of(0_u64..60_000_000),
     ) {
-        let Some(plan) = chosen(&all, &[true; 6], CEILINGS, ceiling, None) else { return Ok(()) };
+        let Some((plan, order)) = chosen(&all, &[true; 6], CEILINGS, ceiling, None) else { return Ok(()) };
         let mut seen = Vec::new();
-        for candidate in plan.order.iter().map(|&place| &plan.candidates[place]) {
+        for candidate in order.iter().map(|&place| &plan.candidates[place]) {
             let cost = candidate.expected_cost.unwrap();
             prop_assert!(cost <= NanoUsd(30_000_000) && ceiling.is_none_or(|most| cost.0.unsigned_abs() <= most));
             prop_assert!(candidate.answer <= Duration::from_millis(120));
@@ -125,10 +170,20 @@ proptest! {
     }
 
     #[test]
+    fn the_first_and_those_that_follow_are_those_by_definition(all in prop::collection::vec(alike(), 1..=6)) {
+        for minimise in ["cost", "latency", "none"] {
+            let objective = format!("{{ minimise: {minimise}, quality: {{ at_least: 0.9 }} }}");
+            let Some((plan, order)) = chosen(&all, &[true; 6], &objective, None, None) else { return Ok(()) };
+            prop_assert_eq!(&order, &by_definition(&plan, minimise));
+            prop_assert_eq!(order.first(), Some(&plan.first));
+        }
+    }
+
+    #[test]
     fn the_chosen_is_good_enough_and_none_that_is_costs_less(all in prop::collection::vec(figures(), 1..=6)) {
         let objective = "{ minimise: cost, quality: { at_least: 0.9 } }";
-        let Some(plan) = chosen(&all, &[true; 6], objective, None, None) else { return Ok(()) };
-        let quality = |candidate: &Candidate| candidate.p_good.unwrap();
+        let Some((plan, _)) = chosen(&all, &[true; 6], objective, None, None) else { return Ok(()) };
+        let quality = |candidate: &Candidate| candidate.p_good().unwrap();
         let best = quality(&plan.candidates[plan.best.unwrap()]);
         let first = plan.chosen().unwrap();
         prop_assert!(best - quality(first) <= 0.1 + 1e-5);
@@ -145,15 +200,15 @@ proptest! {
     ) {
         for objective in ["cost", "latency", "none"] {
             let text = format!("{{ minimise: {objective} }}");
-            let Some(some) = chosen(&all, &fewer, &text, None, None) else { continue };
-            let every = chosen(&all, &[true; 6], &text, None, None).unwrap();
+            let Some((some, _)) = chosen(&all, &fewer, &text, None, None) else { continue };
+            let (every, _) = chosen(&all, &[true; 6], &text, None, None).unwrap();
             let (some, every) = (some.chosen().unwrap(), every.chosen().unwrap());
             match objective {
                 "cost" => prop_assert!(
                     some.expected_cost.is_none_or(|cost| every.expected_cost.is_some_and(|other| other <= cost))
                 ),
                 "latency" => prop_assert!(every.answer <= some.answer),
-                _ => prop_assert!(every.p_good >= some.p_good),
+                _ => prop_assert!(every.p_good() >= some.p_good()),
             }
         }
     }
@@ -166,7 +221,7 @@ proptest! {
     ) {
         let target = u16::try_from(target % all.len()).unwrap();
         let objective = "{ minimise: cost, quality: { at_least: 0.9 } }";
-        let Some(plan) = chosen(&all, &[true; 6], objective, None, Some((target, effort))) else { return Ok(()) };
+        let Some((plan, _)) = chosen(&all, &[true; 6], objective, None, Some((target, effort))) else { return Ok(()) };
         prop_assert_eq!(plan.candidates.len(), all.len(), "one a target");
         prop_assert!(plan.candidates.iter().all(|candidate| candidate.effort == effort));
         if all[usize::from(target)].healthy {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::harness::repository;
 
 /// Every module with its layer, the highest first: one may import only from layers below its own.
-const LAYERS: [(&str, u8); 24] = [
+const LAYERS: [(&str, u8); 25] = [
     ("cli", 0),
     ("server", 1),
     ("gateway", 2),
@@ -27,6 +27,7 @@ const LAYERS: [(&str, u8); 24] = [
     ("catalog", 5),
     ("store", 5),
     ("telemetry", 5),
+    ("chance", 6),
     ("chat", 6),
     ("id", 6),
     ("money", 6),

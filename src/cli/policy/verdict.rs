@@ -1,20 +1,21 @@
 //! Runs one case through `constrain` and `choose`.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::cases::{Case, Expect, Given};
+use crate::chance::Chance;
 use crate::chat::{Effort, Text};
 use crate::config::{Config, LabelSource};
 use crate::detect::{Detectors, Findings};
-use crate::gateway::{Calibrated, lengths};
+use crate::gateway::{self, Calibrated, Forecast};
 use crate::id::TargetId;
 use crate::policy::labels::Declaration;
 use crate::policy::{
     Allowed, Circumstances, Declared, LabelSources, MaySet, Policies, Raise, RequestFacts, SetBy, constrain, labels,
 };
-use crate::route::latency::{Observed, Prior};
-use crate::route::{self, Candidate, Inputs, Named, NoCandidate, Plan, Reason, Why};
+use crate::route::latency::{self, Observed, Prior};
+use crate::route::{self, Candidate, Expected, Inputs, Known, Named, NoCandidate, Plan, Reason, Why, lengths};
 
 /// What came of a case.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,17 +122,13 @@ fn run(
     };
     let now = Instant::now();
     let times = Observed::new(config.targets.iter().map(|target| Prior::of(target)), now);
-    let expected = lengths(config, calibrated);
-    let up = |id: TargetId| {
-        let target = config.targets.get(id.index());
-        target.is_some_and(|target| !given.down.iter().any(|name| name == target.name.as_str()))
-    };
-    let calibrated = calibrated.and_then(Calibrated::by_last);
-    let p_good = |id, effort| calibrated?.p_good(id, effort, difficulty?, None);
-    let efforts = |id, into: &mut Vec<Option<Effort>>| {
-        if let Some(calibrated) = calibrated {
-            into.extend(calibrated.efforts(id));
-        }
+    let lengths = gateway::lengths(config, calibrated);
+    let by_last = calibrated.and_then(Calibrated::by_last);
+    let known = Stated {
+        down: config.targets.iter().map(|target| given.down.iter().any(|name| name == target.name.as_str())).collect(),
+        forecast: by_last.zip(difficulty).map(|(calibrated, difficulty)| calibrated.forecast(difficulty, None)),
+        lengths: lengths.at(difficulty),
+        times: times.at(now),
     };
     let inputs = Inputs {
         difficulty,
@@ -139,22 +136,54 @@ fn run(
         max_output: given.max_tokens,
         n: given.n,
         needs: &[],
-        effort: &|_| None,
-        output: &|id, effort| expected.expected(id, effort, difficulty),
-        ttft: &|id| times.first_token_p95(id, now),
-        answer: &|id, effort| times.first_answer_p95(id, effort, now),
-        healthy: &up,
         ceiling: given.max_cost,
         named: meant.weighted().map(|targets| Named { targets, random: 0, reason: Reason::Named }),
-        calibrated: calibrated.map(|calibrated| route::Calibrated {
-            efforts: &efforts,
-            p_good: &p_good,
-            tau: calibrated.tau(&policy.objective),
-        }),
+        calibrated: by_last.map(|calibrated| route::Calibrated { tau: calibrated.tau(&policy.objective) }),
         warm: None,
     };
-    let chosen = route::choose(&allowed, &policy.objective, &inputs);
+    let chosen = route::choose(&allowed, &policy.objective, &inputs, &known);
     Ok((allowed, chosen))
+}
+
+/// What is known of targets that nobody has asked anything: what is stated of them.
+struct Stated<'a> {
+    /// By target.
+    down: Vec<bool>,
+    forecast: Option<Forecast<'a>>,
+    lengths: lengths::Now<'a>,
+    times: latency::Now<'a>,
+}
+
+impl Known for Stated<'_> {
+    fn is_healthy(&self, target: TargetId) -> bool {
+        self.down.get(target.index()) == Some(&false)
+    }
+
+    fn effort(&self, _: TargetId) -> Option<Effort> {
+        None
+    }
+
+    fn output(&self, target: TargetId, effort: Option<Effort>) -> Expected {
+        self.lengths.expected(target, effort)
+    }
+
+    fn ttft(&self, target: TargetId) -> Duration {
+        self.times.first_token_p95(target)
+    }
+
+    fn answer(&self, target: TargetId, effort: Option<Effort>) -> Duration {
+        self.times.first_answer_p95(target, effort)
+    }
+
+    fn choices(&self, target: TargetId, each: impl FnMut(Option<Effort>, Chance)) {
+        if let Some(forecast) = self.forecast {
+            forecast.choices(target, |_| true, each);
+        }
+    }
+
+    fn p_good(&self, target: TargetId, effort: Option<Effort>) -> Option<Chance> {
+        self.forecast?.p_good(target, effort)
+    }
 }
 
 /// Whether the operator's word for a label comes by the token, since no key may set it.
@@ -258,8 +287,8 @@ fn show(candidate: &Candidate, allowed: &Allowed) -> String {
         return format!("{name}: removed by {} ({})", removal.rule, removal.detail);
     }
     let cost = candidate.expected_cost.map_or_else(|| "unknown".to_owned(), |cost| format!("{cost} USD"));
-    let p_good = candidate.p_good.map_or_else(|| "-".to_owned(), |p| format!("{p:.2}"));
-    let removed = candidate.removed_by.as_ref().map_or_else(String::new, |by| format!(", removed by {}", by.as_str()));
+    let p_good = candidate.p_good().map_or_else(|| "-".to_owned(), |p| format!("{p:.2}"));
+    let removed = candidate.removed_by.map_or_else(String::new, |by| format!(", removed by {}", by.as_str()));
     let (first, answer) = (candidate.ttft.as_millis(), candidate.answer.as_millis());
     format!("{name}: cost {cost}, p_good {p_good}, first token {first} ms, answer {answer} ms{removed}")
 }

@@ -104,7 +104,7 @@ impl Record<'_> {
             detections: std::mem::take(&mut self.detections),
             score: self.score.take(),
             quality: self.quality,
-            candidates: std::mem::take(&mut self.candidates),
+            candidates: self.take_candidates(),
             chosen: self.chosen,
             reason: self.reason,
             cache: self.cache,
