@@ -13,7 +13,6 @@ use std::error::Error;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::time::Duration;
 
 use serde::Deserialize;
 use waypost::chat::{Role, Text};
@@ -73,14 +72,7 @@ fn main() -> Result<(), Failure> {
     };
     let cache = more.first().map(PathBuf::from);
     let times = more.get(1).map_or(Ok(200), |times| times.parse())?;
-    let classifier = Classifier::load(&Settings {
-        model,
-        runtime: None,
-        deadline: Duration::from_secs(1),
-        threads: 1,
-        queue: 1,
-        max_tokens: usize::MAX,
-    })?;
+    let classifier = Classifier::load(&Settings::alone(model))?;
     println!("{} ({})", classifier.name(), classifier.stage().as_str());
     let mut sets = Vec::new();
     for name in SETS {

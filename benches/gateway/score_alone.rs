@@ -4,7 +4,6 @@
 //! `score_alone network PROMPTS` both stages on the lines of a file; the second half, or all but the first 500, is timed.
 
 use std::error::Error;
-use std::time::Duration;
 
 use waypost::chat::{Role, Text};
 use waypost::classify::{Classifier, ModelSource, Prompt, Settings};
@@ -49,14 +48,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         _ => return Err("usage: score_alone SENTENCES SEED COUNT, or score_alone network PROMPTS".into()),
     };
-    let classifier = Classifier::load(&Settings {
-        model,
-        runtime: None,
-        deadline: Duration::from_secs(1),
-        threads: 1,
-        queue: 1,
-        max_tokens: 512,
-    })?;
+    let classifier = Classifier::load(&Settings::alone(model))?;
     let (warm_up, timed) = prompts.split_at(WARM_UP.min(prompts.len() / 2));
     for prompt in warm_up {
         score(&classifier, prompt)?;

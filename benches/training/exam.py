@@ -14,13 +14,14 @@ import torch
 
 import chance
 import corpus
+import dataset
 import encoder
-import features
+import export_network
 import reading
 import train_network
 import vocabulary
 
-LENGTH, FAR_SHORT, FAR_LONG = features.SURFACE.index("log_stem_bytes"), -2, 2.5
+FAR_SHORT, FAR_LONG = -2, 2.5      # standard deviations at which the length is cut
 SEEDS = (0, 1, 2, 3)
 OTHER_FORM = {"llmrouter_mmlu"}    # an exam whose options are not on lines of their own
 
@@ -60,15 +61,11 @@ def weigh(logit, length, outcome, source, weight, steps=4000):
     return share.detach().numpy()
 
 
-def is_exam(sample):
-    return corpus.surface(sample)[features.SURFACE.index("options")] >= .2
-
-
 def main():
     whole = [corpus.Sample([("user", row["prompt"])], 0, 0, (row["weak"],) * 3, (1.0,) * 3, row["source"])
-             for file in ("rows", "share_alike") for row in corpus.dataset.lines(corpus.HERE / "data" / f"{file}.jsonl.gz")
+             for file in ("rows", "share_alike") for row in dataset.lines(corpus.HERE / "data" / f"{file}.jsonl.gz")
              if row["weak"] is not None and row["split"] == "train"]
-    exam = np.array([is_exam(s) for s in whole])
+    exam = np.stack([corpus.surface(s) for s in whole])[:, export_network.OPTIONS_COLUMN] > export_network.EXAM_OPTIONS
     source = np.array([s.source for s in whole])
     shares = {name: exam[source == name].mean() for name in np.unique(source)}
     out = {name for name, share in shares.items() if share > .5} | OTHER_FORM
@@ -81,8 +78,8 @@ def main():
     heads = [chance.fit(means[kept], surface[kept], [taught[i] for i in kept], seed) for seed in SEEDS]
     logit = np.mean([chance.logit(head, means[at:], surface[at:]) for head in heads], 0)
     rows = corpus.rows()
-    of_rows = np.stack([corpus.surface(s) for s in rows])[:, LENGTH]
-    length = np.clip((surface[at:, LENGTH] - of_rows.mean()) / of_rows.std(), FAR_SHORT, FAR_LONG)
+    of_rows = np.stack([corpus.surface(s) for s in rows])[:, export_network.LENGTH_COLUMN]
+    length = np.clip((surface[at:, export_network.LENGTH_COLUMN] - of_rows.mean()) / of_rows.std(), FAR_SHORT, FAR_LONG)
     weak = np.array([s.labels[0] for s in whole])
     weight = np.array([float((source == name).sum()) ** -corpus.BALANCE for name in source])
     net, long = weigh(logit[held], length[held], weak[held], source[held], weight[held])

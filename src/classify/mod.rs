@@ -69,6 +69,15 @@ pub struct Settings {
     pub max_tokens: usize,
 }
 
+impl Settings {
+    /// For a program that scores one prompt after the other and waits for each.
+    #[must_use]
+    pub fn alone(model: ModelSource) -> Self {
+        let deadline = Duration::from_secs(60);
+        Self { model, runtime: None, deadline, threads: 1, queue: 1, max_tokens: usize::MAX }
+    }
+}
+
 /// Where the stages come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelSource {

@@ -1,5 +1,6 @@
 //! `waypost calibrate`: from a team's own outcomes to each target's curve and the threshold that keeps a promise.
 
+mod costs;
 mod gather;
 mod report;
 

@@ -61,14 +61,7 @@ impl Scorer {
             Some(config) => {
                 classifier_settings(config).ok_or("the classifier is switched off in this configuration")?
             }
-            None => Settings {
-                model: ModelSource::Embedded,
-                runtime: None,
-                deadline: std::time::Duration::from_secs(60),
-                threads: 1,
-                queue: 1,
-                max_tokens: usize::MAX,
-            },
+            None => Settings::alone(ModelSource::Embedded),
         };
         let classifier = Classifier::load(&settings).map_err(|error| error.to_string())?;
         let of = |stage: Stage| quality::Scorer {

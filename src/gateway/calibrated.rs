@@ -267,14 +267,7 @@ mod tests {
         for file in ["model.onnx", "declaration.json"] {
             std::fs::copy(linear.join(file), folder.path().join(file)).unwrap();
         }
-        let settings = Settings {
-            model: ModelSource::Folder(folder.path().to_owned()),
-            runtime: None,
-            deadline: std::time::Duration::from_secs(1),
-            threads: 1,
-            queue: 1,
-            max_tokens: 512,
-        };
+        let settings = Settings::alone(ModelSource::Folder(folder.path().to_owned()));
         let classifier = Classifier::load(&settings).unwrap();
         let hash = classifier.model_hash(Stage::Linear).unwrap();
         let part = |hash: &str, stage: &str, output: u64, linear: &str| {

@@ -3,6 +3,7 @@
 //! The record is a guard: dropping it charges, counts, logs and keeps the decision. A request whose future is dropped
 //! in mid-flight (the client hung up) is settled like any other, as `cancelled`.
 
+mod answered;
 mod considered;
 mod settle;
 mod told;
@@ -13,7 +14,6 @@ use std::time::{Duration, Instant, SystemTime};
 use http::StatusCode;
 
 use super::Gateway;
-use super::call::Content;
 use super::decide::Step;
 use super::error::GatewayError;
 use super::pins::Known;
@@ -27,7 +27,6 @@ use crate::ledger::{self, Attempt, Considered};
 use crate::money::NanoUsd;
 use crate::policy::{Allowed, Labels, Policy};
 use crate::route::{Basis, Plan};
-use crate::wire::passage::Relay;
 
 /// One authenticated request.
 pub(super) struct Record<'g> {
@@ -295,74 +294,6 @@ impl<'g> Record<'g> {
     /// What an attempt's body had to leave out.
     pub(super) fn dropped(&mut self, dropped: Vec<String>) {
         self.dropped = dropped;
-    }
-
-    /// A stream has begun that was asked for then.
-    pub(super) fn awaits_answer(&mut self, sent: Instant, content: &Content) {
-        self.answer_awaited = Some(sent);
-        if let Content::Stream { relay, .. } = content {
-            self.answer_may_have_come(relay);
-        }
-    }
-
-    fn answer_may_have_come(&mut self, relay: &Relay) {
-        if relay.seen().answer
-            && let (Some(sent), Some(target)) = (self.answer_awaited.take(), &self.target)
-            && self.effort_known
-        {
-            self.gateway.latency.record_answer(target.id, self.effort, sent.elapsed(), Instant::now());
-        }
-    }
-
-    /// A whole answer has come.
-    pub(super) fn used(&mut self, usage: Usage) {
-        self.sent_at = None;
-        self.usage = Some(usage);
-        self.remember();
-    }
-
-    /// The conversation that the request goes on with, if it is to be remembered where it is cached.
-    pub(super) fn converses(&mut self, conversation: Option<Known>) {
-        self.conversation = conversation;
-    }
-
-    /// Remembers where the conversation is cached now: before the client has all of the answer, and can go on with it.
-    fn remember(&mut self) {
-        if let (Some(target), Some(usage), Some(conversation)) = (&self.target, &self.usage, self.conversation.take()) {
-            self.gateway.pins.served(conversation, target, usage);
-        }
-    }
-
-    /// Tokens, as far as they are known.
-    pub(super) fn usage(&self) -> Usage {
-        self.usage.unwrap_or_default()
-    }
-
-    /// A stream has come so far, and may be cut here: what the provider counted, else one token for each piece.
-    pub(super) fn streaming(&mut self, relay: &Relay) {
-        if self.answer_awaited.is_some() {
-            self.answer_may_have_come(relay);
-        }
-        self.streamed(relay, Relay::events);
-        if relay.seen().done && self.conversation.is_some() {
-            self.remember();
-        }
-    }
-
-    /// A stream has ended: what the provider counted, else an estimate of what was passed on.
-    pub(super) fn streamed(&mut self, relay: &Relay, estimate: impl FnOnce(&Relay) -> u64) {
-        self.sent_at = None;
-        let usage = self.usage.unwrap_or_default();
-        let estimated = || Usage { output: estimate(relay), estimated: true, ..usage };
-        self.usage = Some(relay.usage().unwrap_or_else(estimated));
-    }
-
-    /// Answered from the cache: nothing is paid, and what it would have cost is saved.
-    pub(super) fn served_from_cache(&mut self, target: &Arc<Target>, usage: Usage) {
-        self.target = Some(Arc::clone(target));
-        self.best = Some(target.id);
-        self.usage = Some(usage);
-        self.free = true;
     }
 
     /// Time that was spent waiting for somebody else.
