@@ -98,7 +98,7 @@ pub fn logistic(x: f64) -> f64 {
 /// Its inverse, with a probability kept a little away from 0 and 1.
 #[must_use]
 pub fn logit(p: f64) -> f64 {
-    let p = if p.is_nan() { 0.0 } else { p.clamp(1e-4, 1.0 - 1e-4) };
+    let p = if p.is_nan() { 0.0 } else { p }.clamp(1e-4, 1.0 - 1e-4);
     (p / (1.0 - p)).ln()
 }
 

@@ -143,12 +143,6 @@ impl DecisionId {
         into.put_slice(&self.0);
     }
 
-    /// Appends the same to a text.
-    pub fn append_to(&self, text: &mut String) {
-        text.push_str("dec_");
-        text.push_str(self.as_str());
-    }
-
     /// Reads what `Display` wrote; `None` for anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -175,7 +169,8 @@ impl Default for DecisionId {
 
 impl fmt::Display for DecisionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "dec_{}", self.as_str())
+        f.write_str("dec_")?;
+        f.write_str(self.as_str())
     }
 }
 

@@ -63,7 +63,7 @@ def weigh(logit, length, outcome, source, weight, steps=4000):
 
 def main():
     whole = [corpus.Sample([("user", row["prompt"])], 0, 0, (row["weak"],) * 3, (1.0,) * 3, row["source"])
-             for file in ("rows", "share_alike") for row in dataset.lines(corpus.HERE / "data" / f"{file}.jsonl.gz")
+             for row in dataset.lines(corpus.HERE / "data" / "rows.jsonl.gz")
              if row["weak"] is not None and row["split"] == "train"]
     exam = np.stack([corpus.surface(s) for s in whole])[:, export_network.OPTIONS_COLUMN] > export_network.EXAM_OPTIONS
     source = np.array([s.source for s in whole])

@@ -204,7 +204,9 @@ fn where_links_stand(path: &Path, seen: &mut BTreeSet<PathBuf>, folders: &mut BT
         let (Some(folder), Ok(to)) = (link.parent(), link.read_link()) else { continue };
         folders.insert(if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_owned() });
         let rest = path.strip_prefix(link).unwrap_or(Path::new(""));
-        where_links_stand(&folder.join(to).join(rest), seen, folders);
+        // Without the slash at its end that an empty rest brings: with it no path is a link.
+        let next: PathBuf = folder.join(to).join(rest).components().collect();
+        where_links_stand(&next, seen, folders);
     }
 }
 
@@ -266,6 +268,24 @@ mod tests {
         symlink("two", at("releases/next")).unwrap();
         std::fs::rename(at("releases/next"), at("releases/current")).unwrap();
         notices(&mut watch, "the link that the named one leads through").await;
+    }
+
+    #[tokio::test]
+    async fn a_link_to_a_link_is_noticed_when_the_second_moves() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        for name in ["named", "current", "releases"] {
+            std::fs::create_dir(at(name)).unwrap();
+        }
+        for release in ["one", "two"] {
+            std::fs::write(at("releases").join(release), format!("{CONFIG}# {release}\n")).unwrap();
+        }
+        symlink(at("releases/one"), at("current/c.yaml")).unwrap();
+        symlink(at("current/c.yaml"), at("named/c.yaml")).unwrap();
+        let mut watch = following(&at("named/c.yaml"));
+        symlink(at("releases/two"), at("current/next")).unwrap();
+        std::fs::rename(at("current/next"), at("current/c.yaml")).unwrap();
+        notices(&mut watch, "the link that the named one leads to").await;
     }
 
     #[tokio::test]

@@ -45,6 +45,14 @@ fn scalar(key: &str, text: &str) -> String {
     }
     // `redis://user:password@host`: whatever stands before the host. `https://idp/keys?token=…`: whatever is asked for.
     let Some((scheme, rest)) = text.split_once("://") else { return text.to_owned() };
+    // A password with a sign of its own (`redis://:a?b@host`) makes no URL, and is hidden all the same.
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if host.contains(':')
+        && !host.contains('@')
+        && let Some((_, behind)) = rest.rsplit_once('@')
+    {
+        return scalar(key, &format!("{scheme}://{HIDDEN}@{behind}"));
+    }
     if let Some((before, _)) = rest.split_once('?') {
         return format!("{}?{HIDDEN}", scalar(key, &format!("{scheme}://{before}")));
     }
@@ -73,7 +81,7 @@ mod tests {
     fn secrets_are_hidden_and_their_names_are_not() {
         let text = "providers:\n  - name: a\n    endpoints: ['https://u:hunter2@h/p?key=hunter2']\n    credentials:\n      - api_key: sk-hunter2\n      \
                     - api_key: ${KEY}\n      - api_key: ${KEY:-hunter2}\n      - api_key: ${A}hunter2${B}\n      - api_key: file:k\n\
-                    store: { url: 'rediss://:hunter2@r:6379/0' }\nauth: { keys: [{ id: k1, hash: 'hmac-sha256:hunter2' }] }\n";
+                    store: { url: 'rediss://:hunter2@r:6379/0' }\nother: ['redis://:hunter2?x@r:1/0', 'redis://u:a/hunter2#b@r:1/0?hunter2', 'redis://:hunter2/@r?q']\nauth: { keys: [{ id: k1, hash: 'hmac-sha256:hunter2' }] }\n";
         let report = Report::new(Path::new("c.yaml"), text);
         let json = shown(&document::parse(text, &report).unwrap());
         assert!(!json.to_string().contains("hunter2"), "{json}");
@@ -82,6 +90,8 @@ mod tests {
         assert_eq!(keys, [HIDDEN, "${KEY}", HIDDEN, HIDDEN, "file:k"]);
         assert_eq!(json["providers"][0]["endpoints"][0], "https://(hidden)@h/p?(hidden)");
         assert_eq!(json["store"]["url"], "rediss://(hidden)@r:6379/0");
+        assert_eq!(json["other"][0], "redis://(hidden)@r:1/0");
+        assert_eq!(json["other"][1], "redis://(hidden)@r:1/0?(hidden)");
         assert_eq!(json["auth"]["keys"][0]["id"], "k1");
     }
 }

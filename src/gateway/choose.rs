@@ -147,7 +147,10 @@ impl Efforts<'_> {
         }
         match self.request.effort {
             OwnEffort::Said(effort) => effort,
-            OwnEffort::Unsaid => self.pinned.filter(|way| way.target == id).and_then(|way| way.effort),
+            OwnEffort::Unsaid => {
+                let begun = self.pinned.filter(|way| way.target == id).and_then(|way| way.effort);
+                begun.filter(|effort| *effort == Effort::None || self.bounds(id).thinks)
+            }
         }
     }
 

@@ -203,10 +203,12 @@ pub(super) async fn cached<C: Client>(
         .map_err(|error| GatewayError::new(Code::UpstreamError, format!("a kept answer cannot be read: {error}")))?;
     client.start(StatusCode::OK, stream_headers(client, &notes, record)).await?;
     let writing = Instant::now();
-    let written = client.write(events).await;
-    let ended = client.end().await;
+    let written = match client.write(events).await {
+        Ok(()) => client.end().await,
+        gone => gone,
+    };
     record.waited(writing.elapsed());
-    written.and(ended)?;
+    written?;
     record.completed();
     Ok(())
 }

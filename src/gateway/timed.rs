@@ -74,7 +74,7 @@ impl<'g> Timed<'g> {
     }
 
     /// Both steps of a request whole: names, labels, policy and conversation looked up, rules, choice, and what is kept
-    /// of them for the decision record.
+    /// of them for the decision record, as for a dry run: with the percentile and the bucket, and without metrics.
     pub fn decide(&self) -> usize {
         let mut record = rehearsal(self.gateway, &self.principal);
         let found = Detected { raises: Vec::new() };

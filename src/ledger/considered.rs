@@ -22,7 +22,9 @@ impl Considered {
         Self { told: OnceLock::new(), tell: Some(Box::new(tell)) }
     }
 
-    fn tell(&self) -> Vec<Candidate> {
+    /// All of them, kept nowhere.
+    #[must_use]
+    pub fn tell(&self) -> Vec<Candidate> {
         self.tell.as_ref().map(|tell| tell()).unwrap_or_default()
     }
 }

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
 use parking_lot::Mutex;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::{Decision, Feedback};
 
@@ -77,13 +78,11 @@ impl File {
 
 impl Drop for File {
     /// What is queued is written out also where a reload puts another file in its place. The last request that used it may
-    /// end on an async worker, which does not wait for a disk.
+    /// end on an async worker: that one hands its other tasks on first, for they do not wait for a disk.
     fn drop(&mut self) {
         let Some(writer) = self.writer.get_mut().take() else { return };
-        match tokio::runtime::Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn_blocking(|| finish(writer))),
-            Err(_) => finish(writer),
-        }
+        let others = Handle::try_current().is_ok_and(|handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread);
+        if others { tokio::task::block_in_place(|| finish(writer)) } else { finish(writer) }
     }
 }
 

@@ -220,6 +220,34 @@ mod tests {
     }
 
     #[test]
+    fn labels_and_ids_of_any_length_are_those_of_the_new_record() {
+        let config = crate::policy::fixture::config(Vec::new());
+        let text = "policy: p\nrules: []\nobjective: { minimise: cost }\n";
+        let policy = crate::policy::Policies::from_text(text, &config).unwrap().0;
+        let record = |id: &str, labels: Option<&[(&str, &str)]>| {
+            let mut decision = Decision::blank("acme");
+            decision.request_id = crate::id::RequestId::from_client(Some(id.as_bytes()));
+            decision.labels = labels.map(|labels| crate::policy::fixture::labelled(&policy, labels, &[]));
+            decision
+        };
+        let all = || {
+            [
+                record(&"l".repeat(128), Some(&[("data-class", "secret")])),
+                record("abc", Some(&[("data-class", "public")])),
+                record("none", None),
+            ]
+        };
+        for old in 0..3 {
+            for new in 0..3 {
+                let (mut place, other) = (all().into_iter().nth(old).unwrap(), all().into_iter().nth(new).unwrap());
+                let expected = serde_json::to_string(&other).unwrap();
+                place.turn_into(other);
+                assert_eq!(serde_json::to_string(&place).unwrap(), expected, "{new} over {old}");
+            }
+        }
+    }
+
+    #[test]
     fn another_tenants_record_is_unknown() {
         let decisions = Decisions::new(100, None).unwrap();
         let decision = Decision::blank("acme");

@@ -120,7 +120,7 @@ impl Decision {
 
 /// Moves what a list holds into the room of another, and that into its place. A room that is far too large is not
 /// taken: all would grow to the size of the largest in time.
-fn refill<T>(room: &mut Vec<T>, list: &mut Vec<T>) {
+fn refill(room: &mut Vec<Attempt>, list: &mut Vec<Attempt>) {
     room.clear();
     if (list.len()..=ROOM * list.len()).contains(&room.capacity()) {
         room.append(list);

@@ -29,8 +29,8 @@ pub struct Removal {
 
 /// Applies a policy's rules to the considered targets.
 ///
-/// What a client sets can tighten and never loosen. Its labels and what was found in it are judged apart: a rule applies if it does so with them or
-/// without, so what is left is the intersection of both masks. What it chooses in its request (a stream, tools, a model by
+/// What a client sets can tighten and never loosen. Its labels and what was found in it are judged apart: a rule applies
+/// if it does so with or without either, so what is left is the intersection of the masks of all views. What it chooses in its request (a stream, tools, a model by
 /// name) is judged with and without each choice: a rule that applies to the request without some of it applies. Ids of
 /// another configuration are ignored.
 #[must_use]
@@ -109,13 +109,7 @@ impl Allowed {
         self.policy.targets.get(id.index())
     }
 
-    /// The rule that removed a target: the first that applies and does not let it pass.
-    #[must_use]
-    pub fn removed_by(&self, id: TargetId) -> Option<&RuleName> {
-        self.remover(id).map(|rule| &rule.name)
-    }
-
-    /// Shows `take` every target that was removed with the rule that [`Self::removed_by`] names, rule by rule.
+    /// Shows `take` every target that was removed with the rule that [`Self::why_removed`] names, rule by rule.
     pub fn each_removed<'a>(&'a self, mut take: impl FnMut(TargetId, &'a RuleName)) {
         let mut left = self.considered.clone();
         for rule in self.removing() {

@@ -19,7 +19,7 @@ use super::{Circumstances, Operation, Policy, RequestFacts, Rule};
 use crate::config::{LabelSource, Tenant};
 use crate::id::{RuleName, TenantName};
 
-/// Most combinations of label values that are tried.
+/// Most combinations of tenant, label values and operation that are tried.
 const MOST: u64 = 4_000_000;
 
 /// What trying came to.
@@ -64,7 +64,7 @@ pub struct Counterexample {
 
 /// There are more combinations than can be tried.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{combinations} combinations of label values are more than can be tried ({MOST})")]
+#[error("{combinations} combinations of tenants, label values and operations are more than can be tried ({MOST})")]
 pub struct TooMany {
     /// How many there are.
     pub combinations: u64,
@@ -87,9 +87,15 @@ pub fn prove(policy: &Arc<Policy>, tenants: &[Arc<Tenant>], never: &[Condition])
     let operations = if by_operation { &Operation::ALL[..] } else { &Operation::ALL[..1] };
     let mut found: BTreeMap<usize, Counterexample> = BTreeMap::new();
     let mut requests = 0;
-    for tenant in tenants {
+    let by_tenant: Vec<Vec<Axis<'_>>> = tenants.iter().map(|tenant| axes(policy, tenant, &places)).collect();
+    let labellings = by_tenant.iter().map(|axes| labellings(axes)).fold(0, u64::saturating_add);
+    let combinations = labellings.saturating_mul(operations.len() as u64);
+    if combinations > MOST {
+        return Err(TooMany { combinations });
+    }
+    for (tenant, axes) in tenants.iter().zip(&by_tenant) {
         let at = policy.scope.place(tenant);
-        each_labelling(policy, tenant, &places, &mut |labels| {
+        each_labelling(policy, tenant, axes, &mut |labels| {
             for &operation in operations {
                 requests += 1;
                 let request = RequestFacts { operation, ..RequestFacts::BARE };
@@ -115,7 +121,7 @@ pub fn prove(policy: &Arc<Policy>, tenants: &[Arc<Tenant>], never: &[Condition])
                     }
                 }
             }
-        })?;
+        });
     }
     let name = |place: &usize| policy.scope.labels.get(*place).map(|label| label.name.to_string());
     let mut counterexamples: Vec<Counterexample> = found.into_values().collect();
@@ -161,39 +167,35 @@ struct Axis<'a> {
     values: Vec<Option<&'a str>>,
 }
 
-/// Hands over every way in which a request of a tenant can be labelled without its client's word, as far as rules look.
-fn each_labelling(
-    policy: &Policy,
-    tenant: &Tenant,
-    places: &BTreeSet<usize>,
-    each: &mut dyn FnMut(&Labels),
-) -> Result<(), TooMany> {
-    let declared = &policy.scope.labels;
-    let mut axes: Vec<Axis<'_>> = Vec::new();
-    let mut combinations: u64 = 1;
-    for place in places {
-        let Some(label) = declared.get(*place) else { continue };
+/// What a tenant's requests can be labelled with, label by label.
+fn axes<'a>(policy: &'a Policy, tenant: &Tenant, places: &BTreeSet<usize>) -> Vec<Axis<'a>> {
+    let of = |place: &usize| {
+        let label = policy.scope.labels.get(*place)?;
         let source = label.set_by_operator();
         let mut values = vec![None];
         if source.is_some() {
             values.extend(label.values.iter().map(|value| Some(&**value)));
         }
-        combinations = combinations.saturating_mul(values.len() as u64);
-        let mut axis = Axis { name: &label.name, source: source.unwrap_or(LabelSource::Key), values };
+        let (name, source) = (&*label.name, source.unwrap_or(LabelSource::Key));
         let mut seen: BTreeSet<Option<u16>> = BTreeSet::new();
-        let (name, source) = (axis.name, axis.source);
         // Labels do not bear upon each other, so what is different by itself makes different combinations.
-        axis.values.retain(|value| {
+        values.retain(|value| {
             let labels = labelled(policy, tenant, value.iter().map(|value| (name, source, *value)));
             labels.is_some_and(|labels| seen.insert(labels.index(*place, View::Bare)))
         });
-        axes.push(axis);
-    }
-    if combinations > MOST {
-        return Err(TooMany { combinations });
-    }
-    let different: u64 = axes.iter().map(|axis| axis.values.len() as u64).product();
-    for index in 0..different {
+        Some(Axis { name, source, values })
+    };
+    places.iter().filter_map(of).collect()
+}
+
+/// How many ways of being labelled there are.
+fn labellings(axes: &[Axis<'_>]) -> u64 {
+    axes.iter().map(|axis| axis.values.len() as u64).fold(1, u64::saturating_mul)
+}
+
+/// Hands over every way in which a tenant's request can be labelled, once.
+fn each_labelling(policy: &Policy, tenant: &Tenant, axes: &[Axis<'_>], each: &mut dyn FnMut(&Labels)) {
+    for index in 0..labellings(axes) {
         let mut rest = index;
         let set = axes.iter().filter_map(|axis| {
             let count = axis.values.len() as u64;
@@ -205,7 +207,6 @@ fn each_labelling(
             each(&labels);
         }
     }
-    Ok(())
 }
 
 /// The labels of a tenant's request of which its key and its token say this.

@@ -3,7 +3,8 @@
 //!
 //! A histogram of a minute and the one before; what is older is forgotten, so that a target which was slow once and is
 //! therefore not asked gets another chance. While there are few samples the prior stands in for the missing ones.
-//! Recording is a few atomic additions; reading is two loads, for it happens for every candidate of every request.
+//! Reading is two loads, for it happens for every candidate of every request; recording, once an answer, counts it and
+//! then goes through the histogram to leave the figure.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};

@@ -23,7 +23,6 @@ use candidates::{candidates, leave_warm};
 pub use known::Known;
 pub use lengths::Expected;
 use order::{Aim, auto_order, named_order};
-pub use prior::{NO_SCORE, p_good};
 
 use crate::chance::{Chance, Within};
 use crate::chat::Effort;
@@ -96,7 +95,7 @@ pub struct Named<'a> {
     pub targets: &'a [(TargetId, u32)],
     /// Drawn by the caller, uniform over `u64`: decides between the weights.
     pub random: u64,
-    /// What was named: `Named` or `Alias`.
+    /// What was named, or that it is what began the work: `Named`, `Alias` or `Pinned`.
     pub reason: Reason,
 }
 
@@ -188,7 +187,7 @@ impl Candidate {
 /// What keeps a candidate out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RemovedBy {
-    /// A rule of the policy: [`Allowed::removed_by`] names it.
+    /// A rule of the policy: [`Allowed::why_removed`] names it.
     Rule,
     /// Expected to cost more than the ceiling, or of unknown price.
     MaxCost,
@@ -317,8 +316,8 @@ pub fn choose(
     let floor = best.and_then(|best| candidates.get(best)).zip(tau).map(within);
     let chosen = match &inputs.named {
         Some(named) => {
-            let (order, reason) = named_order(named, &candidates);
-            order.first().copied().map(|first| (first, Rest::Written(order), reason))
+            let order = named_order(named, &candidates);
+            order.first().copied().map(|first| (first, Rest::Written(order), named.reason))
         }
         None => {
             let aim = Aim { minimise, floor };

@@ -10,7 +10,7 @@ use crate::money::NanoUsd;
 use crate::policy::{Allowed, Minimise};
 
 /// What a client named: weights draw the first, the rest follow as written.
-pub(super) fn named_order(named: &Named<'_>, candidates: &[Candidate]) -> (Vec<usize>, Reason) {
+pub(super) fn named_order(named: &Named<'_>, candidates: &[Candidate]) -> Vec<usize> {
     // Each target is a candidate once: what is named has no efforts to choose from.
     let free = || (0..candidates.len()).filter(|&place| candidates[place].removed_by.is_none());
     let place = |target: TargetId| free().find(|&place| candidates[place].target == target);
@@ -33,7 +33,7 @@ pub(super) fn named_order(named: &Named<'_>, candidates: &[Candidate]) -> (Vec<u
             order.push(place);
         }
     }
-    (order, named.reason)
+    order
 }
 
 /// How far a candidate goes towards what is wanted; the first decides, and is told first.

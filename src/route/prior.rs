@@ -15,11 +15,11 @@ use crate::config::Tier;
 
 /// The difficulty that a prompt without a score is given. Middle: neither the cheapest nor the dearest target by
 /// default; the reason `no_score` says that it was so.
-pub const NO_SCORE: f32 = 0.5;
+pub(super) const NO_SCORE: f32 = 0.5;
 
 /// The chance that a target of this tier answers a prompt of this difficulty well, 0 to 1.
 #[must_use]
-pub fn p_good(difficulty: f32, tier: Tier) -> f32 {
+pub(super) fn p_good(difficulty: f32, tier: Tier) -> f32 {
     // A score that is no number is the hardest: it must not pass for an easy prompt.
     let difficulty = if difficulty.is_nan() { 1.0 } else { difficulty.clamp(0.0, 1.0) };
     let share = match tier {

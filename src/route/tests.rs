@@ -74,8 +74,14 @@ impl<'a> Inputs<'a> {
     }
 }
 
+/// As a curve gives it and as a prior does, in turn.
 fn chance(p: f32) -> Chance {
-    Chance::Of(f64::from(p))
+    let p = f64::from(p);
+    if p > 0.0 && p < 1.0 && p.to_bits().count_ones() % 2 == 0 {
+        Chance::Logit((p / (1.0 - p)).ln())
+    } else {
+        Chance::Of(p)
+    }
 }
 
 impl Known for Inputs<'_> {

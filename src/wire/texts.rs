@@ -15,7 +15,7 @@ use crate::chat::Request;
 const NESTED: u32 = 2;
 
 /// Numbers of fewer digits are no value of any sort that is looked for.
-const DIGITS: usize = 8;
+const DIGITS: usize = 7;
 
 /// So many characters of base64 in a row, some letters among them, are data rather than text, but for so many at either
 /// end: with what stands beside it an end may still be a value, or the beginning of a private key.
@@ -105,10 +105,18 @@ fn readable(key: &str, text: &str, each: &mut dyn FnMut(&str, &str)) {
         if run.len() < LONG || !bytes.get(run.clone()).is_some_and(|run| run.iter().any(u8::is_ascii_alphabetic)) {
             continue;
         }
-        each(key, text.get(from..run.start + EDGE).unwrap_or_default());
+        // Digits that were cut off from others, or from letters, are no number.
+        let goes_on = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_alphanumeric);
+        let is_digit = |byte: &&u8| byte.is_ascii_digit();
+        let mut end = run.start + EDGE;
+        if goes_on(end) {
+            end -= bytes.get(from..end).unwrap_or_default().iter().rev().take_while(is_digit).count();
+        }
+        each(key, text.get(from..end).unwrap_or_default());
         from = run.end - EDGE;
-        // Digits that were cut off from others are no number.
-        from += bytes.iter().skip(from).take_while(|byte| byte.is_ascii_digit()).count();
+        if goes_on(from - 1) {
+            from += bytes.iter().skip(from).take_while(is_digit).count();
+        }
     }
     let rest = text.get(from..).unwrap_or_default();
     if from == 0 || !rest.is_empty() {

@@ -654,7 +654,11 @@ fn one_case(random: &mut StdRng, world: &World, config: &config::Config, policie
             // The first of the applying rules that does not let it pass.
             let remover = applying.iter().find(|rule| !rule.lets_pass(&world.targets[id.index()]));
             let remover = remover.filter(|_| considered.contains(&id)).map(|rule| rule.name.as_str());
-            assert_eq!(allowed.removed_by(id).map(|rule| rule.as_str()), remover, "{place}, policy {name}");
+            assert_eq!(
+                allowed.why_removed(id).map(|removal| removal.rule).as_ref().map(|rule| rule.as_str()),
+                remover,
+                "{place}, policy {name}"
+            );
         }
         assert!(wider.is_none_or(|wider| found.is_subset(&wider)), "{place}: {name} is wider than its parent");
         wider = Some(found);

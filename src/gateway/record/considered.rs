@@ -25,7 +25,11 @@ impl Record<'_> {
         if lacking.is_empty() {
             return judged;
         }
-        Considered::later(move || judged.iter().chain(&lacking).cloned().collect())
+        Considered::later(move || {
+            let mut all = judged.tell();
+            all.extend(lacking.iter().cloned());
+            all
+        })
     }
 
     /// Every target that was considered, with its figures or with what removed it.

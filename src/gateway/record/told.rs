@@ -1,5 +1,6 @@
 //! What the client is told of a record: in headers, and around the answer.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -54,7 +55,8 @@ impl Record<'_> {
         };
         let mut id = String::with_capacity(40);
         id.push_str(prefix);
-        self.id.append_to(&mut id);
+        // A text takes whatever is written to it.
+        let _ = write!(id, "{}", self.id);
         Envelope {
             id,
             model: model.to_owned(),

@@ -97,10 +97,9 @@ fn each_way_of_being_labelled_is_handed_over_once_and_none_is_kept() {
     let policy = policy(&config, EVERYTHING_IN_EEA);
     let places = BTreeSet::from([0, 1]);
     let mut seen: Vec<Vec<String>> = Vec::new();
-    each_labelling(&policy, &tenant, &places, &mut |labels| {
+    each_labelling(&policy, &tenant, &axes(&policy, &tenant, &places), &mut |labels| {
         seen.push(places.iter().map(|place| labels.text(*place, View::Bare).to_owned()).collect());
-    })
-    .unwrap();
+    });
     seen.sort();
     let wanted: Vec<Vec<String>> = ["personal", "secret"]
         .iter()

@@ -66,9 +66,15 @@ impl<'a> Scanner<'a> {
         self.at
     }
 
-    /// Leaves the next value behind, which was read by another scanner to its end, so many bytes on.
-    pub fn leave(&mut self, length: usize) {
-        self.at = self.at.saturating_add(length).min(self.bytes.len());
+    /// Another one that stands where this one stands, for a value that is read twice.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        Self { at: self.at, depth: self.depth, ..Self::new(self.bytes, self.strict, self.no_controls) }
+    }
+
+    /// Leaves behind what one that began here has read to its end.
+    pub fn leave(&mut self, apart: &Self) {
+        self.at = apart.at;
     }
 
     /// What the next value is. The scanner stands at its first byte then.

@@ -130,6 +130,25 @@ fn a_long_line_of_numbers_is_no_base64_and_a_keys_head_keeps_its_body() {
 }
 
 #[test]
+fn a_number_at_the_edge_of_what_is_left_out_is_whole_or_not_there() {
+    let card = "4111111111111111";
+    let whole = format!("{}/{card}/{}", "A".repeat(1024), "A".repeat(EDGE - 1 - card.len()));
+    assert_eq!(handed(&whole).last().map(|text| text.contains(card)), Some(true), "it stands in the last bytes");
+    let cut = format!("{}/{card}2222{}", "a".repeat(EDGE - 1 - card.len()), "a".repeat(1000));
+    assert!(handed(&cut).iter().all(|text| !text.contains(card)), "{:?}", handed(&cut));
+    let cut = format!("{}2222{card}/{}", "a".repeat(1000), "a".repeat(EDGE - 1 - card.len()));
+    assert!(handed(&cut).iter().all(|text| !text.contains(card)), "{:?}", handed(&cut));
+}
+
+#[test]
+fn a_number_of_seven_digits_is_handed_over() {
+    let body = json!({ "model": "m", "messages": [{ "role": "user", "content": "hi" }], "metadata": { "phone": 5_551_234, "n": 555_123 } });
+    let texts = texts(Format::Chat, &body);
+    assert!(texts.contains(&("phone".to_owned(), "5551234".to_owned())), "{texts:?}");
+    assert!(!texts.iter().any(|(_, text)| text == "555123"));
+}
+
+#[test]
 fn a_short_name_that_is_an_address_is_handed_over() {
     let body = json!({ "model": "m", "messages": [{ "role": "user", "content": "hi" }], "metadata": { "a@b.de": "x", "12345678": "y", "short1": "z" } });
     let texts = texts(Format::Chat, &body);

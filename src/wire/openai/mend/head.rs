@@ -179,14 +179,16 @@ impl Pass<'_> {
     /// Reads the usage and puts it right.
     fn usage(&mut self, scanner: &mut Scanner<'_>) -> JsonResult<()> {
         self.odd |= self.answer.usage.is_some();
-        let rest = scanner.bytes().get(scanner.position()..).unwrap_or_default();
-        let mut apart = Scanner::lenient(rest);
+        let mut apart = scanner.apart();
         if let Some(usage) = read_sound_usage(&mut apart) {
             self.answer.usage = Some(usage);
-            scanner.leave(apart.position());
+            scanner.leave(&apart);
             return Ok(());
         }
-        self.answer.usage = read_usage(&mut Scanner::lenient(rest))?;
+        // What a chunk counted is read by whoever counts streams.
+        if self.whole {
+            self.answer.usage = read_usage(&mut scanner.apart())?;
+        }
         self.mend_usage(scanner)
     }
 

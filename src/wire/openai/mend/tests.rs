@@ -681,7 +681,34 @@ fn one_scan_tells_of_an_answer_what_two_tell() {
         "<html>".into(),
         "{}".into(),
     ];
-    for body in bodies {
+    let counted = [
+        r#""prompt_tokens":9,"completion_tokens":4,"total_tokens":13"#,
+        r#""prompt_tokens":9,"completion_tokens":4,"total_tokens":16,"completion_tokens_details":{"reasoning_tokens":3}"#,
+        r#""prompt_tokens":9,"completion_tokens":4,"total_tokens":13,"prompt_tokens_details":null"#,
+        r#""prompt_tokens":9,"completion_tokens":4,"total_tokens":13,"prompt_tokens_details":{"cached_tokens":null}"#,
+        r#""prompt_tokens":9,"completion_tokens":4,"total_tokens":13,"prompt_tokens":"x""#,
+        r#""prompt_tokens":"x","completion_tokens":4,"total_tokens":13,"prompt_tokens":9"#,
+        r#""prompt_token\u0073":9,"completion_tokens":4,"total_tokens":13"#,
+        r#""prompt_tokens":99999999999999999999,"completion_tokens":4,"total_tokens":13"#,
+        r#""prompt_tokens":9.0,"completion_tokens":4,"total_tokens":13"#,
+        r#""prompt_tokens":9,"completion_tokens":4,"total_tokens":13 "#,
+        r#""prompt_tokens":9,"completion_tokens":4,"total_tokens":13,"#,
+    ];
+    let deep = |levels: usize| {
+        format!(
+            r#""prompt_tokens":9,"completion_tokens":4,"total_tokens":13,"x":{}{}"#,
+            "[".repeat(levels),
+            "]".repeat(levels)
+        )
+    };
+    let counted = counted.into_iter().map(str::to_owned).chain((124..129).map(deep));
+    let counted = counted.flat_map(|usage| {
+        [
+            format!(r#"{{"choices":[{choice}],"usage":{{{usage}}}}}"#),
+            format!(r#"{{"choices":[{choice}],"usage":{{{usage}"#),
+        ]
+    });
+    for body in bodies.into_iter().chain(counted.collect::<Vec<_>>()) {
         for mend in [Mend::default(), Mend { think: Some(true), withhold: true }] {
             let bytes = Bytes::from(body.clone());
             let apart =
