@@ -5,9 +5,12 @@ import time
 
 import numpy as np
 
+import chance
 import corpus
 import dataset
+import encoder
 import evaluate
+from features import SURFACE
 
 NAMES = {"mmlu": "MMLU", "gsm8k": "GSM8K", "mtbench": "MT-Bench"}
 LENGTH_ALONE = {"mmlu": "0.584 [0.569, 0.602]", "gsm8k": "0.599 [0.556, 0.635]", "mtbench": "0.556 [0.417, 0.675]"}   # the data's README
@@ -17,7 +20,6 @@ HISTORY = (corpus.HERE / "looks.md")
 
 def milliseconds(scorer, tokens=128, runs=60):
     """Median milliseconds of processor time of one prompt of so many tokens, on one thread."""
-    from features import SURFACE
     ids = np.full((1, tokens), 1000, np.int64)
     feed = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids),
             "surface": np.zeros((1, len(SURFACE)), np.float32), "linear": np.full((1, 1), .5, np.float32)}
@@ -36,15 +38,23 @@ def worst(rows):
     return "\n".join(f"- {score:.2f}, meant {'easy' if level <= 1 else 'hard'} ({lang}): {prompt}" for score, level, lang, prompt in easy + hard)
 
 
+def about_share_alike(taught):
+    """What the card says of them."""
+    alike = sum(s.source in dataset.SHARE_ALIKE for s in taught)
+    wide = encoder.WIDTH + len(SURFACE)
+    numbers = chance.HIDDEN * (wide + 2) + 1 + wide
+    return SHARE_ALIKE.format(alike=alike, numbers=f"{numbers:,}") if alike else NO_SHARE_ALIKE
+
+
 def between(pair, digits=3):
     return f"[{pair[0]:.{digits}f}, {pair[1]:.{digits}f}]"
 
 
-def write(folder, data, samples, taught):
-    """`samples` are those of the layers, `taught` those of the head that states p_weak."""
+def write(folder, data, samples, taught, beside):
+    """`samples` are those of the layers, `taught` those of the head that states p_weak; `beside` takes the figures."""
     figures = evaluate.measure(folder, data)
     evaluate.show(figures)
-    (corpus.HERE / "figures.json").write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    (beside / "figures.json").write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     declaration = json.loads((folder / "declaration.json").read_text(encoding="utf-8"))
     counts = collections.Counter(s.source for s in samples)
     anchors = sum(len(dataset.lines(corpus.HERE / f"{name}.jsonl")) for name in corpus.ANCHORS)
@@ -59,7 +69,7 @@ def write(folder, data, samples, taught):
     text = TEXT.format(
         name=declaration["name"], size=f"{(folder / 'model.onnx').stat().st_size / 1e6:.1f}",
         ms=f"{milliseconds(evaluate.Scorer(folder)):.1f}", rows=sum(n for k, n in counts.items() if k != "anchors"), sources=len(counts) - 1,
-        alike=sum(s.source in dataset.SHARE_ALIKE for s in taught), anchors=anchors, routing=routing, devs=devs, dev_n=dev["n"], by_source=sources, ordering=f"{own['ordering']['pairs']:.3f}",
+        share_alike=about_share_alike(taught), anchors=anchors, routing=routing, devs=devs, dev_n=dev["n"], by_source=sources, ordering=f"{own['ordering']['pairs']:.3f}",
         heldout=f"{own['heldout_own']['pairs']:.3f}", levels=", ".join(f"{v:.2f}" for v in own["heldout_own"]["levels"]),
         hi=f"{own['hi']:.3f}", gap=f"{own['languages']['gap']:.3f} {between(own['languages']['gap_95'])}", languages=languages,
         language_pairs=f"{own['languages']['pairs']:.3f}", failures=worst(own["ordering"]["rows"] + own["heldout_own"]["rows"]),
@@ -71,6 +81,16 @@ READING = """`[CLS] focus [SEP]`, and `context [SEP]` behind it where there is a
 than {head_bytes} + {tail_bytes} bytes its head and tail of that size are read, and of too many tokens the first ones and the last {tail_tokens} stay.
 Context is every other message, each with its last {part_bytes} bytes, {context_bytes} together, and of these the last {context_tokens} tokens; it has token type 1
 and counts a quarter in the mean. Tools and attachments are counted, not read."""
+
+SHARE_ALIKE = """**Share-alike questions.** ARC (CC-BY-SA-4.0) and Natural Questions (CC-BY-SA-3.0), {alike} rows, are left out of everything that
+decides the order of prompts: layers, heads, vocabulary, linear stage. They stay in the fit of the one head that states `p_weak`. What reaches
+the file from there is {numbers} numbers fitted to whether models answered well (outcomes, under MIT); the texts pass through frozen layers
+only, and none can be got back out of them, so we do not take the head for an adaptation of the questions. They stay because Natural Questions are the
+only questions of the data that people typed: without them the chance stated for such questions is worse than a coin (pooled dev AUC .813, measured once). Where
+your counsel reads share-alike more widely, `train_network.py --without-share-alike` makes the file without them. The rows lie in a file of their own,
+under their own licences, with attribution."""
+
+NO_SHARE_ALIKE = """**Share-alike questions.** ARC (CC-BY-SA-4.0) and Natural Questions (CC-BY-SA-3.0) were left out altogether; they are in the dev figures."""
 
 TEXT = """# Difficulty network `{name}`
 
@@ -86,7 +106,7 @@ the question in bytes and tokens, length of the context, tools, attachments); th
 128 tokens on one thread where it was trained. Two
 more heads learn the weak and the mean outcome again with a free offset for each source, so that they need not learn which benchmark a
 prompt is from. Difficulty is the mean of three of these logits and .75 standard deviations of the log length of the question, from -2 to
-1.5 of them. For an exam question (two or more lines that begin with the letter of an option) it is half of that mean and 1.05
+1.5 of them. For an exam question (two or more lines that begin with the letter of an option) it is half of that mean and 1.25
 standard deviations, to 2.5: what is learnt from one exam carries over to the next less than its length does (`exam.py`). The weights are the
 mean of those after each of three cycles. `p_weak` is stated by a head of its own that was fitted last, on what the written file makes of each
 prompt and 24 numbers of its surface (`chance.py`), with a quarter of the linear stage's logit, which always runs first. Scores are meant for
@@ -101,13 +121,7 @@ soft labels (Apache-2.0; English, German, Spanish, French, Italian, Portuguese, 
 Korean), half of them once more inside a conversation. Levels without outcomes count a quarter, with labels guessed from them.
 Nothing of `train_research` was used.
 
-**Share-alike questions.** ARC (CC-BY-SA-4.0) and Natural Questions (CC-BY-SA-3.0), {alike} rows, are left out of everything that
-decides the order of prompts: layers, heads, vocabulary, linear stage. They stay in the fit of the one head that states `p_weak`. What reaches
-the file from there is 26,649 numbers fitted to whether models answered well (outcomes, under MIT); the texts pass through frozen layers
-only, and none can be got back out of them, so we do not take the head for an adaptation of the questions. They stay because Natural Questions are the
-only questions of the data that people typed: without them the chance stated for such questions is worse than a coin (pooled dev AUC .813). Where
-your counsel reads share-alike more widely, `train_network.py --without-share-alike` makes the file without them. The rows lie in a file of their own,
-under their own licences, with attribution.
+{share_alike}
 
 ## Figures (this file, as ONNX Runtime scores it; 95 % bootstrap intervals)
 

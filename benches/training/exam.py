@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How much the network and how much the length should count in the difficulty of exam questions: exam.py. Prints EXAM's figures.
+"""How much the network and how much the length should count in the difficulty of exam questions: exam.py. Prints the ratio.
 
 What a network learns from one exam does not carry over to the next as its length does. So all multiple-choice sources are left out
 of the training of a head (on the layers as they were, which have seen none of them), and a logistic regression with an offset for

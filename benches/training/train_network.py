@@ -11,6 +11,7 @@ import json
 import math
 import pathlib
 import random
+import shutil
 import time
 
 import numpy as np
@@ -49,8 +50,8 @@ MIX = ((0, 0, 0, 0, 0, .25, 0, 0, .75),                   # p_weak
        (0, 1, 0, 0, 0, 0, 0, 0, 0),                       # p_strong
        (0, 0, .5, 0, .5, 0, 0, 0, 0),                     # p_mean
        (1 / 3, 0, 0, 1 / 3, 1 / 3, 0, -.75, 0, 0),        # ease, one minus difficulty
-       (1 / 6, 0, 0, 1 / 6, 1 / 6, 0, 0, -1.05, 0))       # ease of an exam question, by `exam.py`
-EXAM = -.4                         # added to the latter, so that it is right about the exams' mean
+       (1 / 6, 0, 0, 1 / 6, 1 / 6, 0, 0, -1.25, 0))       # ease of an exam question, by `exam.py`
+EXAM = -.63                        # added to the latter, so that it is right about the exams' mean
 COLUMNS = [features.SURFACE.index(name) for name in SURFACE]
 
 
@@ -228,7 +229,11 @@ def main():
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     started = time.time()
+    if args.without_share_alike and args.out == parser.get_default("out") and not args.data:
+        parser.error("--without-share-alike makes another file than the card beside it tells of: name --data too, or another --out")
     args.out.mkdir(parents=True, exist_ok=True)
+    if not (args.out / "linear").exists():
+        shutil.copytree(ROOT / "config" / "classifier" / "linear", args.out / "linear")
     source = encoder.source_folder() / "tokenizer.json"
     keep = vocabulary.choose(source, corpus.texts())
     vocabulary.write(source, keep, args.out / "tokenizer.json")
@@ -242,10 +247,12 @@ def main():
     export(net, head, args.out, args.fp32)
     print(f"the chance fitted at {time.time() - started:.0f} s", flush=True)
     declare(args.out)
-    reference(args.out, HERE / "reference.jsonl.gz")
+    # What belongs to the shipped file stays with it.
+    beside = HERE if args.out == parser.get_default("out") else args.out
+    reference(args.out, beside / "reference.jsonl.gz")
     if args.data:
         import card_network
-        card_network.write(args.out, args.data, samples, taught)
+        card_network.write(args.out, args.data, samples, taught, beside)
     print(f"done in {time.time() - started:.0f} s: {args.out}")
 
 

@@ -190,6 +190,41 @@ fn a_tool_loop_keeps_the_effort_it_began_with() {
 }
 
 #[test]
+fn claude_goes_on_with_a_tool_loop_without_thinking_where_the_request_forces_a_tool() {
+    let call = "tool_calls: [{ name: add, arguments: { a: 1 }, id: c1 }]";
+    let (own, paid) = (Upstream::that(call), Upstream::that(call));
+    let setup = || {
+        Setup::new()
+            .provider("own", &own, "kind: anthropic, credentials: [{ api_key: k }]")
+            .model("thinker", "own", "tier: mid, reasoning: { style: budget }, price: { input: 1, output: 1 }")
+            .provider("paid", &paid, "")
+            .model("large", "paid", "tier: strong, reasoning: { style: none }, price: { input: 50, output: 500 }")
+            .section("classifier: { model: linear, deadline: 5s }")
+            .policy(
+                "default",
+                "policy: default\nobjective: { minimise: cost, quality: { at_least: 0.9, confidence: 0.9 } }\n",
+            )
+    };
+    let (_folder, config) = setup().write();
+    let (out, _) = calibrate(&config, &labels(600, true));
+    let gateway = setup().section(&format!("calibration: {}", text(&out))).start();
+    let question = json!({ "role": "user", "content": prompt(11).0 });
+    let tools = json!([{ "name": "add", "input_schema": { "type": "object" } }]);
+    let first = json!({ "model": "auto", "max_tokens": 40_000, "tools": tools, "messages": [question] });
+    let answer = gateway.post("/v1/messages", &first).send();
+    assert_eq!(arrived(&own)["thinking"]["type"], "enabled", "{}", arrived(&own));
+    let said = json!({ "role": "assistant", "content": answer.json()["content"] });
+    let result = json!([{ "type": "tool_result", "tool_use_id": "c1", "content": "2" }]);
+    let messages = json!([question, said, { "role": "user", "content": result }]);
+    for (steering, thinks) in [(json!({ "type": "auto" }), true), (json!({ "type": "any" }), false)] {
+        let next = with(with(first.clone(), "messages", messages.clone()), "tool_choice", steering);
+        let answer = gateway.post("/v1/messages", &next).send();
+        assert_eq!(answer.expect_header("x-waypost-reason"), "pinned");
+        assert_eq!(arrived(&own).get("thinking").is_some(), thinks, "{}", arrived(&own));
+    }
+}
+
+#[test]
 fn how_long_answers_are_is_learned_from_those_that_were_given() {
     let own = Upstream::that("completion_tokens: 3000");
     let gateway = Setup::one(&own).start();

@@ -63,6 +63,25 @@ fn what_is_not_done_when_the_drain_is_over_is_cut_off_and_charged() {
 }
 
 #[test]
+fn what_was_begun_under_another_file_of_decisions_is_written_there_before_the_end() {
+    let upstream = Upstream::that("text: one two three, stall_after: 2");
+    let setup = |file: &str| {
+        Setup::one(&upstream).section("listen: { drain: 500ms }").section(&format!("decisions: {{ file: {file} }}"))
+    };
+    let mut gateway = setup("a.jsonl").start();
+    let mut events = gateway.chat(&chat_stream("small", "hi")).header("x-request-id", "cut").stream();
+    events.content();
+    let answer = gateway.reload(&setup("b.jsonl").text());
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    gateway.ask_to_stop();
+    events.rest();
+    gateway.ended();
+    let record = std::fs::read_to_string(gateway.file("a.jsonl")).unwrap();
+    let record: serde_json::Value = serde_json::from_str(record.trim()).unwrap();
+    assert_eq!(record["request_id"], "cut", "{record}");
+}
+
+#[test]
 fn an_idle_gateway_stops_at_once() {
     let upstream = Upstream::plain();
     let mut gateway = Setup::one(&upstream).section("listen: { drain: 60s }").start();
